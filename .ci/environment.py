@@ -1,0 +1,99 @@
+"""Set up the environments of the Makefile with nothing but a Python: uv first, then one environment a purpose.
+
+Standard library only, and no syntax newer than Python 3.8 at the top, so that an old Python is told what it
+lacks instead of being shown a SyntaxError.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+CONSTRAINTS = Path(__file__).parent / "constraints"
+# What each file of pins is resolved for: (extra of the project, further requirements).
+PINNED = {
+    "airflow-3.3.2": ("dev", ["apache-airflow==3.3.2"]),
+    "airflow-2.11.2": ("test", ["apache-airflow==2.11.2"]),
+    "bench": ("bench", ["apache-airflow==3.3.2"]),
+}
+
+
+def run(*command):
+    """Run a command quietly; on failure show its output and end with a sentence, not a traceback."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.stderr.write(done.stdout + done.stderr)
+        sys.exit(f"\nThis step failed: {' '.join(str(part) for part in command[:4])} ... (its output is above)")
+    return done.stdout
+
+
+def install_uv(into):
+    """Put uv, which installs an Airflow in seconds, into a small environment of its own."""
+    say(f"uv -> {into}")
+    if subprocess.run([sys.executable, "-m", "venv", "--clear", str(into)], check=False).returncode:
+        sys.exit("\nPython could not make a virtual environment. On Debian and Ubuntu: apt install python3-venv")
+    run(into / "bin" / "python", "-m", "pip", "install", "--quiet", "-r", CONSTRAINTS / "uv.txt")
+    # `make` compares times: the target must be newer than what it is made from.
+    (into / "bin" / "uv").touch()
+
+
+def make(uv, into, extra, pins):
+    """Make one environment: this checkout, editable, with one extra, every version pinned."""
+    say(f"{pins.stem} -> {into}")
+    began = time.monotonic()
+    run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, into)
+    python = into / "bin" / "python"
+    run(uv, "pip", "install", "--quiet", "--python", python, "--constraint", pins, "-r", pins, "-e", f".[{extra}]")
+    (into / "ready").touch()
+    say(f"{pins.stem} ready after {time.monotonic() - began:.0f} s")
+
+
+def pin(uv):
+    """Resolve each environment anew and write its pins: names and versions, nothing else."""
+    for name, (extra, more) in PINNED.items():
+        wanted = CONSTRAINTS / f".{name}.in"
+        wanted.write_text("\n".join([f".[{extra}]", *more]) + "\n", encoding="utf-8")
+        try:
+            resolved = run(
+                uv, "pip", "compile", "--quiet", "--python-version", "3.11", "--no-header", "--no-annotate",
+                "--no-emit-package", "airflow-provider-copass", wanted,
+            )  # fmt: skip
+        finally:
+            wanted.unlink()
+        lines = [line for line in resolved.splitlines() if "==" in line]
+        (CONSTRAINTS / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        say(f"{name}: {len(lines)} versions")
+
+
+def say(line):
+    """Print one line at once, so that a person sees that something goes on."""
+    print(f"[setup] {line}", flush=True)
+
+
+def main():
+    """Read the command line of the Makefile."""
+    if sys.version_info < (3, 11):
+        sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}. Try: make PYTHON=python3.11 ...")
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    uv = commands.add_parser("uv")
+    uv.add_argument("--into", type=Path, required=True)
+    environment = commands.add_parser("make")
+    environment.add_argument("--uv", type=Path, required=True)
+    environment.add_argument("--into", type=Path, required=True)
+    environment.add_argument("--extra", required=True)
+    environment.add_argument("--pins", type=Path, required=True)
+    pins = commands.add_parser("pin")
+    pins.add_argument("--uv", type=Path, required=True)
+    given = parser.parse_args()
+    if given.command == "uv":
+        install_uv(given.into)
+    elif given.command == "make":
+        make(given.uv, given.into, given.extra, given.pins)
+    else:
+        pin(given.uv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+# Python >= 3.11 and make are all that is assumed; everything else is set up below .venv/.
+PYTHON ?= python3
+AIRFLOW := 3.3.2
+AIRFLOW2 := 2.11.2
+
+UV := .venv/uv/bin/uv
+ENV := .venv/airflow-$(AIRFLOW)
+ENV2 := .venv/airflow-$(AIRFLOW2)
+BENCH := .venv/bench
+PY := $(ENV)/bin/python
+PIN := .ci/constraints
+# A home that the developer has for Airflow is none of our business, and ours none of theirs.
+export AIRFLOW_HOME := $(CURDIR)/.venv/airflow-home
+unexport PYTHONPATH
+unexport VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help demo ui test test-airflow2 test-all check lint format bench constraints clean
+
+help: ## what there is
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+demo: $(ENV)/ready ## register sources in a real Airflow against the emulator, and show what happened
+	@$(PY) -m tests.tools.demo
+
+ui: $(ENV)/ready ## open a local Airflow with the emulator, the connection and the example DAGs in place
+	@$(PY) -m tests.tools.ui
+
+test: $(ENV)/ready ## run the tests on Airflow $(AIRFLOW), with coverage
+	@$(ENV)/bin/coverage erase
+	@$(ENV)/bin/coverage run -m pytest -m "not slow"
+	@$(ENV)/bin/coverage combine --quiet
+	@$(ENV)/bin/coverage report
+
+test-airflow2: $(ENV2)/ready ## run the tests that touch Airflow, and the example DAGs, on Airflow $(AIRFLOW2)
+	@$(ENV2)/bin/python -m pytest tests/airflow tests/hooks tests/operators tests/secret_stores -m "not slow"
+
+test-all: test test-airflow2 ## everything, the slow rounds included
+	@$(PY) -m pytest -m slow || test $$? -eq 5
+
+lint: $(ENV)/ready ## format check, lint, types, import contracts
+	@$(ENV)/bin/ruff format --check .
+	@$(ENV)/bin/ruff check .
+	@$(ENV)/bin/mypy
+	@$(ENV)/bin/lint-imports
+
+check: lint test ## what a contributor runs before a commit
+
+format: $(ENV)/ready ## let ruff put the code in shape
+	@$(ENV)/bin/ruff format .
+	@$(ENV)/bin/ruff check --fix .
+
+bench: $(BENCH)/ready ## print the benchmark table: our import and our calls beside the peers'
+	@$(BENCH)/bin/python -m tests.tools.bench
+
+constraints: $(UV) ## choose newer third-party versions and pin them
+	@$(PYTHON) .ci/environment.py pin --uv $(UV)
+
+clean: ## remove every environment and cache
+	@rm -rf .venv .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+
+$(UV): $(PIN)/uv.txt .ci/environment.py
+	@$(PYTHON) .ci/environment.py uv --into .venv/uv
+
+$(ENV)/ready: $(UV) pyproject.toml $(PIN)/airflow-$(AIRFLOW).txt
+	@$(PYTHON) .ci/environment.py make --uv $(UV) --into $(ENV) --extra dev --pins $(PIN)/airflow-$(AIRFLOW).txt
+
+$(ENV2)/ready: $(UV) pyproject.toml $(PIN)/airflow-$(AIRFLOW2).txt
+	@$(PYTHON) .ci/environment.py make --uv $(UV) --into $(ENV2) --extra test --pins $(PIN)/airflow-$(AIRFLOW2).txt
+
+$(BENCH)/ready: $(UV) pyproject.toml $(PIN)/bench.txt
+	@$(PYTHON) .ci/environment.py make --uv $(UV) --into $(BENCH) --extra bench --pins $(PIN)/bench.txt

@@ -1,0 +1,104 @@
+"""From an answer's JSON to a model: the secret is taken out before anything else looks at it.
+
+pydantic shows its input where validation fails, a ``SecretStr``'s included, so no model ever validates the secret,
+and a failed validation is turned into an error of ours that names fields alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import SecretStr, ValidationError
+
+from airflow_provider_copass.api import models
+
+SECRET_FIELD = "webhook_signing_secret"
+
+Parsed = TypeVar("Parsed", bound=models.Answer)
+
+
+class UnusableAnswerError(Exception):
+    """An answer that cannot be read; the exchange turns it into a ``CopassAnswerError``.
+
+    :param reason: static text.
+    :param fields: names of the answer's fields that are missing or of a wrong type.
+    """
+
+    def __init__(self, reason: str, fields: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.fields = fields
+
+
+def source(answer: object) -> models.Source:
+    """Read a source, with its secret where the answer has one.
+
+    :param answer: the answer's JSON; its secret is removed from it.
+    """
+    secret = _take_secret(answer)
+    parsed = _read(models.Source, answer)
+    return parsed if secret is None else parsed.model_copy(update={SECRET_FIELD: secret})
+
+
+def source_list(answer: object) -> models.SourceList:
+    """Read a list of sources. The API shows no secret there; were one in a row, it would be dropped unread."""
+    rows = answer.get("sources") if isinstance(answer, dict) else None
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict):
+            row.pop(SECRET_FIELD, None)
+    return _read(models.SourceList, answer)
+
+
+def source_status(answer: object) -> models.SourceStatus:
+    """Read what pause, resume and disconnect answer."""
+    _take_secret(answer)
+    return _read(models.SourceStatus, {} if answer is None else answer)
+
+
+def pull_job(answer: object) -> models.PullJob:
+    """Read a queued pull."""
+    return _read(models.PullJob, answer)
+
+
+def purge_result(answer: object) -> models.PurgeResult:
+    """Read what a purge removed."""
+    return _read(models.PurgeResult, {} if answer is None else answer)
+
+
+def sandbox_list(answer: object) -> models.SandboxList:
+    """Read the sandboxes of a token."""
+    return _read(models.SandboxList, answer)
+
+
+def nothing(answer: object) -> None:
+    """Take an answer whose status says it all, such as a delete's."""
+
+
+def _take_secret(answer: object) -> SecretStr | None:
+    """Remove the secret from an answer and wrap it; None where there is none."""
+    value = answer.pop(SECRET_FIELD, None) if isinstance(answer, dict) else None
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise UnusableAnswerError("a field of it is of a wrong type", (SECRET_FIELD,))
+    return SecretStr(value)
+
+
+def _read(model: type[Parsed], answer: object) -> Parsed:
+    """Validate an answer that holds no secret any more."""
+    if not isinstance(answer, dict):
+        raise UnusableAnswerError("it is not a JSON object")
+    try:
+        return model.model_validate(answer)
+    except ValidationError as invalid:
+        fields = _known_names(model, invalid)
+    raise UnusableAnswerError("a field of it is missing or of a wrong type", fields)
+
+
+def _known_names(model: type[models.Answer], invalid: ValidationError) -> tuple[str, ...]:
+    """Name the fields of a failed validation by our own names; a key that the server chose is never repeated."""
+    known: dict[str, Any] = {**models.Source.model_fields, **model.model_fields}
+    found = (
+        part for problem in invalid.errors(include_input=False, include_url=False) for part in problem["loc"][::-1]
+    )
+    return tuple(sorted({part for part in found if isinstance(part, str) and part in known}))

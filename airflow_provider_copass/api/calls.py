@@ -1,0 +1,213 @@
+"""The API's calls as data: what to send and how to read the answer. Nothing here sends anything.
+
+Facts: the vendor's register page; calls and fields that it does not show are read off the vendor's public clients.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from urllib.parse import quote
+
+from airflow_provider_copass.api import answers
+from airflow_provider_copass.api.errors import CopassInputError
+from airflow_provider_copass.api.requests import read_register, read_update
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from airflow_provider_copass.api import models
+    from airflow_provider_copass.api.requests import SourceChanges
+
+SANDBOXES = "/api/v1/storage/sandboxes"
+
+T = TypeVar("T")
+
+_UNSAFE_IN_PATH = re.compile(r"[/\\?#\x00-\x1f\x7f-\x9f]|\.\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One call of the API.
+
+    :param operation: its name, as in :class:`~airflow_provider_copass.hooks.CopassHook`.
+    :param method: the HTTP method.
+    :param path: the path, each part percent-encoded.
+    :param read: turns the answer's JSON (None for an empty answer) into what the call returns.
+    :param query: the query's names and values.
+    :param body: the JSON body; None for no body. Not in the repr: it may hold credentials.
+    """
+
+    operation: str
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    path: str
+    read: Callable[[object], T] = field(repr=False)
+    query: tuple[tuple[str, str], ...] = ()
+    body: dict[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def writes(self) -> bool:
+        """Whether the call changes something on the server."""
+        return self.method != "GET"
+
+
+def register_source(
+    sandbox_id: str,
+    *,
+    provider: str,
+    name: str,
+    ingestion_mode: str | None = None,
+    kind: str | None = None,
+    external_account_id: str | None = None,
+    adapter_config: dict[str, Any] | None = None,
+    poll_interval_seconds: int | None = None,
+) -> Call[models.Source]:
+    """Register a source. There is no idempotency key: sent twice, this makes two.
+
+    :param sandbox_id: where.
+    :param provider: ``slack``, ``github``, ``linear`` … : an open set.
+    :param name: 1 to 255 characters; not unique on the server.
+    :param ingestion_mode: ``realtime``, ``polling``, ``batch`` or ``manual`` (the server's default).
+    :param kind: ``durable`` (the server's default) or ``ephemeral``.
+    :param external_account_id: such as a Slack workspace.
+    :param adapter_config: provider-specific settings.
+    :param poll_interval_seconds: at least 60.
+    :raises CopassInputError: where a field breaks its rule.
+    """
+    body = read_register(
+        provider=provider,
+        name=name,
+        ingestion_mode=ingestion_mode,
+        kind=kind,
+        external_account_id=external_account_id,
+        adapter_config=adapter_config,
+        poll_interval_seconds=poll_interval_seconds,
+    ).body()
+    return Call("register_source", "POST", _sources(sandbox_id), answers.source, body=body)
+
+
+def list_sources(sandbox_id: str, *, provider: str | None = None, status: str | None = None) -> Call[models.SourceList]:
+    """List the sources of a sandbox; no paging is documented.
+
+    :param sandbox_id: where.
+    :param provider: only those of this provider.
+    :param status: only those of this status.
+    """
+    filters = (("provider", provider), ("status", status))
+    query = tuple((name, value) for name, value in filters if value is not None)
+    return Call("list_sources", "GET", _sources(sandbox_id), answers.source_list, query=query)
+
+
+def get_source(sandbox_id: str, data_source_id: str) -> Call[models.Source]:
+    """Read a source; its secret is never in the answer."""
+    return Call("get_source", "GET", _source(sandbox_id, data_source_id), answers.source)
+
+
+def update_source(
+    sandbox_id: str, data_source_id: str, changes: SourceChanges, *, merge_adapter_config: bool = False
+) -> Call[models.Source]:
+    """Change the given fields of a source.
+
+    :param changes: the fields to change.
+    :param merge_adapter_config: merge ``adapter_config`` deeply into what is there instead of replacing it.
+    :raises CopassInputError: where a field breaks its rule.
+    """
+    query = (("merge_adapter_config", "true"),) if merge_adapter_config else ()
+    path = _source(sandbox_id, data_source_id)
+    return Call("update_source", "PATCH", path, answers.source, query=query, body=read_update(changes).body())
+
+
+def rotate_webhook_secret(sandbox_id: str, data_source_id: str) -> Call[models.Source]:
+    """Mint a fresh webhook secret; the old one becomes worthless to whoever uses it. ``realtime`` sources alone."""
+    path = _source(sandbox_id, data_source_id) + "/rotate-webhook-secret"
+    return Call("rotate_webhook_secret", "POST", path, answers.source)
+
+
+def pause_source(sandbox_id: str, data_source_id: str) -> Call[models.SourceStatus]:
+    """Pause a source."""
+    return Call("pause_source", "POST", _source(sandbox_id, data_source_id) + "/pause", answers.source_status)
+
+
+def resume_source(sandbox_id: str, data_source_id: str) -> Call[models.SourceStatus]:
+    """Resume a paused source."""
+    return Call("resume_source", "POST", _source(sandbox_id, data_source_id) + "/resume", answers.source_status)
+
+
+def disconnect_source(sandbox_id: str, data_source_id: str) -> Call[models.SourceStatus]:
+    """Disconnect a source, for good: ``disconnected`` is terminal."""
+    path = _source(sandbox_id, data_source_id) + "/disconnect"
+    return Call("disconnect_source", "POST", path, answers.source_status)
+
+
+def pull_source(
+    sandbox_id: str, data_source_id: str, *, since: datetime | str | None = None, vault_only: bool = False
+) -> Call[models.PullJob]:
+    """Queue a pull.
+
+    :param since: only what is newer; a date and time with its offset, or ISO 8601 text.
+    :param vault_only: the API's option of this name.
+    """
+    body: dict[str, Any] = {}
+    if since is not None:
+        body["since"] = since if isinstance(since, str) else since.isoformat()
+    if vault_only:
+        body["vault_only"] = True
+    return Call("pull_source", "POST", _source(sandbox_id, data_source_id) + "/pull", answers.pull_job, body=body)
+
+
+def purge_source(
+    sandbox_id: str, data_source_id: str, *, delete_source: bool | None = None
+) -> Call[models.PurgeResult]:
+    """Remove the knowledge that came in through a source.
+
+    :param delete_source: remove the source's registration as well.
+    """
+    body = {} if delete_source is None else {"delete_source": delete_source}
+    path = _source(sandbox_id, data_source_id) + "/purge"
+    return Call("purge_source", "POST", path, answers.purge_result, body=body)
+
+
+def delete_source(sandbox_id: str, data_source_id: str) -> Call[None]:
+    """Remove a source's registration."""
+    return Call("delete_source", "DELETE", _source(sandbox_id, data_source_id), answers.nothing)
+
+
+def list_sandboxes() -> Call[models.SandboxList]:
+    """List the sandboxes that the token may see."""
+    return Call("list_sandboxes", "GET", SANDBOXES, answers.sandbox_list)
+
+
+def check_path_part(name: str, value: object) -> str:
+    """Refuse an id that could lead a request to another place than meant.
+
+    :param name: the field, for the message.
+    :param value: what was given.
+    :raises CopassInputError: where it is missing, empty, or holds a slash of either kind, ``..``, ``?``, ``#``, a
+        control character or outer white space.
+    """
+    if not isinstance(value, str) or not value:
+        raise CopassInputError(f"{name} is missing: give the id that Copass shows for it.", fields=(name,))
+    if _UNSAFE_IN_PATH.search(value) or value != value.strip() or value == "." or not _is_unicode(value):
+        raise CopassInputError(
+            f"{name} holds '/', '\\', '..', '?', '#', a control character or outer white space, which no id does: it "
+            "would lead to another place of the API. Give the id as Copass shows it.",
+            fields=(name,),
+        )
+    return value
+
+
+def _is_unicode(value: str) -> bool:
+    """Tell whether a text can be sent: half of a surrogate pair cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _sources(sandbox_id: str) -> str:
+    """Return the path of a sandbox's sources."""
+    return f"{SANDBOXES}/{quote(check_path_part('sandbox_id', sandbox_id), safe='')}/sources"
+
+
+def _source(sandbox_id: str, data_source_id: str) -> str:
+    """Return the path of a source."""
+    return f"{_sources(sandbox_id)}/{quote(check_path_part('data_source_id', data_source_id), safe='')}"

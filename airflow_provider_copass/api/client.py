@@ -1,0 +1,264 @@
+"""The two clients: a synchronous and an asynchronous driver of the same exchange, each with one pool of connections.
+
+This module alone knows httpx. Its exceptions hold the request, token included, so none of them leaves it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+
+from airflow_provider_copass.api.exchange import MOST_BYTES, NoReply, Pause, Reply, Send, exchange
+from airflow_provider_copass.api.retry import RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+    from typing import Self
+
+    from airflow_provider_copass.api.calls import Call
+    from airflow_provider_copass.api.settings import ClientSettings
+
+T = TypeVar("T")
+
+# Nothing was sent, in each of these: no address, no connection, no TLS, no place in the pool, no way through a proxy.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+
+
+class _Driver:
+    """What both clients share: the settings, the requests they make, the judgement on httpx's exceptions."""
+
+    def __init__(self, settings: ClientSettings, *, policy: RetryPolicy | None, monotonic: Callable[[], float]) -> None:
+        self.settings = settings
+        self._policy = policy or RetryPolicy(max_attempts=settings.max_attempts)
+        self._monotonic = monotonic
+        self._base = settings.base_url.rstrip("/")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.settings.origin!r})"
+
+    def _options(self) -> dict[str, Any]:
+        """Return how httpx is to be set up."""
+        settings = self.settings
+        headers = {
+            "Authorization": f"Bearer {settings.token}",
+            "Accept": "application/json",
+            "User-Agent": settings.user_agent,
+        }
+        if settings.ca_bundle is not None:
+            verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=settings.ca_bundle)
+        else:
+            # A context takes tens of milliseconds to make, and plain http to this very machine has no use for one.
+            verify = not settings.base_url.startswith("http:")
+        return {
+            "headers": headers,
+            "timeout": settings.timeout,
+            "verify": verify,
+            "proxy": settings.proxy,
+            "follow_redirects": False,
+            # The environment's proxy would get the token in the clear where the API is this very machine.
+            "trust_env": not settings.is_loopback,
+        }
+
+    def _build(self, client: httpx.Client | httpx.AsyncClient, send: Send) -> httpx.Request:
+        """Make httpx's request of ours."""
+        headers = None if send.content is None else {"Content-Type": "application/json"}
+        params = dict(send.query) or None
+        return client.build_request(
+            send.method, self._base + send.path, params=params, content=send.content, headers=headers
+        )
+
+    def _deadline(self) -> float:
+        """Return the moment after which an answer that still trickles in is given up."""
+        return self._monotonic() + self.settings.timeout
+
+    @staticmethod
+    def _why_no_reply(error: httpx.HTTPError) -> NoReply:
+        """Judge httpx's exception by its class alone."""
+        if isinstance(error, _NOT_SENT):
+            return NoReply.NOT_SENT
+        return NoReply.TIMED_OUT if isinstance(error, httpx.TimeoutException) else NoReply.LOST
+
+
+class _Body:
+    """Gathers an answer, up to a length and a moment."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self._parts: list[bytes] = []
+        self._length = 0
+
+    def add(self, part: bytes) -> bool:
+        """Take one more part; False when it is too long."""
+        self._parts.append(part)
+        self._length += len(part)
+        return self._length <= MOST_BYTES
+
+    def reply(self) -> Reply:
+        """Return the answer."""
+        is_too_long = self._length > MOST_BYTES
+        body = b"" if is_too_long else b"".join(self._parts)
+        # httpx names headers in lower case.
+        return Reply(self._response.status_code, dict(self._response.headers), body, is_too_long)
+
+
+class CopassClient(_Driver):
+    """The Copass API, synchronously. Safe to share between threads.
+
+    ::
+
+        with CopassClient(ClientSettings(token="olk_...")) as client:
+            source = client.send(calls.get_source("sb_1", "ds_1"))
+
+    :param settings: where the API is and how to talk to it.
+    :param policy: when a call is sent again; by default full jitter, up to ``settings.max_attempts`` tries.
+    :param transport: httpx's transport; a test puts a scripted one here.
+    :param sleep: how to pause, in seconds.
+    :param now: seconds since the epoch.
+    :param monotonic: seconds of a clock that is never set back.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        policy: RetryPolicy | None = None,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(settings, policy=policy, monotonic=monotonic)
+        self._http = httpx.Client(transport=transport, **self._options())
+        self._sleep = sleep
+        self._now = now
+
+    def send(self, call: Call[T]) -> T:
+        """Carry out one call, sending it again where the policy allows.
+
+        :param call: from :mod:`airflow_provider_copass.api.calls`.
+        :return: what the call returns.
+        :raises CopassCallError: its subclass tells what went wrong.
+        """
+        steps = exchange(call, self._policy, now=self._now, token=self.settings.token)
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    self._sleep(step.seconds)
+                    step = next(steps)
+                else:
+                    step = steps.send(self._once(step))
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        finally:
+            steps.close()
+
+    def _once(self, send: Send) -> Reply | NoReply:
+        """Send once."""
+        deadline = self._deadline()
+        try:
+            response = self._http.send(self._build(self._http, send), stream=True)
+            try:
+                body = _Body(response)
+                for part in response.iter_bytes():
+                    if not body.add(part):
+                        break
+                    if self._monotonic() > deadline:
+                        return NoReply.TIMED_OUT
+            finally:
+                response.close()
+            return body.reply()
+        except httpx.HTTPError as error:
+            return self._why_no_reply(error)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncCopassClient(_Driver):
+    """The Copass API, asynchronously: the same exchange and the same errors as :class:`CopassClient`.
+
+    :param sleep: how to pause, in seconds; the other parameters are those of :class:`CopassClient`.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        policy: RetryPolicy | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(settings, policy=policy, monotonic=monotonic)
+        self._http = httpx.AsyncClient(transport=transport, **self._options())
+        self._sleep = sleep
+        self._now = now
+
+    async def send(self, call: Call[T]) -> T:
+        """Carry out one call, sending it again where the policy allows.
+
+        :param call: from :mod:`airflow_provider_copass.api.calls`.
+        :return: what the call returns.
+        :raises CopassCallError: its subclass tells what went wrong.
+        """
+        steps = exchange(call, self._policy, now=self._now, token=self.settings.token)
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    await self._sleep(step.seconds)
+                    step = next(steps)
+                else:
+                    step = steps.send(await self._once(step))
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        finally:
+            steps.close()
+
+    async def _once(self, send: Send) -> Reply | NoReply:
+        """Send once."""
+        deadline = self._deadline()
+        try:
+            response = await self._http.send(self._build(self._http, send), stream=True)
+            try:
+                body = _Body(response)
+                async for part in response.aiter_bytes():
+                    if not body.add(part):
+                        break
+                    if self._monotonic() > deadline:
+                        return NoReply.TIMED_OUT
+            finally:
+                await response.aclose()
+            return body.reply()
+        except httpx.HTTPError as error:
+            return self._why_no_reply(error)
+
+    async def aclose(self) -> None:
+        """Close the pooled connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

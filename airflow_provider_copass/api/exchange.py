@@ -1,0 +1,212 @@
+"""One call from first try to result, without a socket or a clock: what to send, how long to pause, how to judge.
+
+A driver pumps the generator: it sends what is yielded, or pauses as long as is yielded, and hands back what came.
+:mod:`~airflow_provider_copass.api.client` does so with and without ``async``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic_core import from_json
+
+from airflow_provider_copass.api.answers import UnusableAnswerError
+from airflow_provider_copass.api.errors import (
+    CopassAnswerError,
+    CopassCallError,
+    CopassConnectError,
+    CopassConnectionLostError,
+    CopassStatusError,
+    CopassTimeoutError,
+    CopassTransportError,
+    error_class,
+)
+from airflow_provider_copass.api.requests import RULES
+from airflow_provider_copass.api.retry import may_send_again, retry_after_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+
+    from airflow_provider_copass.api.calls import Call
+    from airflow_provider_copass.api.retry import RetryPolicy
+
+T = TypeVar("T")
+
+MOST_BYTES = 32 * 1024 * 1024
+"""The longest answer that is read; a thousand sources are some 2 MiB."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+_ADVICE = {
+    401: "The token is not accepted: check it, and whether it has expired (a JWT lives about an hour).",
+    403: "The token may not do this in this sandbox, or the sandbox's quota is used up.",
+    404: "No such sandbox or source for this token: check sandbox_id, the data source id and the host.",
+    409: "The state of the source or sandbox does not allow it.",
+    429: "Too many requests; this one was not carried out.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Ask the driver to send this; it hands back a :class:`Reply` or a :class:`NoReply`."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    content: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Ask the driver to wait this many seconds; it hands back None."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the server answered; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    is_too_long: bool = False
+
+
+class NoReply(Enum):
+    """Why there is no answer."""
+
+    NOT_SENT = "no connection could be made, so nothing was sent"
+    TIMED_OUT = "no answer in time"
+    LOST = "the connection broke before the answer was whole"
+
+
+_NO_REPLY_ERRORS: dict[NoReply, type[CopassTransportError]] = {
+    NoReply.NOT_SENT: CopassConnectError,
+    NoReply.TIMED_OUT: CopassTimeoutError,
+    NoReply.LOST: CopassConnectionLostError,
+}
+
+
+def exchange(
+    call: Call[T], policy: RetryPolicy, *, now: Callable[[], float], token: str = ""
+) -> Generator[Send | Pause, Reply | NoReply | None, T]:
+    """Carry one call through to its result.
+
+    :param call: the call.
+    :param policy: when to send it again.
+    :param now: seconds since the epoch.
+    :param token: the bearer token, so that no server can have it repeated in a message of ours.
+    :return: what the call returns.
+    :raises CopassCallError: the last try's failure.
+    """
+    content = None if call.body is None else json.dumps(call.body, separators=(",", ":")).encode()
+    send = Send(call.method, call.path, call.query, content)
+    attempt = 1
+    while True:
+        came = yield send
+        if isinstance(came, Reply) and 200 <= came.status < 300 and not came.is_too_long:  # noqa: PLR2004 - 2xx
+            outcome = _result(call, came, token)
+            if not isinstance(outcome, CopassCallError):
+                return outcome
+            error: CopassCallError = outcome
+        else:
+            error = _failure(call, came, now(), token)
+        # An error tracker may record a frame's locals: this one holds no answer when it raises.
+        came = None
+        if attempt >= policy.max_attempts or not may_send_again(writes=call.writes, error=error):
+            raise error
+        retry_after = error.retry_after if isinstance(error, CopassStatusError) else None
+        yield Pause(policy.pause(attempt, retry_after))
+        attempt += 1
+
+
+def _result(call: Call[T], reply: Reply, token: str) -> T | CopassAnswerError:
+    """Read a good answer, or make the error that says why it cannot be read."""
+    try:
+        # Bounds its depth, where json.loads would end in a RecursionError.
+        answer = from_json(reply.body, allow_inf_nan=False) if reply.body.strip() else None
+        return call.read(answer)
+    except UnusableAnswerError as unusable:
+        reason, fields = unusable.reason, unusable.fields
+    except ValueError:
+        is_html = reply.body.lstrip()[:1] == b"<"
+        reason = "it is HTML, as from a proxy or a login page" if is_html else "it is not JSON"
+        fields = ()
+    # Made out here: the exceptions above, and the answer in their frames, are no context of this one.
+    return _answer_error(call, reason, fields, _request_id(reply, token))
+
+
+def _failure(call: Call[T], came: Reply | NoReply | None, now: float, token: str) -> CopassCallError:
+    """Make the error of a try that brought no usable answer."""
+    if isinstance(came, NoReply):
+        lost = _NO_REPLY_ERRORS[came]
+        return lost(f"{call.operation}: {came.value}.{_afterthought(call, lost)}", operation=call.operation)
+    if came is None:  # a driver's mistake, not a server's
+        raise TypeError("a Send was answered with nothing")
+    request_id = _request_id(came, token)
+    if came.is_too_long and 200 <= came.status < 300:  # noqa: PLR2004 - 2xx
+        return _answer_error(call, f"it is longer than {MOST_BYTES // 1024 // 1024} MiB", (), request_id)
+    kind = error_class(came.status)
+    fields = _refused_fields(came)
+    said = [f"{call.operation}: the server answered {came.status}."]
+    if 300 <= came.status < 400:  # noqa: PLR2004 - 3xx
+        said.append("A redirect is not followed, for the token's sake: check the host of the connection.")
+    elif came.status in _ADVICE:
+        said.append(_ADVICE[came.status])
+    if fields:
+        said.append(f"It refused: {', '.join(fields)}.")
+    if request_id:
+        said.append(f"Request id: {request_id}.")
+    return kind(
+        " ".join(said) + _afterthought(call, kind),
+        operation=call.operation,
+        status=came.status,
+        request_id=request_id,
+        fields=fields,
+        retry_after=retry_after_seconds(came.headers, now=now),
+    )
+
+
+def _answer_error(call: Call[T], reason: str, fields: tuple[str, ...], request_id: str | None) -> CopassAnswerError:
+    """Make the error of an answer that cannot be used."""
+    named = f" ({', '.join(fields)})" if fields else ""
+    asked = f" Request id: {request_id}." if request_id else ""
+    return CopassAnswerError(
+        f"{call.operation}: the answer cannot be used: {reason}{named}. Check that the connection's host is the Copass "
+        f"API and no proxy answers in its place.{asked}{_afterthought(call, CopassAnswerError)}",
+        operation=call.operation,
+        request_id=request_id,
+        fields=fields,
+    )
+
+
+def _afterthought(call: Call[T], kind: type[CopassCallError]) -> str:
+    """Say of a write whose outcome is unknown that it is."""
+    return " It may have been carried out all the same." if call.writes and kind.maybe_applied else ""
+
+
+def _request_id(reply: Reply, token: str) -> str | None:
+    """Return the server's id of the request where it is one, and does not hold the token."""
+    given = reply.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) and not (token and token in given) else None
+
+
+def _refused_fields(reply: Reply) -> tuple[str, ...]:
+    """Name the request's fields that a 422 complains about: known names alone, since it echoes what was sent."""
+    if reply.status != 422 or reply.is_too_long:  # noqa: PLR2004 - Unprocessable Content
+        return ()
+    try:
+        answer = from_json(reply.body, allow_inf_nan=False)
+    except ValueError:
+        return ()
+    problems = answer.get("detail") if isinstance(answer, dict) else None
+    named: set[str] = set()
+    for problem in problems if isinstance(problems, list) else ():
+        place = problem.get("loc") if isinstance(problem, dict) else None
+        named.update(part for part in place if isinstance(part, str)) if isinstance(place, list) else None
+    return tuple(name for name in RULES if name in named)

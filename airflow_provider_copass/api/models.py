@@ -1,0 +1,127 @@
+"""What the API answers, as pydantic models that a new word or a new field of the server does not break.
+
+Every word in an answer is an open set, and unknown fields pass through. What a server may leave out does not stop
+a registration: only ``data_source_id`` must be there. Facts: the vendor's register page, and for what it does not
+show, the vendor's public clients.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+
+def _text_or_empty(value: object) -> object:
+    """Read a text that the server left out as an empty one."""
+    return "" if value is None else value
+
+
+def _moment(value: object) -> datetime | None:
+    """Read a date and time as UTC; None where it cannot be read, for no registration may hang on it."""
+    if not isinstance(value, (str, datetime)):
+        return None
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        # The API's times without an offset are UTC.
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+Text = Annotated[str, BeforeValidator(_text_or_empty)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+
+
+class Answer(BaseModel):
+    """What all answers have in common."""
+
+    model_config = ConfigDict(
+        extra="allow", frozen=True, hide_input_in_errors=True, coerce_numbers_to_str=True, defer_build=True
+    )
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        """Keep unknown fields and ``adapter_config``, which may hold credentials, out of every repr."""
+        return [
+            (name, getattr(self, name)) for name, known in type(self).model_fields.items() if known.repr is not False
+        ]
+
+
+class Source(Answer):
+    """A data source.
+
+    :param data_source_id: its id.
+    :param status: ``active``, ``paused``, ``disconnected``, ``error``, ``archived`` or another word.
+    :param kind: ``durable``, ``ephemeral`` or another word.
+    :param adapter_config: provider-specific settings; may hold credentials.
+    :param poll_interval_seconds: seconds between polls.
+    :param webhook_url: made by the server for ``realtime`` sources.
+    :param last_sync_at: when the server last ingested something, in UTC.
+    :param created_at: when the source was registered, in UTC.
+    :param webhook_signing_secret: the bearer token that the webhook's sender must present. Only in the answers of
+        register and rotate, once; never dumped.
+    """
+
+    data_source_id: str = Field(min_length=1)
+    user_id: Text = ""
+    sandbox_id: Text = ""
+    provider: Text = ""
+    name: Text = ""
+    ingestion_mode: Text = ""
+    status: Text = ""
+    kind: str | None = None
+    external_account_id: str | None = None
+    adapter_config: dict[str, Any] | None = Field(default=None, repr=False)
+    poll_interval_seconds: int | None = None
+    webhook_url: str | None = Field(default=None, repr=False)
+    last_sync_at: Moment = None
+    created_at: Moment = None
+    webhook_signing_secret: SecretStr | None = Field(default=None, repr=False, exclude=True)
+
+
+class SourceList(Answer):
+    """The sources of a sandbox.
+
+    :param sources: the rows that came.
+    :param count: how many there are, as the server says; None where it does not say.
+    """
+
+    sources: list[Source] = Field(repr=False)
+    count: int | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the rows are all that the server counts; from fewer nothing may be concluded."""
+        return self.count is None or self.count <= len(self.sources)
+
+
+class SourceStatus(Answer):
+    """What pause, resume and disconnect answer: the status that the source has now."""
+
+    status: Text = ""
+
+
+class PullJob(Answer):
+    """A pull that the server has queued."""
+
+    job_id: str = Field(min_length=1)
+    job_type: Text = ""
+    status: Text = ""
+
+
+class PurgeResult(Answer):
+    """What a purge removed: counts a plane, under the server's own names."""
+
+
+class Sandbox(Answer):
+    """A sandbox; it holds sources."""
+
+    sandbox_id: Text = ""
+    name: Text = ""
+
+
+class SandboxList(Answer):
+    """The sandboxes that the token may see."""
+
+    sandboxes: list[Sandbox]

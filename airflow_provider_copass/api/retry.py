@@ -1,0 +1,85 @@
+"""When a call is sent again, and after how long: three small decisions, apart from the sending."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_copass.api.errors import CopassCallError
+
+
+def may_send_again(*, writes: bool, error: CopassCallError) -> bool:
+    """Tell whether a call that failed may be sent again as it is.
+
+    A read may be, wherever that can help. A write may be only when the server is known not to have carried it
+    out: a second POST would make a second source, and a second rotation would void the secret of the first.
+
+    :param writes: whether the call changes something.
+    :param error: how it failed.
+    """
+    return error.retryable and not (writes and error.maybe_applied)
+
+
+def retry_after_seconds(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Read a ``Retry-After`` header, which holds seconds or a date (RFC 9110, section 10.2.3).
+
+    A date is held against the answer's own ``Date``, so that a wrong clock on either side does no harm.
+
+    :param headers: the answer's headers, their names in lower case.
+    :param now: seconds since the epoch by our clock, used where the answer has no ``Date``.
+    :return: seconds from now, at least 0; None where there is none or it cannot be read.
+    """
+    given = headers.get("retry-after", "").strip()
+    if given.isascii() and given.isdecimal():
+        return float(given) if len(given) < 16 else math.inf  # noqa: PLR2004 - any longer is for ever
+    until = _epoch(given)
+    if until is None:
+        return None
+    dated = _epoch(headers.get("date", ""))
+    return max(0.0, until - (now if dated is None else dated))
+
+
+def _epoch(date: str) -> float | None:
+    """Read an HTTP date as seconds since the epoch; None where it is none."""
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how fast a call is sent again.
+
+    :param max_attempts: how often a call is sent at the most, the first time included.
+    :param base: seconds; the bound of the first pause, doubled for each further one.
+    :param cap: seconds; no bound of a pause grows over this.
+    :param retry_after_cap: seconds; a longer ``Retry-After`` is cut to this, lest a server park a worker slot.
+    :param draw: gives a number in [0, 1); tests put a fixed one here.
+    """
+
+    max_attempts: int = 4
+    base: float = 0.5
+    cap: float = 20.0
+    retry_after_cap: float = 60.0
+    draw: Callable[[], float] = random.random
+
+    def pause(self, attempt: int, retry_after: float | None) -> float:
+        """Choose the pause before the next try: full jitter, but never less than the server asked for.
+
+        :param attempt: how often the call has been sent, from 1.
+        :param retry_after: seconds that the server asked for, if it did.
+        :return: seconds.
+        """
+        # The exponent is bounded, since 2.0 ** 1100 would be an OverflowError and not a long time.
+        bound = min(self.cap, self.base * 2.0 ** min(attempt - 1, 64))
+        jittered = self.draw() * bound
+        if retry_after is None:
+            return jittered
+        return max(jittered, min(retry_after, self.retry_after_cap))

@@ -1,0 +1,154 @@
+"""What a client needs to know, checked before anything is sent."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from airflow_provider_copass.api.errors import CopassInputError
+
+DEFAULT_BASE_URL = "https://api.copass.id"
+"""The base URL on the vendor's register page; its public clients default to ``https://ai.copass.id``."""
+
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+_MOST_ATTEMPTS = 20
+_MOST_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """Where the API is and how to talk to it.
+
+    Neither the token nor the proxy, which may hold a password, is in the repr.
+
+    :param token: the bearer token, sent with every call.
+    :param base_url: where the API is; a path in it is kept as a prefix.
+    :param timeout: seconds for connecting, and for each wait for a part of the answer; no try takes over twice
+        as long.
+    :param max_attempts: how often a call is sent at the most; 1 means no retry.
+    :param ca_bundle: path of a PEM file with the certificate authorities to trust instead of the usual ones.
+    :param proxy: URL of a proxy for every call.
+    :param user_agent: the ``User-Agent`` header.
+    :raises CopassInputError: where one of them breaks its rule; ``fields`` names it.
+    """
+
+    token: str = field(repr=False)
+    base_url: str = DEFAULT_BASE_URL
+    timeout: float = 30.0
+    max_attempts: int = 4
+    ca_bundle: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    user_agent: str = "airflow-provider-copass"
+
+    def __post_init__(self) -> None:
+        """Check every field, for a client that cannot work is better refused than tried."""
+        _check_token(self.token)
+        url = _check_base_url(self.base_url)
+        if not _is_number(self.timeout) or not 0 < self.timeout <= _MOST_SECONDS:
+            raise CopassInputError(
+                f"timeout must be a number of seconds above 0 and at most {_MOST_SECONDS:.0f}. Leave it out for 30.",
+                fields=("timeout",),
+            )
+        if not _is_number(self.max_attempts, whole=True) or not 1 <= self.max_attempts <= _MOST_ATTEMPTS:
+            raise CopassInputError(
+                f"max_attempts must be a whole number from 1 (no retry) to {_MOST_ATTEMPTS}. Leave it out for 4.",
+                fields=("max_attempts",),
+            )
+        if self.ca_bundle is not None and not Path(self.ca_bundle).is_file():
+            raise CopassInputError(
+                f"ca_bundle must be the path of a PEM file on the machine that runs the task; {self.ca_bundle!r} is "
+                "no file there. Leave it out to trust the usual authorities.",
+                fields=("ca_bundle",),
+            )
+        if self.proxy is not None:
+            _check_proxy(self.proxy, url)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the API is on this very machine, as the emulator is."""
+        return _is_loopback(urlsplit(self.base_url).hostname or "")
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port: what a message may show of the base URL."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_number(value: object, *, whole: bool = False) -> bool:
+    """Tell whether a setting, which may come out of JSON, is a number; True and False are none."""
+    return isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+
+
+def _check_token(token: object) -> None:
+    """Refuse a token that cannot stand in an Authorization header, in words that do not show it."""
+    if not isinstance(token, str) or not token:
+        raise CopassInputError(
+            "token is missing. Put the Copass API token (an API key starts with 'olk_') where the password belongs.",
+            fields=("token",),
+        )
+    if not _VISIBLE_ASCII.fullmatch(token):
+        raise CopassInputError(
+            "token holds a space, a line break or another character that cannot stand in a header. Paste it again "
+            "without the word 'Bearer' and without a trailing newline.",
+            fields=("token",),
+        )
+
+
+def _check_base_url(base_url: str) -> SplitResult:
+    """Refuse a base URL that is none, that carries more than a place, or that would send the token in the clear."""
+    parts = None
+    try:
+        parts = urlsplit(base_url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        usable = False
+    if parts is None or not usable or not _VISIBLE_ASCII.fullmatch(base_url):
+        raise CopassInputError(
+            f"host must be a host name or a URL such as {DEFAULT_BASE_URL}, with a port from 1 to 65535 if any.",
+            fields=("host",),
+        )
+    if "@" in parts.netloc or parts.query or parts.fragment or base_url.endswith(("?", "#")):
+        raise CopassInputError(
+            "host must hold no user name, password, query or fragment. The token belongs in the password field.",
+            fields=("host",),
+        )
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        raise CopassInputError(
+            "host is plain http and not a loopback address, so the token would cross the network in the clear. "
+            "Use https.",
+            fields=("host",),
+        )
+    return parts
+
+
+def _check_proxy(proxy: str, base_url: SplitResult) -> None:
+    """Refuse a proxy that is none, without showing it: it may hold a password."""
+    try:
+        parts = urlsplit(proxy)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not _VISIBLE_ASCII.fullmatch(proxy):
+        raise CopassInputError(
+            "proxy must be a URL such as http://proxy.example:3128. Leave it out to use the environment's proxy.",
+            fields=("proxy",),
+        )
+    if base_url.scheme == "http":
+        raise CopassInputError(
+            "proxy cannot go with a plain http host: the token would reach the proxy in the clear. Leave one out.",
+            fields=("proxy",),
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, by its name or its address alone: a look-up could be made to lie."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

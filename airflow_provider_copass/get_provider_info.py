@@ -1,0 +1,31 @@
+"""What Airflow discovers of this provider at start-up; it is asked by every process, so nothing heavy is imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return this provider's description, in the format of Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "airflow-provider-copass",
+        "name": "Copass",
+        "description": "Registers Copass data sources once, and keeps the webhook secret that is shown once.",
+        "integrations": [
+            {"integration-name": "Copass", "external-doc-url": "https://copass.id", "tags": ["service"]},
+        ],
+        "hooks": [
+            {"integration-name": "Copass", "python-modules": ["airflow_provider_copass.hooks.copass"]},
+        ],
+        "operators": [
+            {"integration-name": "Copass", "python-modules": ["airflow_provider_copass.operators.register_source"]},
+        ],
+        "connection-types": [
+            {
+                "connection-type": "copass",
+                "hook-class-name": "airflow_provider_copass.hooks.copass.CopassHook",
+                # Without it Airflow 3.3 lists the raw type.
+                "hook-name": "Copass",
+            },
+        ],
+    }

@@ -1,0 +1,122 @@
+"""From an Airflow connection to the settings of a client, whichever way the connection was stored.
+
+A connection may come as JSON, as a URI or out of the form; in a URI every value of ``extra`` is a text, so numbers
+are read from texts here. A refusal names the field and the rule, and shows no value: the token may have been pasted
+into any of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from airflow_provider_copass.api.errors import CopassInputError
+from airflow_provider_copass.api.settings import DEFAULT_BASE_URL, ClientSettings
+
+
+class AirflowConnection(Protocol):
+    """What is read of an Airflow connection, the same in every version."""
+
+    host: str | None
+    port: int | None
+    schema: str | None
+    password: str | None
+
+    @property
+    def extra_dejson(self) -> dict[str, Any]:
+        """The JSON object in ``extra``."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopassConnection:
+    """What an Airflow connection of type ``copass`` says.
+
+    :param settings: the client's settings.
+    :param sandbox_id: the default sandbox; None where there is none.
+    """
+
+    settings: ClientSettings
+    sandbox_id: str | None
+
+
+def read_connection(conn_id: str, connection: AirflowConnection, *, user_agent: str) -> CopassConnection:
+    """Read a connection.
+
+    :param conn_id: its id, for messages.
+    :param connection: the connection.
+    :param user_agent: the ``User-Agent`` header.
+    :raises CopassInputError: where a field is missing or breaks its rule.
+    """
+    refusal: CopassInputError
+    try:
+        return _read(connection, user_agent)
+    except CopassInputError as refused:
+        refusal = refused
+    raise CopassInputError(f"Airflow connection {conn_id!r}: {refusal}", fields=refusal.fields)
+
+
+def _read(connection: AirflowConnection, user_agent: str) -> CopassConnection:
+    extra = connection.extra_dejson
+    if not isinstance(extra, dict):
+        raise CopassInputError('extra must be a JSON object such as {"sandbox_id": "..."}.', fields=("extra",))
+    options: dict[str, Any] = {}
+    if (timeout := _given(extra, "timeout")) is not None:
+        options["timeout"] = _number(timeout, "timeout", float)
+    if (max_attempts := _given(extra, "max_attempts")) is not None:
+        options["max_attempts"] = _number(max_attempts, "max_attempts", int)
+    for name in ("ca_bundle", "proxy"):
+        if (value := _given(extra, name)) is not None:
+            options[name] = _text(value, name)
+    sandbox_id = _given(extra, "sandbox_id")
+    settings = ClientSettings(
+        token=connection.password or "", base_url=_base_url(connection), user_agent=user_agent, **options
+    )
+    return CopassConnection(settings, None if sandbox_id is None else _text(sandbox_id, "sandbox_id"))
+
+
+def _base_url(connection: AirflowConnection) -> str:
+    """Put the base URL together: a scheme in the host, else in the schema field, else https."""
+    host = (connection.host or "").strip()
+    # 3.3's Test button sends 0 for a port that is not set.
+    port = connection.port or None
+    if not host:
+        if port or (connection.schema or "https") != "https":
+            raise CopassInputError("host is missing, though a port or a schema is given.", fields=("host",))
+        return DEFAULT_BASE_URL
+    scheme, separator, rest = host.partition("://")
+    if not separator:
+        scheme, rest = (connection.schema or "https").strip().lower(), host
+        if scheme not in {"http", "https"}:
+            raise CopassInputError("schema must be https, http or empty.", fields=("schema",))
+    place, slash, path = rest.partition("/")
+    if port:
+        # An IPv6 address holds colons of its own, inside its brackets.
+        _, colon, own_port = place.rpartition("]")[2].rpartition(":")
+        if colon and own_port != str(port):
+            raise CopassInputError("port is given twice: in the host and in the port field.", fields=("port",))
+        if not colon:
+            place = f"{place}:{port}"
+    return f"{scheme.lower()}://{place}{slash}{path}".rstrip("/")
+
+
+def _given(extra: dict[str, Any], name: str) -> object | None:
+    """Return a value of ``extra``; an empty text, as an untouched form field sends it, is none."""
+    value: object | None = extra.get(name)
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _number(value: object, name: str, kind: type[float]) -> float:
+    """Read a number, or a text that holds one; True, which Python counts as 1, is none."""
+    if isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            return kind(value) if isinstance(value, str) or kind(value) == value else value
+        except (ValueError, OverflowError):
+            pass
+    raise CopassInputError(f"{name} in extra must be a number. Leave it out for the default.", fields=(name,))
+
+
+def _text(value: object, name: str) -> str:
+    """Refuse what is not a text."""
+    if not isinstance(value, str):
+        raise CopassInputError(f"{name} in extra must be a text.", fields=(name,))
+    return value

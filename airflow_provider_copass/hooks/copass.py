@@ -1,0 +1,244 @@
+"""The hook: an Airflow connection becomes a pooled Copass client with one method a call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_copass import __version__
+from airflow_provider_copass.airflow_compat import BaseHook, airflow_version, mask_secret
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import TypeVar, Unpack
+
+    from airflow_provider_copass.api import CopassClient, PullJob, PurgeResult, Source, SourceList, SourceStatus
+    from airflow_provider_copass.api.calls import Call
+    from airflow_provider_copass.api.requests import SourceChanges
+    from airflow_provider_copass.hooks.connection import CopassConnection
+
+    T = TypeVar("T")
+
+
+class CopassHook(BaseHook):
+    """Talks to the Copass API with the bearer token of an Airflow connection.
+
+    Each method is one call of the API; answers are pydantic models. A call that fails raises a
+    :class:`~airflow_provider_copass.api.CopassError`, after retries in the client where those are safe: a read, or a
+    write that is known not to have been carried out. Importing this module imports no HTTP client.
+
+    :param copass_conn_id: the Airflow connection, of type ``copass``.
+    :param sandbox_id: the sandbox; None for the connection's ``sandbox_id``.
+    """
+
+    conn_name_attr = "copass_conn_id"
+    default_conn_name = "copass_default"
+    conn_type = "copass"
+    hook_name = "Copass"
+
+    def __init__(self, copass_conn_id: str = default_conn_name, sandbox_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.copass_conn_id = copass_conn_id
+        self._sandbox_id = sandbox_id
+        self._connection: CopassConnection | None = None
+        self._client: CopassClient | None = None
+
+    @property
+    def connection(self) -> CopassConnection:
+        """What the Airflow connection says, read once.
+
+        :raises CopassInputError: where a field of it is missing or breaks its rule.
+        """
+        from airflow_provider_copass.hooks.connection import read_connection
+
+        if self._connection is None:
+            user_agent = f"airflow-provider-copass/{__version__} apache-airflow/{airflow_version()}"
+            found = self.get_connection(self.copass_conn_id)
+            self._connection = read_connection(self.copass_conn_id, found, user_agent=user_agent)
+        return self._connection
+
+    @property
+    def sandbox_id(self) -> str:
+        """The sandbox that this hook works in.
+
+        :raises CopassInputError: where neither the hook nor the connection names one, or it is none.
+        """
+        from airflow_provider_copass.api import CopassInputError
+        from airflow_provider_copass.api.calls import check_path_part
+
+        chosen = self.connection.sandbox_id if self._sandbox_id is None else self._sandbox_id
+        if chosen is None:
+            raise CopassInputError(
+                "sandbox_id is missing: give it to the operator or hook, or put a default into the extra of Airflow "
+                f"connection {self.copass_conn_id!r}.",
+                fields=("sandbox_id",),
+            )
+        return check_path_part("sandbox_id", chosen)
+
+    def get_conn(self) -> CopassClient:
+        """Return the client: one pool of connections and one TLS context, for as long as the hook lives."""
+        from airflow_provider_copass.api import CopassClient
+
+        if self._client is None:
+            self._client = CopassClient(self.connection.settings)
+        return self._client
+
+    def close(self) -> None:
+        """Close the client's connections; the next call opens new ones."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def register_source(
+        self,
+        *,
+        provider: str,
+        name: str,
+        ingestion_mode: str | None = None,
+        kind: str | None = None,
+        external_account_id: str | None = None,
+        adapter_config: dict[str, Any] | None = None,
+        poll_interval_seconds: int | None = None,
+    ) -> Source:
+        """Register a source: one POST, so called twice this makes two; the operator is what registers once.
+
+        :param provider: ``slack``, ``github``, ``linear`` … : an open set.
+        :param name: 1 to 255 characters.
+        :param ingestion_mode: ``realtime``, ``polling``, ``batch`` or ``manual`` (the server's default).
+        :param kind: ``durable`` (the server's default) or ``ephemeral``.
+        :param external_account_id: such as a Slack workspace.
+        :param adapter_config: provider-specific settings; may hold credentials.
+        :param poll_interval_seconds: at least 60.
+        :return: the source; ``webhook_signing_secret`` holds its secret, shown this once, already masked in logs.
+        """
+        from airflow_provider_copass.api import calls
+
+        return self._masked(
+            calls.register_source(
+                self.sandbox_id,
+                provider=provider,
+                name=name,
+                ingestion_mode=ingestion_mode,
+                kind=kind,
+                external_account_id=external_account_id,
+                adapter_config=adapter_config,
+                poll_interval_seconds=poll_interval_seconds,
+            )
+        )
+
+    def list_sources(self, provider: str | None = None, status: str | None = None) -> SourceList:
+        """List the sandbox's sources.
+
+        :param provider: only those of this provider.
+        :param status: only those of this status.
+        """
+        from airflow_provider_copass.api import calls
+
+        return self._send(calls.list_sources(self.sandbox_id, provider=provider, status=status))
+
+    def get_source(self, data_source_id: str) -> Source:
+        """Read a source; its secret is never in the answer.
+
+        :raises CopassNotFoundError: where there is no such source.
+        """
+        from airflow_provider_copass.api import calls
+
+        return self._send(calls.get_source(self.sandbox_id, data_source_id))
+
+    def update_source(
+        self, data_source_id: str, *, merge_adapter_config: bool = False, **changes: Unpack[SourceChanges]
+    ) -> Source:
+        """Change the given fields of a source and leave the others as they are.
+
+        :param merge_adapter_config: merge ``adapter_config`` deeply into what is there instead of replacing it.
+        :param changes: any of ``name``, ``ingestion_mode``, ``external_account_id``, ``adapter_config`` and
+            ``poll_interval_seconds``; None clears a field that can be empty.
+        """
+        from airflow_provider_copass.api import calls
+
+        return self._send(
+            calls.update_source(self.sandbox_id, data_source_id, changes, merge_adapter_config=merge_adapter_config)
+        )
+
+    def rotate_webhook_secret(self, data_source_id: str) -> Source:
+        """Mint a fresh webhook secret for a ``realtime`` source; the old one becomes worthless to whoever uses it.
+
+        :return: the source, with the new secret in ``webhook_signing_secret``, already masked in logs.
+        """
+        from airflow_provider_copass.api import calls
+
+        return self._masked(calls.rotate_webhook_secret(self.sandbox_id, data_source_id))
+
+    def pause_source(self, data_source_id: str) -> SourceStatus:
+        """Pause a source."""
+        from airflow_provider_copass.api import calls
+
+        return self._send(calls.pause_source(self.sandbox_id, data_source_id))
+
+    def resume_source(self, data_source_id: str) -> SourceStatus:
+        """Resume a paused source."""
+        from airflow_provider_copass.api import calls
+
+        return self._send(calls.resume_source(self.sandbox_id, data_source_id))
+
+    def disconnect_source(self, data_source_id: str) -> SourceStatus:
+        """Disconnect a source, for good: it cannot be resumed."""
+        from airflow_provider_copass.api import calls
+
+        return self._send(calls.disconnect_source(self.sandbox_id, data_source_id))
+
+    def pull_source(
+        self, data_source_id: str, *, since: datetime | str | None = None, vault_only: bool = False
+    ) -> PullJob:
+        """Queue a pull.
+
+        :param since: only what is newer; a date and time with its offset, or ISO 8601 text.
+        :param vault_only: the API's option of this name.
+        """
+        from airflow_provider_copass.api import calls
+
+        return self._send(calls.pull_source(self.sandbox_id, data_source_id, since=since, vault_only=vault_only))
+
+    def purge_source(self, data_source_id: str, *, delete_source: bool | None = None) -> PurgeResult:
+        """Remove the knowledge that came in through a source.
+
+        :param delete_source: remove the source's registration as well.
+        """
+        from airflow_provider_copass.api import calls
+
+        return self._send(calls.purge_source(self.sandbox_id, data_source_id, delete_source=delete_source))
+
+    def delete_source(self, data_source_id: str) -> None:
+        """Remove a source's registration; what it ingested stays."""
+        from airflow_provider_copass.api import calls
+
+        self._send(calls.delete_source(self.sandbox_id, data_source_id))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Make one real call and say what it saw.
+
+        :return: whether it worked, and a sentence for the Connections page; never with the token.
+        """
+        from airflow_provider_copass.api import CopassError, calls
+
+        try:
+            origin = self.connection.settings.origin
+            if self._sandbox_id is None and self.connection.sandbox_id is None:
+                seen = len(self._send(calls.list_sandboxes()).sandboxes)
+                return True, (
+                    f"Reached {origin}; the token is accepted and sees {seen} sandbox(es). No default sandbox is set: "
+                    "name one in the extra field sandbox_id, or at each task."
+                )
+            held = len(self.list_sources().sources)
+        except CopassError as error:
+            return False, str(error)
+        return True, f"Reached {origin}; the token is accepted, and sandbox {self.sandbox_id!r} holds {held} source(s)."
+
+    def _send(self, call: Call[T]) -> T:
+        return self.get_conn().send(call)
+
+    def _masked(self, call: Call[Source]) -> Source:
+        """Carry out a call whose answer may show a secret, and have Airflow mask it before anyone can print it."""
+        source = self._send(call)
+        if source.webhook_signing_secret is not None:
+            mask_secret(source.webhook_signing_secret.get_secret_value())
+        return source

@@ -1,0 +1,164 @@
+"""Register a Copass data source: the operator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_copass.airflow_compat import BaseOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_copass.airflow_compat import Context
+    from airflow_provider_copass.hooks import CopassHook
+    from airflow_provider_copass.registration import Registered, Wish
+    from airflow_provider_copass.secret_stores import SecretStore
+
+
+class RegisterSourceOperator(BaseOperator):
+    """Have a Copass data source be there, and its webhook secret in the store.
+
+    The source is looked up first by sandbox, provider and name, so a schedule may run this task again and again: it
+    registers what is missing and adopts what is there. A ``{{ ds }}`` in ``name`` makes a source a run.
+
+    :param name: the source's name, 1 to 255 characters. (templated)
+    :param provider: ``slack``, ``github``, ``linear`` … (templated)
+    :param sandbox_id: the sandbox; None for the connection's. (templated)
+    :param ingestion_mode: ``realtime``, ``polling``, ``batch`` or ``manual``. (templated)
+    :param kind: ``durable``, or ``ephemeral`` for one that the server archives when unused. (templated)
+    :param external_account_id: such as a Slack workspace. (templated)
+    :param adapter_config: provider-specific settings: an object, or a JSON object as text. (templated)
+    :param poll_interval_seconds: seconds between polls, at least 60: a number, or one as text. (templated)
+    :param if_exists: what to do with a live source of the same sandbox, provider and name: ``reuse`` adopts it and
+        warns of each field that differs, ``fail`` fails.
+    :param secret_store: where the webhook secret of a ``realtime`` source goes: ``variable`` (an Airflow Variable) or a
+        :class:`~airflow_provider_copass.secret_stores.SecretStore`. None for ``variable``.
+    :param store_as: the secret's key; may use ``{data_source_id}``, ``{sandbox_id}``, ``{provider}`` and ``{name}``.
+        None for ``copass_webhook_secret_{data_source_id}``. Keep the word ``secret`` in it: Airflow masks by key.
+        (templated)
+    :param on_missing_secret: what to do where a ``realtime`` source is there and its secret is not in the store:
+        ``fail``, ``rotate`` (a new secret; the old one becomes worthless) or ``ignore``.
+    :param copass_conn_id: the Airflow connection, of type ``copass``. (templated)
+
+    XComs: the return value is the ``data_source_id``, also pushed under that key; ``source`` is the source as JSON
+    without its secret and without ``adapter_config``; ``stored_as`` is the key of the secret, where there is one. Never
+    the secret.
+    """
+
+    template_fields: Sequence[str] = (
+        "name",
+        "provider",
+        "sandbox_id",
+        "ingestion_mode",
+        "kind",
+        "external_account_id",
+        "adapter_config",
+        "poll_interval_seconds",
+        "store_as",
+        "copass_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"adapter_config": "json"}
+    ui_color = "#e6f0ff"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        provider: str,
+        sandbox_id: str | None = None,
+        ingestion_mode: str = "manual",
+        kind: str = "durable",
+        external_account_id: str | None = None,
+        adapter_config: dict[str, Any] | str | None = None,
+        poll_interval_seconds: int | str | None = None,
+        if_exists: str = "reuse",
+        secret_store: str | SecretStore | None = None,
+        store_as: str | None = None,
+        on_missing_secret: str = "fail",
+        copass_conn_id: str = "copass_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.name = name
+        self.provider = provider
+        self.sandbox_id = sandbox_id
+        self.ingestion_mode = ingestion_mode
+        self.kind = kind
+        self.external_account_id = external_account_id
+        self.adapter_config = adapter_config
+        self.poll_interval_seconds = poll_interval_seconds
+        self.if_exists = if_exists
+        self.secret_store = secret_store
+        self.store_as = store_as
+        self.on_missing_secret = on_missing_secret
+        self.copass_conn_id = copass_conn_id
+
+    def execute(self, context: Context) -> str:
+        """Register the source, or adopt the one that is there.
+
+        :raises AirflowFailException: where trying again cannot help: bad input, a refusal of the server, a source or a
+            secret that is not as asked for.
+        :raises CopassError: where it may: no answer, 429, 5xx, a store that does not work.
+        """
+        from airflow_provider_copass.airflow_compat import fail_at_once
+        from airflow_provider_copass.api import CopassError
+        from airflow_provider_copass.hooks import CopassHook
+        from airflow_provider_copass.operators.failures import is_final
+
+        hook = CopassHook(copass_conn_id=self.copass_conn_id, sandbox_id=self.sandbox_id)
+        failure: CopassError
+        try:
+            registered = self._register(hook)
+        except CopassError as error:
+            failure = error
+        else:
+            self._push(context, registered)
+            return registered.source.data_source_id
+        finally:
+            hook.close()
+        # Raised out here: what failed is told by its message alone, and no cause of it reaches a log.
+        raise fail_at_once(str(failure)) if is_final(failure) else failure
+
+    def _register(self, hook: CopassHook) -> Registered:
+        """Check everything that can be checked without a request, then go."""
+        from airflow_provider_copass.registration import register
+        from airflow_provider_copass.secret_stores.base import as_secret_store
+
+        store = as_secret_store(self.secret_store)
+        wish = self._wish(hook)
+        # A client that cannot work is refused here, before the first request and not by it.
+        hook.get_conn()
+        return register(wish, hook, store, self.log)
+
+    def _wish(self, hook: CopassHook) -> Wish:
+        """Read the rendered fields."""
+        from airflow_provider_copass.api.requests import read_register
+        from airflow_provider_copass.registration import Wish
+        from airflow_provider_copass.registration.store_key import DEFAULT_TEMPLATE, StoreKey
+
+        source = read_register(
+            provider=self.provider,
+            name=self.name,
+            ingestion_mode=self.ingestion_mode,
+            kind=self.kind,
+            external_account_id=self.external_account_id,
+            adapter_config=self.adapter_config,
+            poll_interval_seconds=self.poll_interval_seconds,
+        )
+        return Wish(
+            sandbox_id=hook.sandbox_id,
+            source=source,
+            if_exists=self.if_exists,
+            on_missing_secret=self.on_missing_secret,
+            key=StoreKey(DEFAULT_TEMPLATE if self.store_as is None else self.store_as),
+        )
+
+    def _push(self, context: Context, registered: Registered) -> None:
+        """Push the XComs beside the return value."""
+        if not self.do_xcom_push:
+            return
+        push = context["ti"].xcom_push
+        push(key="data_source_id", value=registered.source.data_source_id)
+        push(key="source", value=registered.shown())
+        if registered.stored_as is not None:
+            push(key="stored_as", value=registered.stored_as)

@@ -1,0 +1,46 @@
+"""What a registration ends with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_copass.api import Source
+
+SHOWN = frozenset(
+    {
+        "data_source_id",
+        "user_id",
+        "sandbox_id",
+        "provider",
+        "name",
+        "ingestion_mode",
+        "status",
+        "kind",
+        "external_account_id",
+        "poll_interval_seconds",
+        "webhook_url",
+        "last_sync_at",
+        "created_at",
+    }
+)
+"""The documented fields that can hold no credential: not the secret, not ``adapter_config``, nothing unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A source that is there.
+
+    :param source: the source, without its secret.
+    :param is_new: whether this registration made it.
+    :param stored_as: the key of its secret; None where it has none or it is not stored.
+    """
+
+    source: Source
+    is_new: bool
+    stored_as: str | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """Return the source as JSON, for others to see."""
+        return self.source.model_dump(mode="json", include=set(SHOWN))
