@@ -6,7 +6,7 @@ and a failed validation is turned into an error of ours that names fields alone.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import SecretStr, ValidationError
 
@@ -97,8 +97,10 @@ def _read(model: type[Parsed], answer: object) -> Parsed:
 
 def _known_names(model: type[models.Answer], invalid: ValidationError) -> tuple[str, ...]:
     """Name the fields of a failed validation by our own names; a key that the server chose is never repeated."""
-    known: dict[str, Any] = {**models.Source.model_fields, **model.model_fields}
-    found = (
-        part for problem in invalid.errors(include_input=False, include_url=False) for part in problem["loc"][::-1]
-    )
-    return tuple(sorted({part for part in found if isinstance(part, str) and part in known}))
+    known = {**models.Source.model_fields, **model.model_fields}
+    found: set[str] = set()
+    for problem in invalid.errors(include_input=False, include_url=False):
+        # The innermost of ours: in ("sources", 3, "adapter_config", "a key of the server's") it is the third.
+        innermost = [part for part in problem["loc"] if isinstance(part, str) and part in known][-1:]
+        found.update(innermost)
+    return tuple(sorted(found))

@@ -77,12 +77,16 @@ class Wish:
             found = getattr(source, name)
             if name == "adapter_config":
                 found = found or {}
-                differing += [
-                    f"adapter_config.{key}" for key in wanted if key not in found or found[key] != wanted[key]
-                ]
-            elif found is not None and found != wanted:
+                keys = [key for key in wanted if key not in found or found[key] != wanted[key]]
+                differing += [f"adapter_config.{key}" for key in keys]
+            elif found != wanted and not _is_unsaid(source, name):
                 differing.append(name)
         return differing
+
+
+def _is_unsaid(source: Source, name: str) -> bool:
+    """Tell whether an answer leaves open what a field is: it is not there, or it is a word and empty."""
+    return name not in source.model_fields_set or (name in {"ingestion_mode", "kind"} and not getattr(source, name))
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -1,0 +1,99 @@
+"""Bad fields are refused before any request, in words that name field, rule and way out and show no value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_copass.api import CopassInputError
+from airflow_provider_copass.api.requests import RegisterSource, read_register, read_update
+
+CANARY = "hunter2-canary"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("provider", ""),
+        ("provider", None),
+        ("name", ""),
+        ("name", "x" * 256),
+        ("name", None),
+        ("name", ["x"]),
+        ("name", "half a pair \ud800"),
+        ("ingestion_mode", "Realtime"),
+        ("ingestion_mode", "streaming"),
+        ("ingestion_mode", 3),
+        ("kind", "forever"),
+        ("poll_interval_seconds", 59),
+        ("poll_interval_seconds", "59"),
+        ("poll_interval_seconds", "soon"),
+        ("poll_interval_seconds", 60.5),
+        ("poll_interval_seconds", True),
+        ("adapter_config", [1]),
+        ("adapter_config", "[1]"),
+        ("adapter_config", "{not json"),
+        ("adapter_config", {"a": float("nan")}),
+        ("adapter_config", {"a": object()}),
+        ("adapter_config", {1: "a"}),
+        ("external_account_id", ["a"]),
+    ],
+)
+def test_a_field_that_breaks_its_rule_is_named(field: str, value: object) -> None:
+    """The message starts the rule with the field's name."""
+    fields: dict[str, object] = {"provider": "slack", "name": "n", field: value}
+    with pytest.raises(CopassInputError, match=rf"{field} must be") as refused:
+        read_register(**fields)
+    assert refused.value.fields == (field,)
+
+
+def test_every_bad_field_is_named_at_once() -> None:
+    """A person mends all fields in one go."""
+    with pytest.raises(CopassInputError) as refused:
+        read_register(provider="", name="", poll_interval_seconds=1)
+    assert refused.value.fields == ("provider", "name", "poll_interval_seconds")
+
+
+@given(st.sampled_from(sorted(RegisterSource.model_fields)), st.sampled_from(["", "x" * 300, "\ud800"]))
+def test_no_value_is_in_a_refusal(field: str, rest: str) -> None:
+    """Whatever was given where, the message, the repr and the whole chain of causes do not show it."""
+    fields: dict[str, Any] = {"provider": CANARY, "name": CANARY, "adapter_config": {CANARY: object()}}
+    fields[field] = {CANARY: [CANARY, object()]} if not rest else [CANARY + rest]
+    with pytest.raises(CopassInputError) as refused:
+        read_register(**fields)
+    assert CANARY not in f"{refused.value!s}{refused.value!r}{refused.value.__dict__}"
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None
+
+
+def test_what_a_template_rendered_is_read() -> None:
+    """A number and an object that a template made into text are read as what is meant."""
+    read = read_register(provider="slack", name=2024, poll_interval_seconds="60", adapter_config='{"a": {"b": [1]}}')
+    assert read.body() == {
+        "provider": "slack",
+        "name": "2024",
+        "adapter_config": {"a": {"b": [1]}},
+        "poll_interval_seconds": 60,
+    }
+
+
+@pytest.mark.parametrize("name", ["x", "x" * 255, "ü" * 255, " ", "a\nb"])
+def test_the_limits_themselves_are_good(name: str) -> None:
+    """1 and 255 characters, of whatever kind, are names."""
+    assert read_register(provider="p", name=name, poll_interval_seconds=60).name == name
+
+
+def test_the_repr_of_a_request_shows_no_settings() -> None:
+    """``adapter_config`` and the account are in no repr."""
+    read = read_register(provider="p", name="n", adapter_config={"key": CANARY}, external_account_id=CANARY)
+    assert CANARY not in repr(read)
+    assert CANARY not in repr(read_update({"adapter_config": {"key": CANARY}}))
+
+
+def test_an_unknown_field_of_a_change_is_refused() -> None:
+    """``webhook_url`` cannot be set, nor can a misspelt field be."""
+    with pytest.raises(CopassInputError, match="unknown field"):
+        read_update({"webhook_url": "https://x.example"})  # type: ignore[typeddict-unknown-key]

@@ -1,0 +1,25 @@
+"""What holds for every test: an Airflow home of its own, and an emulated Copass account where one is asked for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+# Before anything imports Airflow, which reads its home once: a developer's own is neither read nor written.
+_HOME = tempfile.TemporaryDirectory(prefix="copass-tests-")
+os.environ["AIRFLOW_HOME"] = _HOME.name
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+for _name in [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "AIRFLOW_VAR_", "COPASS_"))]:
+    del os.environ[_name]
+
+from airflow_provider_copass.emulator import Emulator  # noqa: E402 - see above
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """An emulated Copass account with a token made up for this test, served on a free loopback port."""
+    with Emulator() as running:
+        yield running

@@ -1,0 +1,126 @@
+"""From an Airflow connection to a client's settings: every form gives the same, and bad ones are refused."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_copass.api import CopassInputError
+from airflow_provider_copass.hooks import CopassHook
+from airflow_provider_copass.hooks.connection import read_connection
+from tests.hooks.connections import ENVIRONMENT, as_json, as_uri
+
+TOKEN = "olk_a/b%c@d:e+f&g=h?i#j"
+
+
+def settings_of(monkeypatch: pytest.MonkeyPatch, connection: str) -> Any:
+    """Read a connection as a task would."""
+    monkeypatch.setenv(ENVIRONMENT, connection)
+    return CopassHook().connection
+
+
+@pytest.mark.parametrize(
+    ("fields", "base_url"),
+    [
+        ({}, "https://api.copass.id"),
+        ({"schema": "https"}, "https://api.copass.id"),
+        ({"port": 0}, "https://api.copass.id"),
+        ({"host": "copass.example"}, "https://copass.example"),
+        ({"host": "copass.example", "port": 8443}, "https://copass.example:8443"),
+        ({"host": "copass.example", "port": 0}, "https://copass.example"),
+        ({"host": "https://copass.example/"}, "https://copass.example"),
+        ({"host": "HTTPS://copass.example/v/"}, "https://copass.example/v"),
+        ({"host": "https://copass.example:8443", "port": 8443}, "https://copass.example:8443"),
+        ({"host": "https://copass.example/prefix", "port": 8443}, "https://copass.example:8443/prefix"),
+        ({"host": "127.0.0.1", "schema": "http", "port": 8000}, "http://127.0.0.1:8000"),
+        ({"host": "http://127.0.0.1:8000"}, "http://127.0.0.1:8000"),
+        ({"host": "http://127.0.0.1", "schema": "https", "port": 8000}, "http://127.0.0.1:8000"),
+        ({"host": "http://[::1]", "port": 8000}, "http://[::1]:8000"),
+        ({"host": "http://[::1]:8000", "port": 8000}, "http://[::1]:8000"),
+    ],
+)
+def test_host_port_and_schema_make_the_base_url(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], base_url: str
+) -> None:
+    """A scheme in the host is honoured, then one in the schema field, else it is https; 3.3's port 0 is none."""
+    found = settings_of(monkeypatch, as_json(password=TOKEN, **fields))
+    assert found.settings.base_url == base_url
+
+
+def test_json_and_uri_give_the_same_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every setting, and a token full of signs that a URI gives a meaning, survives either form."""
+    extra = {"sandbox_id": "sb_1", "timeout": "12.5", "max_attempts": "2", "proxy": "http://u:p@proxy.example:3128"}
+    first = settings_of(monkeypatch, as_json(password=TOKEN, host="copass.example", port=8443, extra=extra))
+    second = settings_of(
+        monkeypatch, as_uri(password=TOKEN, host="copass.example", port=8443, schema="https", extra=extra)
+    )
+    typed = {**extra, "timeout": 12.5, "max_attempts": 2}
+    third = settings_of(monkeypatch, as_json(password=TOKEN, host="https://copass.example:8443", extra=typed))
+    assert first == second == third
+    assert first.settings.token == TOKEN
+    assert (first.settings.timeout, first.settings.max_attempts, first.sandbox_id) == (12.5, 2, "sb_1")
+
+
+def test_an_untouched_form_means_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty texts and nulls, as forms send them, and the fields' twins of Airflow 2's form are passed over."""
+    extra = {
+        "sandbox_id": "",
+        "timeout": " ",
+        "max_attempts": None,
+        "ca_bundle": "",
+        "proxy": None,
+        "extra__copass__timeout": "",
+        "something": "else",
+    }
+    found = settings_of(monkeypatch, as_json(password=TOKEN, extra=extra))
+    assert found == settings_of(monkeypatch, as_json(password=TOKEN))
+    assert found.sandbox_id is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"password": None}, "token"),
+        ({"password": ""}, "token"),
+        ({"password": "olk_canary\n"}, "token"),
+        ({"host": "http://copass.example"}, "host"),
+        ({"host": "copass.example", "schema": "http"}, "host"),
+        ({"host": "copass.example", "schema": "olk_canary"}, "schema"),
+        ({"host": "user:olk_canary@copass.example"}, "host"),
+        ({"host": "copass.example:8443", "port": 9}, "port"),
+        ({"port": 8443}, "host"),
+        ({"schema": "http"}, "host"),
+        ({"extra": {"timeout": "olk_canary"}}, "timeout"),
+        ({"extra": {"timeout": "0"}}, "timeout"),
+        ({"extra": {"timeout": True}}, "timeout"),
+        ({"extra": {"timeout": "nan"}}, "timeout"),
+        ({"extra": {"timeout": [30]}}, "timeout"),
+        ({"extra": {"max_attempts": "2.5"}}, "max_attempts"),
+        ({"extra": {"max_attempts": 2.5}}, "max_attempts"),
+        ({"extra": {"max_attempts": 0}}, "max_attempts"),
+        ({"extra": {"ca_bundle": "/no/such/file"}}, "ca_bundle"),
+        ({"extra": {"ca_bundle": 5}}, "ca_bundle"),
+        ({"extra": {"proxy": "olk_canary"}}, "proxy"),
+        ({"extra": {"sandbox_id": 5}}, "sandbox_id"),
+    ],
+)
+def test_a_bad_field_is_named_with_its_connection(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], named: str
+) -> None:
+    """The message names the connection and the field, and shows no value: the token may have been pasted anywhere."""
+    with pytest.raises(CopassInputError, match="Airflow connection 'copass_default': ") as refused:
+        settings_of(monkeypatch, as_json(**{"password": TOKEN, **fields}))
+    assert refused.value.fields == (named,)
+    assert named in str(refused.value)
+    assert "canary" not in str(refused.value)
+    assert refused.value.__context__ is None
+
+
+def test_an_extra_that_is_no_object_is_refused() -> None:
+    """Airflow 3 lets a JSON list pass as ``extra``; Airflow 2 refuses the connection itself."""
+    listed = SimpleNamespace(host=None, port=None, schema=None, password=TOKEN, extra_dejson=["olk_canary"])
+    with pytest.raises(CopassInputError, match="extra must be a JSON object") as refused:
+        read_connection("c", listed, user_agent="ua")
+    assert "canary" not in str(refused.value)

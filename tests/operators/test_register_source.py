@@ -1,0 +1,279 @@
+"""The operator against an emulated account: XComs, templates, mapping, and which failures are final."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+from pydantic import SecretStr
+
+from airflow_provider_copass.api import (
+    CopassConnectionLostError,
+    CopassServerError,
+    CopassTimeoutError,
+    SecretStoreError,
+)
+from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.operators import RegisterSourceOperator
+from airflow_provider_copass.secret_stores import SecretStore
+from tests.hooks.connections import ENVIRONMENT, as_json, of
+
+
+class Memory(SecretStore):
+    """A user's own store, in memory."""
+
+    name = "test store"
+
+    def __init__(self) -> None:
+        self.held: dict[str, str] = {}
+        self.works = True
+
+    def check(self, key: str) -> None:
+        """Take any key."""
+
+    def read(self, key: str) -> SecretStr | None:
+        """Read."""
+        return SecretStr(self.held[key]) if key in self.held else None
+
+    def write(self, key: str, secret: SecretStr) -> None:
+        """Write, where it works."""
+        if not self.works:
+            raise SecretStoreError("test store is down")
+        self.held[key] = secret.get_secret_value()
+
+
+class TaskInstance:
+    """Remembers what was pushed."""
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Remember."""
+        self.pushed[key] = value
+
+
+@pytest.fixture
+def account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """An emulated account that the default connection leads to; nothing is retried for long."""
+    monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1, timeout=5))
+    return emulator
+
+
+def run(**fields: Any) -> tuple[Any, dict[str, Any]]:
+    """Execute the operator once; return its result and what it pushed."""
+    ti = TaskInstance()
+    operator = RegisterSourceOperator(**{"task_id": "register", "name": "n", "provider": "slack", **fields})
+    return operator.execute({"ti": ti}), ti.pushed  # type: ignore[typeddict-item]
+
+
+def posts(account: Emulator) -> int:
+    """Count the register calls that came in."""
+    return len(account.requests(operation="register"))
+
+
+def test_the_xcoms_of_a_realtime_source(account: Emulator) -> None:
+    """The id is returned and pushed, the source is pushed without secrets, and the key of the secret is pushed."""
+    store = Memory()
+    result, pushed = run(ingestion_mode="realtime", adapter_config={"token": "canary"}, secret_store=store)
+    (key,) = store.held
+    assert key == f"copass_webhook_secret_{result}"
+    assert set(pushed) == {"data_source_id", "source", "stored_as"}
+    assert pushed["data_source_id"] == result
+    assert pushed["stored_as"] == key
+    assert pushed["source"]["webhook_url"]
+    assert account.verify_secret(result, store.held[key])
+    assert "canary" not in str(pushed)
+    assert store.held[key] not in str(pushed)
+
+
+def test_a_source_without_a_webhook_has_no_key(account: Emulator) -> None:
+    """``stored_as`` is pushed only where there is a secret."""
+    _, pushed = run()
+    assert set(pushed) == {"data_source_id", "source"}
+
+
+def test_a_task_that_pushes_no_xcom_pushes_none(account: Emulator) -> None:
+    """``do_xcom_push=False`` is respected."""
+    _, pushed = run(do_xcom_push=False)
+    assert pushed == {}
+
+
+def test_the_second_run_makes_nothing(account: Emulator) -> None:
+    """However often the task is run, there is one source."""
+    store = Memory()
+    first, _ = run(ingestion_mode="realtime", secret_store=store)
+    second, pushed = run(ingestion_mode="realtime", secret_store=store)
+    assert first == second
+    assert pushed["stored_as"] in store.held
+    assert posts(account) == 1
+
+
+def test_store_as_names_the_key(account: Emulator) -> None:
+    """The placeholders are filled in."""
+    store = Memory()
+    _, pushed = run(
+        name="Team: chat", ingestion_mode="realtime", secret_store=store, store_as="{provider}_secret_{name}"
+    )
+    assert pushed["stored_as"] == "slack_secret_Team_chat"
+    assert list(store.held) == ["slack_secret_Team_chat"]
+
+
+def test_every_field_that_names_something_is_templated() -> None:
+    """All of the source's fields, the sandbox, the key and the connection are rendered."""
+    operator = RegisterSourceOperator(
+        task_id="register",
+        name="n {{ ds }}",
+        provider="{{ ds }}",
+        sandbox_id="{{ ds }}",
+        ingestion_mode="{{ ds }}",
+        kind="{{ ds }}",
+        external_account_id="{{ ds }}",
+        adapter_config={"a": ["{{ ds }}"]},
+        poll_interval_seconds="{{ 60 + 1 }}",
+        store_as="{{ ds }}_{data_source_id}",
+        copass_conn_id="{{ ds }}",
+    )
+    operator.render_template_fields({"ds": "2026-01-01"})  # type: ignore[typeddict-unknown-key]
+    rendered = {name: getattr(operator, name) for name in operator.template_fields}
+    assert rendered == {
+        "name": "n 2026-01-01",
+        "provider": "2026-01-01",
+        "sandbox_id": "2026-01-01",
+        "ingestion_mode": "2026-01-01",
+        "kind": "2026-01-01",
+        "external_account_id": "2026-01-01",
+        "adapter_config": {"a": ["2026-01-01"]},
+        "poll_interval_seconds": "61",
+        "store_as": "2026-01-01_{data_source_id}",
+        "copass_conn_id": "2026-01-01",
+    }
+
+
+def test_what_was_rendered_to_text_is_read(account: Emulator) -> None:
+    """A number and an object as text reach the API as a number and an object."""
+    run(ingestion_mode="polling", poll_interval_seconds="61", adapter_config='{"a": 1}')
+    body = account.requests(operation="register")[0]["body"]
+    assert (body["poll_interval_seconds"], body["adapter_config"]) == (61, {"a": 1})
+
+
+def test_the_operator_can_be_mapped() -> None:
+    """``partial`` and ``expand_kwargs`` take its parameters."""
+    with DAG("mapped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+        RegisterSourceOperator.partial(task_id="register", provider="slack", if_exists="fail").expand_kwargs(
+            [{"name": "a", "ingestion_mode": "realtime"}, {"name": "b", "poll_interval_seconds": 60}]
+        )
+    assert dag.task_ids == ["register"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "x" * 256}, "name"),
+        ({"provider": ""}, "provider"),
+        ({"ingestion_mode": "sometimes"}, "ingestion_mode"),
+        ({"kind": "forever"}, "kind"),
+        ({"poll_interval_seconds": 59}, "poll_interval_seconds"),
+        ({"adapter_config": "no object canary"}, "adapter_config"),
+        ({"sandbox_id": "a/b"}, "sandbox_id"),
+        ({"sandbox_id": ""}, "sandbox_id"),
+        ({"if_exists": "perhaps"}, "if_exists"),
+        ({"on_missing_secret": "perhaps"}, "on_missing_secret"),
+        ({"secret_store": "vault"}, "secret_store"),
+        ({"store_as": "{id}"}, "store_as"),
+        ({"store_as": "a/b", "ingestion_mode": "realtime"}, "store_as"),
+    ],
+)
+def test_bad_input_fails_at_once_and_before_any_request(account: Emulator, fields: dict[str, Any], named: str) -> None:
+    """The task fails without using up its retries, naming the field, and the server hears nothing of it."""
+    with pytest.raises(AirflowFailException, match=named) as failed:
+        run(**fields)
+    assert account.requests() == []
+    assert "canary" not in str(failed.value)
+    assert failed.value.__cause__ is None
+    assert failed.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("connection", "named"),
+    [
+        ({"password": None}, "token"),
+        ({"password": "olk_canary\n"}, "token"),
+        ({"host": "http://copass.example"}, "host"),
+        ({"extra": {}}, "sandbox_id"),
+    ],
+)
+def test_a_bad_connection_fails_at_once_and_before_any_request(
+    account: Emulator, monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any], named: str
+) -> None:
+    """Nothing is sent with a connection that cannot work."""
+    good = {"password": account.token, "host": account.url, "extra": {"sandbox_id": "sb_demo"}}
+    monkeypatch.setenv(ENVIRONMENT, as_json(**{**good, **connection}))
+    with pytest.raises(AirflowFailException, match=named) as failed:
+        run()
+    assert account.requests() == []
+    assert "canary" not in str(failed.value)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
+def test_a_refusal_fails_at_once(account: Emulator, status: int) -> None:
+    """The same request would be refused again."""
+    account.add_fault(operation="list", action={"status": status})
+    with pytest.raises(AirflowFailException, match=str(status)):
+        run()
+
+
+@pytest.mark.parametrize(
+    ("action", "error"),
+    [
+        ({"status": 500}, CopassServerError),
+        ({"status": 503}, CopassServerError),
+        ({"drop": True}, CopassConnectionLostError),
+        ({"reset": True}, CopassConnectionLostError),
+    ],
+)
+def test_a_passing_fault_is_left_to_airflow_s_retry(account: Emulator, action: dict[str, Any], error: type) -> None:
+    """The task may be tried again, and then there is one source."""
+    account.add_fault(operation="list", action=action)
+    with pytest.raises(error):
+        run()
+    run()
+    assert posts(account) == 1
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_post_whose_answer_was_lost_is_not_repeated_blindly(account: Emulator, when: str) -> None:
+    """The retry looks first, and there is one source whether or not the lost POST had its effect."""
+    account.add_fault(operation="register", when=when, action={"drop": True})
+    with pytest.raises(CopassConnectionLostError):
+        run()
+    run()
+    live = [source for source in account.sources() if not source["deleted"]]
+    assert len(live) == 1
+    assert posts(account) == (2 if when == "before" else 1)
+
+
+def test_a_slow_server_is_a_time_out(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection's ``timeout`` bounds the wait."""
+    monkeypatch.setenv(ENVIRONMENT, of(account, max_attempts=1, timeout=0.2))
+    account.add_fault(operation="list", action={"hold": True})
+    with pytest.raises(CopassTimeoutError):
+        run()
+
+
+def test_a_store_that_is_down_is_left_to_airflow_s_retry(account: Emulator) -> None:
+    """The error is one that Airflow retries, and holds no secret."""
+    store = Memory()
+    store.works = False
+    with pytest.raises(SecretStoreError, match="test store is down"):
+        run(ingestion_mode="realtime", secret_store=store)
+
+
+def test_an_existing_source_fails_where_it_shall(account: Emulator) -> None:
+    """``if_exists='fail'`` is final."""
+    run()
+    with pytest.raises(AirflowFailException, match="named 'n' already"):
+        run(if_exists="fail")

@@ -1,0 +1,61 @@
+"""The Variable store's rules; that it writes and reads a real Variable is shown by the runs of the example DAG."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_copass.api import CopassInputError
+from airflow_provider_copass.secret_stores import SecretStore, VariableStore
+from airflow_provider_copass.secret_stores.base import as_secret_store
+
+
+@pytest.mark.parametrize("key", ["a", "copass_webhook_secret_3f-9c", "A.b", "x" * 250])
+def test_a_good_key_is_taken(key: str) -> None:
+    """Letters, digits, ``_``, ``-`` and single dots."""
+    VariableStore().check(key)
+
+
+@pytest.mark.parametrize("key", ["", "a/b", "a?b", "a#b", "a..b", "a b", "a%2Fb", "é", "x" * 251, "a\n"])
+def test_a_key_that_a_url_would_break_is_refused(key: str) -> None:
+    """Airflow 3 puts the key into a URL's path as it is."""
+    with pytest.raises(CopassInputError, match="store_as") as refused:
+        VariableStore().check(key)
+    assert refused.value.fields == ("store_as",)
+
+
+def test_a_variable_is_read_as_a_task_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Variable of the environment stands before the database, and is what the store reads."""
+    monkeypatch.setenv("AIRFLOW_VAR_COPASS_TEST_SECRET", "canary")
+    found = VariableStore().read("copass_test_secret")
+    assert found is not None
+    assert found.get_secret_value() == "canary"
+    assert "canary" not in repr(found)
+
+
+class OwnStore(SecretStore):
+    """A store of a user's own."""
+
+    def check(self, key: str) -> None:
+        """Take any key."""
+
+    def read(self, key: str) -> None:
+        """Hold nothing."""
+
+    def write(self, key: str, secret: object) -> None:
+        """Keep nothing."""
+
+
+def test_a_store_is_named_or_given() -> None:
+    """None and ``variable`` mean Variables, an instance means itself."""
+    own = OwnStore()
+    assert isinstance(as_secret_store(None), VariableStore)
+    assert isinstance(as_secret_store("variable"), VariableStore)
+    assert as_secret_store(own) is own
+
+
+@pytest.mark.parametrize("given", ["", "vault", "backend", OwnStore, 5])
+def test_what_is_no_store_is_refused(given: object) -> None:
+    """The message says what may stand there."""
+    with pytest.raises(CopassInputError, match="secret_store must be") as refused:
+        as_secret_store(given)
+    assert refused.value.fields == ("secret_store",)
