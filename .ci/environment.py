@@ -44,7 +44,7 @@ def make(uv, into, extra, pins):
     began = time.monotonic()
     run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, into)
     python = into / "bin" / "python"
-    run(uv, "pip", "install", "--quiet", "--python", python, "--constraint", pins, "-r", pins, "-e", f".[{extra}]")
+    run(uv, "pip", "install", "--quiet", "--python", python, "-r", pins, "-e", f".[{extra}]")
     (into / "ready").touch()
     say(f"{pins.stem} ready after {time.monotonic() - began:.0f} s")
 

@@ -1,0 +1,74 @@
+"""The command ``python -m airflow_provider_copass.emulator``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from airflow_provider_copass.emulator.in_process import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TOKEN_VARIABLE = "COPASS_EMULATOR_TOKEN"
+_END = (signal.SIGTERM, signal.SIGINT)
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_copass.emulator",
+        description="Serve an emulated Copass API on 127.0.0.1 until SIGTERM or Ctrl-C.",
+    )
+    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--token", help=f"the bearer token to ask for; default: ${_TOKEN_VARIABLE}")
+    parser.add_argument(
+        "--sandbox", action="append", metavar="ID", help="a sandbox that exists, again for more; default: sb_demo"
+    )
+    parser.add_argument("--any-sandbox", action="store_true", help="an unknown sandbox is made when first named")
+    parser.add_argument("--access-log", action="store_true", help="a line to stderr for each request, without query")
+    arguments = parser.parse_args(argv)
+    arguments.token = arguments.token or os.environ.get(_TOKEN_VARIABLE)
+    if not arguments.token:
+        parser.error(f"a token is needed: --token, or ${_TOKEN_VARIABLE}, which the process list does not show")
+    return arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    :param argv: its arguments; None takes those of the process.
+    :returns: the exit code.
+    """
+    arguments = _arguments(argv)
+    # Blocked in every thread from now on, so that the wait below is the one place where they arrive.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _END)
+    emulator = Emulator(
+        arguments.token,
+        port=arguments.port,
+        sandboxes=arguments.sandbox or ["sb_demo"],
+        any_sandbox=arguments.any_sandbox,
+        report=_to_stderr if arguments.access_log else None,
+    )
+    try:
+        emulator.start()
+    except (ImportError, OSError) as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    try:
+        print(json.dumps({"url": emulator.url, "control": emulator.control_url}), flush=True)
+        signal.sigwait(_END)
+    finally:
+        emulator.stop()
+    return 0
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

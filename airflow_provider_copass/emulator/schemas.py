@@ -1,0 +1,67 @@
+"""The request bodies of the emulated API.
+
+The rules are those of the vendor's page and no more lenient: types are strict, so that a number sent as text is
+refused here even where the real server might take it. Fields that no page names are ignored.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(min_length=1, max_length=255)]
+IngestionMode = Literal["realtime", "polling", "batch", "manual"]
+PollInterval = Annotated[int, Field(ge=60)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+class RegisterBody(_Body):
+    """What ``POST …/sources`` takes."""
+
+    provider: str
+    name: Name
+    ingestion_mode: IngestionMode = "manual"
+    kind: Literal["durable", "ephemeral"] = "durable"
+    external_account_id: str | None = None
+    adapter_config: dict[str, Any] = Field(default_factory=dict)
+    poll_interval_seconds: PollInterval | None = None
+
+
+class UpdateBody(_Body):
+    """What ``PATCH …/sources/{id}`` takes; only the fields that were sent count, so no default is ever used."""
+
+    name: Name = ""
+    ingestion_mode: IngestionMode = "manual"
+    external_account_id: str | None = None
+    adapter_config: dict[str, Any] = Field(default_factory=dict)
+    poll_interval_seconds: PollInterval | None = None
+
+
+class PullBody(_Body):
+    """What ``POST …/sources/{id}/pull`` takes."""
+
+    # ISO 8601 text, which strict mode would only take as a Python object.
+    since: Annotated[datetime, Field(strict=False)] | None = None
+    vault_only: bool = False
+
+
+class PurgeBody(_Body):
+    """What ``POST …/sources/{id}/purge`` takes."""
+
+    delete_source: bool = False
+
+
+class IngestBody(_Body):
+    """What ``POST …/ingest`` takes."""
+
+    text: str
+    data_source_id: str | None = None
+    source_type: str | None = None
+    occurred_at: Annotated[datetime, Field(strict=False)] | None = None
+    speaker: str | None = None
+    participants: list[str] | None = None
+    project_id: str | None = None
+    storage_only: bool = False

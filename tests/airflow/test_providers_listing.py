@@ -1,0 +1,45 @@
+"""What Airflow's own command line tells about this provider."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_copass import __version__
+from tests.harness.airflow_home import AirflowHome
+
+pytestmark = pytest.mark.airflow
+
+
+def told(folder: Path, *arguments: str) -> list[dict[str, Any]]:
+    """Run an ``airflow providers`` command and return its table; it must not have written anything else."""
+    home = AirflowHome(folder)
+    done = home.run(*home.command("providers", *arguments, "--output", "json"))
+    assert done.stderr == ""
+    assert "warn" not in done.stdout.lower()
+    rows: list[dict[str, Any]] = json.loads(done.stdout)
+    return rows
+
+
+def test_airflow_reads_the_whole_description(tmp_path: Path) -> None:
+    """``providers get --full`` shows the connection type and its hook, without a word of warning."""
+    [provider] = told(tmp_path, "get", "airflow-provider-copass", "--full")
+    assert provider["name"] == "Copass"
+    [connection_type] = provider["connection-types"]
+    assert connection_type["connection-type"] == "copass"
+    assert connection_type["hook-class-name"] == "airflow_provider_copass.hooks.copass.CopassHook"
+
+
+def test_the_provider_is_listed_with_its_version(tmp_path: Path) -> None:
+    """``providers list`` has the version of the package."""
+    listed = {row["package_name"]: row["version"] for row in told(tmp_path, "list")}
+    assert listed["airflow-provider-copass"] == __version__
+
+
+def test_the_hook_is_offered_under_its_name(tmp_path: Path) -> None:
+    """``providers hooks`` can import the hook, and calls its connections Copass."""
+    hooks = {row["connection_type"]: row for row in told(tmp_path, "hooks")}
+    assert hooks["copass"]["hook_name"] == "Copass"
+    assert hooks["copass"]["conn_id_attribute_name"] == "copass_conn_id"
+    assert hooks["copass"]["package_name"] == "airflow-provider-copass"

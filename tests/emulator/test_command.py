@@ -1,0 +1,218 @@
+"""The command, the thread form, and what neither of them may show."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from airflow_provider_copass.emulator import Emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOKEN = "olk_of_the_command"
+SOURCES = "/api/v1/storage/sandboxes/sb_demo/sources"
+HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+REALTIME = {"provider": "slack", "name": "a", "ingestion_mode": "realtime"}
+COMMAND = [sys.executable, "-m", "airflow_provider_copass.emulator"]
+Process = subprocess.Popen[str]
+
+
+@pytest.fixture
+def command() -> Iterator[Any]:
+    """Return a function that starts the command and returns the process and what it announced."""
+    started: list[Process] = []
+
+    def start(*arguments: str) -> tuple[Process, dict[str, str]]:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            env={**os.environ, "COPASS_EMULATOR_TOKEN": TOKEN},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        return process, json.loads(process.stdout.readline())
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def _end(process: Process, with_signal: int = signal.SIGTERM) -> tuple[int, str, str]:
+    process.send_signal(with_signal)
+    out, err = process.communicate(timeout=30)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_ends_cleanly_while_a_request_is_held(command: Any, with_signal: int) -> None:
+    """SIGTERM and SIGINT end the process at once with exit code 0, held and waiting requests or not."""
+    process, announced = command()
+    rule = {"operation": "register", "action": "hold"}
+    with httpx.Client(base_url=announced["control"], timeout=60, trust_env=False) as control:
+        control.post("/faults", json=rule)
+        lost: list[type[Exception]] = []
+
+        def call(url: str, method: str) -> None:
+            try:
+                httpx.request(method, url, headers=HEADERS, json=REALTIME, timeout=60, trust_env=False)
+            except httpx.TransportError as failure:
+                lost.append(type(failure))
+
+        urls = [(announced["url"] + SOURCES, "POST"), (announced["control"] + "/requests?after=99&wait=60", "GET")]
+        callers = [threading.Thread(target=call, args=url) for url in urls]
+        for caller in callers:
+            caller.start()
+        control.get("/faults", params={"waiting": 1, "wait": 30})
+        started = time.monotonic()
+        code, out, err = _end(process, with_signal)
+    for caller in callers:
+        caller.join(timeout=10)
+    assert (code, out, err) == (0, "", "")
+    assert time.monotonic() - started < 10
+    assert httpx.RemoteProtocolError in lost or httpx.ReadError in lost
+
+
+def test_the_command_announces_one_line_and_shows_no_secret(command: Any) -> None:
+    """Standard output is one JSON line; the access log has no query, and neither shows a token or a secret."""
+    process, announced = command("--access-log", "--sandbox", "sb_one", "--sandbox", "sb_two")
+    assert set(announced) == {"url", "control"}
+    assert announced["control"] == announced["url"] + "/_emulator"
+    sources = SOURCES.replace("sb_demo", "sb_two")
+    with httpx.Client(base_url=announced["url"], headers=HEADERS, timeout=10, trust_env=False) as client:
+        secret = client.post(sources, json=REALTIME).json()["webhook_signing_secret"]
+        client.get(sources, params={"provider": "hidden"})
+        assert client.get(SOURCES).status_code == 404
+    code, out, err = _end(process)
+    assert (code, out) == (0, "")
+    assert err.splitlines() == [f"POST {sources} 201", f"GET {sources} 200", f"GET {SOURCES} 404"]
+    assert secret.startswith("olk_")
+
+
+def test_the_command_needs_a_token() -> None:
+    """Without --token and COPASS_EMULATOR_TOKEN the command says so and ends."""
+    environment = {key: value for key, value in os.environ.items() if key != "COPASS_EMULATOR_TOKEN"}
+    refused = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert refused.returncode == 2
+    assert "COPASS_EMULATOR_TOKEN" in refused.stderr
+
+
+def test_a_taken_port_is_an_error_that_says_so(emulator: Emulator) -> None:
+    """A port that somebody has is a plain message and exit code 1."""
+    port = str(httpx.URL(emulator.url).port)
+    refused = subprocess.run(
+        [*COMMAND, "--token", "t", "--port", port], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert refused.returncode == 1
+    assert "in use" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_missing_extra_is_an_error_that_says_what_to_install() -> None:
+    """Where fastapi is missing, the import works and starting names the extra."""
+    script = (
+        "import sys; sys.modules['fastapi'] = None; "
+        "from airflow_provider_copass.emulator import Emulator; Emulator('t').start()"
+    )
+    refused = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
+    assert "pip install 'airflow-provider-copass[emulator]'" in refused.stderr
+
+
+def test_the_import_is_light_and_independent() -> None:
+    """Importing the emulator loads no framework and no other part of the package; running it, no other part."""
+    script = """
+import sys
+from airflow_provider_copass.emulator import Emulator
+print([name for name in ("fastapi", "uvicorn", "pydantic", "httpx", "airflow") if name in sys.modules])
+with Emulator():
+    own = "airflow_provider_copass"
+    print(sorted(name for name in sys.modules if name.startswith(own) and not name.startswith(own + ".emulator")))
+    print([name for name in ("httpx", "airflow") if name in sys.modules])
+"""
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True)
+    assert ran.stdout.splitlines() == ["[]", "['airflow_provider_copass']", "[]"]
+
+
+def test_it_listens_on_the_loopback_interface_alone(emulator: Emulator) -> None:
+    """The socket is bound to 127.0.0.1, not to every address of this machine."""
+    server = emulator._server
+    assert server is not None
+    assert server._socket.getsockname() == ("127.0.0.1", httpx.URL(emulator.url).port)
+
+
+def test_the_secret_is_kept_nowhere(emulator: Emulator, api: httpx.Client) -> None:
+    """After register, rotate and delivery no plain secret and no token is reachable from the emulator's state."""
+    source = api.post(SOURCES, json=REALTIME).json()
+    rotated = api.post(f"{SOURCES}/{source['data_source_id']}/rotate-webhook-secret").json()
+    new = rotated["webhook_signing_secret"]
+    assert api.post(source["webhook_url"], headers={"Authorization": f"Bearer {new}"}).status_code == 202
+    state = emulator._state
+    held = repr([vars(state), [vars(kept) for kept in state.sources.values()], vars(state.jobs)])
+    shown = json.dumps([emulator.sources(), emulator.requests(), emulator.faults(), emulator.settings()])
+    for hidden in (source["webhook_signing_secret"], new, emulator.token):
+        assert hidden not in held
+        assert hidden not in shown
+
+
+def test_an_emulator_can_be_started_again_and_used_only_while_it_runs() -> None:
+    """Start and stop may alternate; its state outlives a stop; a method of a stopped one says so."""
+    emulator = Emulator("t")
+    with pytest.raises(RuntimeError, match="not running"):
+        emulator.sources()
+    with emulator:
+        emulator.seed([{"provider": "slack", "name": "a"}])
+        with pytest.raises(RuntimeError, match="already"):
+            emulator.start()
+    emulator.stop()
+    with pytest.raises(RuntimeError, match="not running"):
+        emulator.sources()
+    with emulator:
+        assert len(emulator.sources()) == 1
+        assert httpx.get(emulator.url + SOURCES, headers={"Authorization": "Bearer t"}).json()["count"] == 1
+
+
+def test_stopping_lets_a_waiting_thread_go() -> None:
+    """Whoever waits for a request or a fault when the emulator stops gets an empty answer, not an error."""
+    answers: list[Any] = []
+    with Emulator("t") as emulator:
+        waiters = [
+            threading.Thread(target=lambda: answers.append(emulator.requests(wait=60))),
+            threading.Thread(target=lambda: answers.append(emulator.faults(wait=60))),
+        ]
+        for waiter in waiters:
+            waiter.start()
+        # The server, the two who wait, and this question.
+        while emulator._on_loop(lambda server: len(asyncio.all_tasks())) < 4:
+            pass
+    for waiter in waiters:
+        waiter.join(timeout=10)
+    assert answers == [[], []]
+
+
+def test_an_answer_is_not_kept_back_by_the_kernel(emulator: Emulator, api: httpx.Client) -> None:
+    """Connections have TCP_NODELAY set; without it each answer takes 40 ms longer."""
+    api.get(SOURCES)
+    server = emulator._server
+    assert server is not None
+    connections = [connection.transport.get_extra_info("socket") for connection in server._uvicorn.connections]
+    assert connections
+    assert all(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for connection in connections)
+
+
+def test_a_token_is_made_up_where_none_is_given() -> None:
+    """Two emulators without a token of their own do not share one."""
+    assert Emulator().token != Emulator().token
