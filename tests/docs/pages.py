@@ -1,0 +1,68 @@
+"""The pages, taken apart: what stands between fences, in tables and in links."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+README = CHECKOUT / "README.md"
+CONNECTION = CHECKOUT / "docs" / "connection.md"
+DECISIONS = sorted((CHECKOUT / "docs" / "decisions").glob("*.md"))
+PAGES = sorted([*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").rglob("*.md")])
+
+_FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# `[text](target)`, the target without its fragment.
+_LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)[^)]*\)")
+_MAKE = re.compile(r"\bmake ([a-z][a-z0-9-]*)")
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """What stands between two fences.
+
+    :param language: the word after the first.
+    """
+
+    page: str
+    language: str
+    text: str
+
+
+def name_of(page: Path) -> str:
+    """Return a page's path as a person writes it."""
+    return page.relative_to(CHECKOUT).as_posix()
+
+
+def snippets(page: Path) -> list[Snippet]:
+    """Return a page's snippets, in their order."""
+    return [Snippet(name_of(page), language, text) for language, text in _FENCED.findall(page.read_text())]
+
+
+def commands(page: Path) -> list[str]:
+    """Return the commands of a page: each line of its shell snippets, without its comment."""
+    lines = [line for each in snippets(page) if each.language == "bash" for line in each.text.splitlines()]
+    return [command for line in lines if (command := re.sub(r"\s+# .*", "", line).strip())]
+
+
+def rows_of_json(page: Path) -> list[tuple[str, str]]:
+    """Return the first two cells of each row that begins with a JSON object as code."""
+    return re.findall(r"^\| `(\{.*?\})` \| `(\w+)` \|", page.read_text(), re.MULTILINE)
+
+
+def relative_links(page: Path) -> list[str]:
+    """Return the links of a page that lead to a file."""
+    return [link for link in _LINK.findall(_prose(page)) if link and "://" not in link]
+
+
+def make_targets_named(page: Path) -> set[str]:
+    """Return the targets that a page names in code, in a line of text or between fences."""
+    text = page.read_text()
+    code = [*re.findall(r"(?<!`)`([^`\n]+)`(?!`)", _prose(page)), *(body for _, body in _FENCED.findall(text))]
+    return {target for part in code for target in _MAKE.findall(part)}
+
+
+def _prose(page: Path) -> str:
+    """Return a page without what stands between fences."""
+    return _FENCED.sub("", page.read_text())

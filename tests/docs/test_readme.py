@@ -1,0 +1,218 @@
+"""The pages keep their word: each command and snippet of the README and the connection page is run or checked."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sqlite3
+import sys
+import tomllib
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+from airflow_provider_copass.api import ClientSettings, CopassInputError
+from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.hooks import CopassHook
+from tests.docs import pages
+from tests.harness.airflow_home import AirflowHome
+
+BOTH = [pages.README, pages.CONNECTION]
+VARIABLE = "AIRFLOW_CONN_COPASS_DEFAULT"
+EXPORT = f"export {VARIABLE}="
+ADD = "airflow connections add copass_default "
+TEST = "airflow connections test copass_default"
+USUAL = ("olk_your_token", "https://api.copass.id", "sb_your_sandbox")
+EMULATED = ("olk_local", "http://127.0.0.1:9099", "sb_demo")
+# The variable's value of each form that a page shows, in order, and what it has to say.
+CONNECTIONS = {pages.README: [USUAL, USUAL], pages.CONNECTION: [USUAL, USUAL, USUAL, EMULATED]}
+
+
+def targets() -> set[str]:
+    """Return the targets of the Makefile."""
+    return set(re.findall(r"^([a-z][a-z0-9-]*):", (pages.CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+
+
+def as_variable(snippet: pages.Snippet) -> str | None:
+    """Return the connection that a snippet shows, as the variable's value; None where it shows none."""
+    if snippet.language == "json":
+        return snippet.text
+    if snippet.text.startswith(EXPORT):
+        (_, word) = shlex.split(snippet.text)
+        return word.partition("=")[2]
+    return None
+
+
+def read(monkeypatch: pytest.MonkeyPatch, variable: str) -> tuple[str, str, str | None]:
+    """Read a connection as a task would; the settings without a default must be the usual ones."""
+    monkeypatch.setenv(VARIABLE, variable)
+    found = CopassHook().connection
+    usual = ClientSettings(
+        token=found.settings.token, base_url=found.settings.base_url, user_agent=found.settings.user_agent
+    )
+    assert found.settings == usual
+    return found.settings.token, found.settings.base_url.removesuffix(":443"), found.sandbox_id
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> AirflowHome:
+    """An Airflow with an empty database."""
+    home = AirflowHome(tmp_path_factory.mktemp("airflow"))
+    home.migrate()
+    return home
+
+
+@pytest.mark.parametrize("page", BOTH, ids=pages.name_of)
+def test_no_command_is_unknown_to_this_test(page: Path) -> None:
+    """Each command is one that a test below runs or checks; whoever adds another adds its test."""
+    known = {f"make {target}" for target in targets()} | {"pip install .", TEST}
+    unknown = [line for line in pages.commands(page) if line not in known and not line.startswith((EXPORT, ADD))]
+    assert unknown == []
+
+
+@pytest.mark.parametrize("page", BOTH, ids=pages.name_of)
+def test_no_snippet_is_of_an_unknown_kind(page: Path) -> None:
+    """A snippet is a command, a DAG, a connection or a picture, so that none goes unchecked."""
+    assert {snippet.language for snippet in pages.snippets(page)} <= {"bash", "python", "json", "mermaid"}
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=pages.name_of)
+def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
+    """Whether between fences or in a sentence."""
+    assert pages.make_targets_named(page) <= targets()
+
+
+def test_the_readme_leads_with_its_two_commands() -> None:
+    """The first that a reader can type is the demo and the tests."""
+    assert pages.commands(pages.README)[:2] == ["make demo", "make test"]
+
+
+def test_the_checkout_can_be_installed_under_its_name() -> None:
+    """``pip install .`` finds a project that says how it is built."""
+    project = tomllib.loads((pages.CHECKOUT / "pyproject.toml").read_text())
+    assert "pip install ." in pages.commands(pages.README)
+    assert project["project"]["name"] == "airflow-provider-copass"
+    assert project["build-system"]["build-backend"]
+
+
+@pytest.mark.parametrize("page", BOTH, ids=pages.name_of)
+def test_every_connection_that_is_shown_says_what_the_page_says(monkeypatch: pytest.MonkeyPatch, page: Path) -> None:
+    """JSON, URI and variable are read by the hook into the same settings."""
+    shown = [variable for snippet in pages.snippets(page) if (variable := as_variable(snippet)) is not None]
+    assert [read(monkeypatch, variable) for variable in shown] == CONNECTIONS[page]
+
+
+@pytest.mark.parametrize(("example", "field"), pages.rows_of_json(pages.CONNECTION))
+def test_what_the_page_calls_refused_is_refused(monkeypatch: pytest.MonkeyPatch, example: str, field: str) -> None:
+    """Each example is refused for the field that the page names, in words that do not hold its token."""
+    connection = {"conn_type": "copass", "password": "olk_x", **json.loads(example)}
+    monkeypatch.setenv(VARIABLE, json.dumps(connection))
+    with pytest.raises(CopassInputError) as refused:
+        CopassHook().get_conn()
+    assert refused.value.fields == (field,)
+    assert "olk_x" not in str(refused.value)
+
+
+def test_the_page_shows_what_is_refused() -> None:
+    """The table above is there and was found, for each field that has a rule."""
+    fields = {field for _, field in pages.rows_of_json(pages.CONNECTION)}
+    assert fields == {"token", "host", "port", "schema", *EXTRA}
+
+
+EXTRA = {"sandbox_id", "timeout", "max_attempts", "ca_bundle", "proxy"}
+
+
+def test_the_page_has_a_row_for_each_member_of_extra() -> None:
+    """What the hook reads is what the page lists, with the default that the settings have."""
+    rows = dict(re.findall(r"^\| `(\w+)` \| .*? \| ([^|]+) \|$", pages.CONNECTION.read_text(), re.MULTILINE))
+    assert set(rows) >= EXTRA
+    assert float(rows["timeout"]) == ClientSettings(token="olk_x").timeout
+    assert int(rows["max_attempts"]) == ClientSettings(token="olk_x").max_attempts
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=pages.name_of)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    """Links are relative to their page."""
+    assert [link for link in pages.relative_links(page) if not (page.parent / link).exists()] == []
+
+
+def test_the_readme_links_every_page_for_users() -> None:
+    """Nobody has to guess what there is to read."""
+    linked = set(pages.relative_links(pages.README))
+    assert {"docs/connection.md", "docs/emulator.md", "CONTRIBUTING.md", "CHANGELOG.md"} <= linked
+
+
+def test_the_changelog_has_a_place_for_what_is_not_released() -> None:
+    """Keep a Changelog asks for it, and it comes first."""
+    sections = re.findall(r"^## (.*)$", (pages.CHECKOUT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert sections[0] == "[Unreleased]"
+
+
+@pytest.mark.parametrize("page", pages.DECISIONS, ids=pages.name_of)
+def test_every_decision_has_the_same_four_parts(page: Path) -> None:
+    """Context, decision, drawbacks, alternatives, under a title with the number of the file."""
+    lines = page.read_text().splitlines()
+    assert lines[0].startswith(f"# {page.name[:3]}: ")
+    parts = ["## Context", "## Decision", "## Drawbacks", "## Alternatives"]
+    assert [line for line in lines if line.startswith("## ")] == parts
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    """A number names one decision for good."""
+    assert [int(page.name[:3]) for page in pages.DECISIONS] == list(range(1, len(pages.DECISIONS) + 1))
+
+
+@pytest.mark.airflow
+def test_the_dag_to_copy_is_parsed_without_an_error(home: AirflowHome) -> None:
+    """The README's Python is a DAG file that Airflow imports, with the tasks that it shows."""
+    shown = [snippet for page in BOTH for snippet in pages.snippets(page) if snippet.language == "python"]
+    for number, snippet in enumerate(shown):
+        (home.dags / f"shown_{number}.py").write_text(snippet.text)
+    parsed = home.run(sys.executable, str(Path(__file__).with_name("parse_dags.py")), str(home.dags)).stdout
+    assert json.loads(parsed.splitlines()[-1]) == {
+        "dags": {"copass_support_channel": ["register", "set_up_sender"]},
+        "errors": {},
+    }
+
+
+@pytest.mark.airflow
+def test_the_command_that_adds_the_connection_adds_it(home: AirflowHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typed in a shell as it is shown, it leaves the usual connection in the database, its token encrypted."""
+    shown = {command for page in BOTH for command in pages.commands(page) if command.startswith(ADD)}
+    (command,) = shown
+    home.run("bash", "-c", command)
+    assert read(monkeypatch, json.dumps(connection_in(home))) == USUAL
+
+
+@pytest.mark.airflow
+def test_the_command_that_tests_the_connection_makes_a_call(emulator: Emulator, tmp_path: Path) -> None:
+    """Typed as it is shown, with a connection to the emulator in the environment, it makes a real call."""
+    home = AirflowHome(
+        tmp_path,
+        connections={"copass_default": {"conn_type": "copass", "host": emulator.url, "password": emulator.token}},
+    )
+    assert TEST in pages.commands(pages.CONNECTION)
+    said = home.run("bash", "-c", TEST).stdout
+    assert "Connection success!" in said
+    assert emulator.token not in said
+    assert [request["operation"] for request in emulator.requests()] == ["list_sandboxes"]
+
+
+def connection_in(home: AirflowHome) -> dict[str, Any]:
+    """Return the one connection in the database, decrypted."""
+    columns = ("conn_type", "host", "schema", "login", "port", "password", "extra")
+    with closing(sqlite3.connect(f"{home.database.as_uri()}?mode=ro", uri=True)) as database:
+        (row,) = database.execute(
+            f"SELECT {', '.join(columns)}, is_encrypted, is_extra_encrypted FROM connection"
+        ).fetchall()
+    *values, password_is_encrypted, extra_is_encrypted = row
+    assert password_is_encrypted
+    assert extra_is_encrypted
+    connection = dict(zip(columns, values, strict=True))
+    for name in ("password", "extra"):
+        connection[name] = Fernet(home.keys.fernet.encode()).decrypt(connection[name].encode()).decode()
+    return connection

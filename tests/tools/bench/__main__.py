@@ -1,0 +1,52 @@
+"""``make bench``: what an import and a call of this package cost, beside the peers' and a bare httpx."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.harness.environment import clean_environment
+from tests.tools.bench import aims, calls, imports, table
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+def main() -> int:
+    """Measure, and print as it goes.
+
+    :return: the exit code: 0, whatever the figures are; 1 where something that is installed could not be measured.
+    """
+    parser = argparse.ArgumentParser(prog="python -m tests.tools.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few rounds: to see that it works, not for the figures")
+    quick = parser.parse_args().quick
+    import_rounds, call_rounds = (1, 3) if quick else (7, 25)
+
+    print(table.machine())
+    if quick:
+        print("Quick mode: a look at whether it works; its figures mean little.")
+    with tempfile.TemporaryDirectory(prefix="copass-bench-") as home:
+        environment = {**clean_environment(), "AIRFLOW_HOME": home}
+        print(
+            f"\nImports: on top of airflow.sdk, each in a fresh interpreter; median of {import_rounds} round(s) in "
+            "which each had its turn",
+            flush=True,
+        )
+        imported = imports.measure(import_rounds, environment)
+        print(table.of_imports(imported))
+        print(
+            "\nCalls: to a bare loopback server that gives one constant answer, so that the clients are what is "
+            f"measured; median of all calls,\n{call_rounds} round(s) in which each client had its turn",
+            flush=True,
+        )
+        called = calls.measure(call_rounds, environment, CHECKOUT)
+        print(table.of_calls(called))
+    judged = aims.judge(imported, called)
+    print(f"\nAims\n{table.of_aims(judged)}\n\n{table.last_line(judged)}")
+    failures = [each.failure for each in imported] + [each.failure for each in called]
+    return int(any(failure is not None for failure in failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""How long a call takes, ours beside a bare httpx's and the vendor's client's: server and clients as processes."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+TOKEN = "olk_bench_0123456789"
+OPERATIONS = ("get_source", "register_source")
+CLIENTS = {"hook": "hook (ours)", "httpx": "bare httpx.Client", "copass-core": "copass-core"}
+"""The clients, and what the table calls them."""
+
+
+@dataclass(frozen=True)
+class Called:
+    """What was seen of one client's calls.
+
+    :param seconds: of each call; empty where the client is not installed.
+    :param failure: why it could not be measured; None where it could.
+    """
+
+    operation: str
+    client: str
+    seconds: tuple[float, ...] = ()
+    failure: str | None = None
+
+    @property
+    def median(self) -> float:
+        """Seconds."""
+        return statistics.median(self.seconds)
+
+
+def measure(rounds: int, environment: Mapping[str, str], checkout: Path) -> list[Called]:
+    """Have every client make its calls.
+
+    :param rounds: of small batches; one more, which warms up, does not count.
+    :param environment: of the processes.
+    :param checkout: where they find ``tests``.
+    """
+    with _server(environment, checkout) as port:
+        connection = {
+            "conn_type": "copass",
+            "host": f"http://127.0.0.1:{port}",
+            "password": TOKEN,
+            "extra": {"sandbox_id": "sb_bench"},
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.tools.bench.call_each", str(rounds)],
+            # The simplest way to a connection outside a task, and one of those that the documentation names.
+            env={**environment, "AIRFLOW_CONN_COPASS_DEFAULT": json.dumps(connection)},
+            cwd=checkout,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    if done.returncode:
+        failure = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        return [Called(operation, client, failure=failure) for operation in OPERATIONS for client in CLIENTS]
+    seen: dict[str, dict[str, list[float]]] = json.loads(done.stdout.splitlines()[-1])
+    return [
+        Called(operation, client, tuple(seen[operation].get(client, ())))
+        for operation in OPERATIONS
+        for client in CLIENTS
+    ]
+
+
+@contextmanager
+def _server(environment: Mapping[str, str], checkout: Path) -> Iterator[int]:
+    """Run the server, and give its port."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.tools.bench.server"],
+        env=environment,
+        cwd=checkout,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            # It ends when its standard input does; leaving the block waits for it.
+            process.stdin.close()
