@@ -12,16 +12,32 @@ from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context as Context  # noqa: PLC0414 - re-exported for typing
+    from airflow.sdk import RetryDecision as RetryDecision  # noqa: PLC0414 - see __getattr__
+    from airflow.sdk import RetryPolicy as RetryPolicy  # noqa: PLC0414 - see __getattr__
 
 __all__ = [
     "BaseHook",
     "BaseOperator",
     "airflow_version",
     "fail_at_once",
-    "get_variable",
     "mask_secret",
+    "remove_variable",
     "set_variable",
+    "variable_backends",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what only Airflow 3.3 and later have, when it is asked for."""
+    if name not in {"RetryDecision", "RetryPolicy"}:
+        raise AttributeError(name)
+    try:
+        from airflow import sdk
+
+        return getattr(sdk, name)
+    except (ImportError, AttributeError):
+        pass
+    raise ImportError(f"Retry policies need Airflow 3.3 or later; this is {airflow_version()}.")
 
 
 def airflow_version() -> str:
@@ -41,19 +57,20 @@ def fail_at_once(message: str) -> Exception:
     return AirflowFailException(message)
 
 
-def get_variable(key: str) -> str | None:
-    """Read an Airflow Variable as a task of this deployment reads it, secrets backends first.
+def variable_backends() -> list[Any]:
+    """Return the secrets backends that a task of this deployment reads Variables from, in search order.
 
-    :param key: its key.
-    :return: its value; None where there is none.
+    The last one is the metadata database, on Airflow 3 by way of the execution API.
     """
-    from airflow.providers.common.compat.sdk import Variable
     from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-    # The default's name changed with Airflow 3.
-    default: dict[str, Any] = {"default" if AIRFLOW_V_3_0_PLUS else "default_var": None}
-    value: str | None = Variable.get(key, **default)
-    return value
+    if AIRFLOW_V_3_0_PLUS:
+        from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
+
+        return list(ensure_secrets_backend_loaded())
+    from airflow.configuration import ensure_secrets_loaded
+
+    return list(ensure_secrets_loaded())
 
 
 def set_variable(key: str, value: str) -> None:
@@ -65,6 +82,16 @@ def set_variable(key: str, value: str) -> None:
     from airflow.providers.common.compat.sdk import Variable
 
     Variable.set(key, value)
+
+
+def remove_variable(key: str) -> None:
+    """Remove an Airflow Variable.
+
+    :param key: its key.
+    """
+    from airflow.providers.common.compat.sdk import Variable
+
+    Variable.delete(key)
 
 
 def mask_secret(value: str) -> None:

@@ -3,6 +3,7 @@
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.api.client import AsyncCopassClient, CopassClient
 from airflow_provider_copass.api.errors import (
+    BusyRecordError,
     CopassAnswerError,
     CopassAuthenticationError,
     CopassBadRequestError,
@@ -22,10 +23,12 @@ from airflow_provider_copass.api.errors import (
     CopassTimeoutError,
     CopassTransportError,
     CopassValidationError,
+    RecordError,
     SecretKeyTakenError,
     SecretMissingError,
     SecretStoreError,
     SeveralSourcesError,
+    SourceChangedError,
     SourceExistsError,
 )
 from airflow_provider_copass.api.models import (
@@ -43,6 +46,7 @@ from airflow_provider_copass.api.settings import DEFAULT_BASE_URL, ClientSetting
 __all__ = [
     "DEFAULT_BASE_URL",
     "AsyncCopassClient",
+    "BusyRecordError",
     "ClientSettings",
     "CopassAnswerError",
     "CopassAuthenticationError",
@@ -66,6 +70,7 @@ __all__ = [
     "CopassValidationError",
     "PullJob",
     "PurgeResult",
+    "RecordError",
     "RetryPolicy",
     "Sandbox",
     "SandboxList",
@@ -74,6 +79,7 @@ __all__ = [
     "SecretStoreError",
     "SeveralSourcesError",
     "Source",
+    "SourceChangedError",
     "SourceExistsError",
     "SourceList",
     "SourceStatus",

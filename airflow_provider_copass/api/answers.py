@@ -6,6 +6,8 @@ and a failed validation is turned into an error of ours that names fields alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from pydantic import SecretStr, ValidationError
@@ -13,6 +15,9 @@ from pydantic import SecretStr, ValidationError
 from airflow_provider_copass.api import models
 
 SECRET_FIELD = "webhook_signing_secret"
+
+Headers = Mapping[str, str]
+"""An answer's headers, their names in lower case."""
 
 Parsed = TypeVar("Parsed", bound=models.Answer)
 
@@ -30,7 +35,7 @@ class UnusableAnswerError(Exception):
         self.fields = fields
 
 
-def source(answer: object) -> models.Source:
+def source(answer: object, _headers: Headers) -> models.Source:
     """Read a source, with its secret where the answer has one.
 
     :param answer: the answer's JSON; its secret is removed from it.
@@ -40,37 +45,40 @@ def source(answer: object) -> models.Source:
     return parsed if secret is None else parsed.model_copy(update={SECRET_FIELD: secret})
 
 
-def source_list(answer: object) -> models.SourceList:
+def source_list(answer: object, headers: Headers) -> models.SourceList:
     """Read a list of sources. The API shows no secret there; were one in a row, it would be dropped unread."""
     rows = answer.get("sources") if isinstance(answer, dict) else None
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict):
             row.pop(SECRET_FIELD, None)
-    return _read(models.SourceList, answer)
+    listed = _read(models.SourceList, answer)
+    try:
+        return listed.model_copy(update={"answered_at": parsedate_to_datetime(headers["date"])})
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError):
+        return listed.model_copy(update={"answered_at": None})
 
 
-def source_status(answer: object) -> models.SourceStatus:
+def source_status(answer: object, _headers: Headers) -> models.SourceStatus:
     """Read what pause, resume and disconnect answer."""
-    _take_secret(answer)
     return _read(models.SourceStatus, {} if answer is None else answer)
 
 
-def pull_job(answer: object) -> models.PullJob:
+def pull_job(answer: object, _headers: Headers) -> models.PullJob:
     """Read a queued pull."""
     return _read(models.PullJob, answer)
 
 
-def purge_result(answer: object) -> models.PurgeResult:
+def purge_result(answer: object, _headers: Headers) -> models.PurgeResult:
     """Read what a purge removed."""
     return _read(models.PurgeResult, {} if answer is None else answer)
 
 
-def sandbox_list(answer: object) -> models.SandboxList:
+def sandbox_list(answer: object, _headers: Headers) -> models.SandboxList:
     """Read the sandboxes of a token."""
     return _read(models.SandboxList, answer)
 
 
-def nothing(answer: object) -> None:
+def nothing(answer: object, _headers: Headers) -> None:
     """Take an answer whose status says it all, such as a delete's."""
 
 
@@ -88,6 +96,8 @@ def _read(model: type[Parsed], answer: object) -> Parsed:
     """Validate an answer that holds no secret any more."""
     if not isinstance(answer, dict):
         raise UnusableAnswerError("it is not a JSON object")
+    # Where the API shows no secret, one that came all the same would pass as an unknown field.
+    answer.pop(SECRET_FIELD, None)
     try:
         return model.model_validate(answer)
     except ValidationError as invalid:

@@ -15,7 +15,7 @@ from airflow_provider_copass.api.errors import CopassInputError
 from airflow_provider_copass.api.requests import read_register, read_update
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from airflow_provider_copass.api import models
@@ -35,7 +35,7 @@ class Call(Generic[T]):
     :param operation: its name, as in :class:`~airflow_provider_copass.hooks.CopassHook`.
     :param method: the HTTP method.
     :param path: the path, each part percent-encoded.
-    :param read: turns the answer's JSON (None for an empty answer) into what the call returns.
+    :param read: turns the answer's JSON (None for an empty answer) and its headers into what the call returns.
     :param query: the query's names and values.
     :param body: the JSON body; None for no body. Not in the repr: it may hold credentials.
     """
@@ -43,7 +43,7 @@ class Call(Generic[T]):
     operation: str
     method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
-    read: Callable[[object], T] = field(repr=False)
+    read: Callable[[object, Mapping[str, str]], T] = field(repr=False)
     query: tuple[tuple[str, str], ...] = ()
     body: dict[str, Any] | None = field(default=None, repr=False)
 

@@ -144,7 +144,7 @@ class CopassClient(_Driver):
         :return: what the call returns.
         :raises CopassCallError: its subclass tells what went wrong.
         """
-        steps = exchange(call, self._policy, now=self._now, token=self.settings.token)
+        steps = exchange(call, self._policy, now=self._now, is_private=self.settings.is_token_in)
         try:
             step = next(steps)
             while True:
@@ -218,7 +218,7 @@ class AsyncCopassClient(_Driver):
         :return: what the call returns.
         :raises CopassCallError: its subclass tells what went wrong.
         """
-        steps = exchange(call, self._policy, now=self._now, token=self.settings.token)
+        steps = exchange(call, self._policy, now=self._now, is_private=self.settings.is_token_in)
         try:
             step = next(steps)
             while True:

@@ -23,8 +23,11 @@
         ├── SourceExistsError           there is one already, and ``if_exists="fail"``
         ├── SeveralSourcesError         several live sources have this identity
         ├── SecretMissingError          the source lives, its webhook secret is not in the store
+        ├── SourceChangedError          what is there is not what the record or the task says
         ├── SecretKeyTakenError         the key holds something that is not this source's secret
-        └── SecretStoreError            the store cannot be read or written, or reads back another value
+        ├── SecretStoreError            the store cannot be read or written, or reads back another value
+        ├── BusyRecordError             somebody else is registering this source at the moment
+        └── RecordError                 the record of what was registered cannot be read or written
 
 None of them carries a body, a header, a token or a value that was sent: an answer may echo a credential, and
 an error ends in a log.
@@ -202,6 +205,22 @@ class SecretKeyTakenError(CopassRegistrationError):
 
 class SecretStoreError(CopassRegistrationError):
     """The secret store cannot be read or written, or does not give back what was written."""
+
+    retryable = True
+
+
+class SourceChangedError(CopassRegistrationError):
+    """What is there is not what the record, or the task, says: somebody changed one of them by hand."""
+
+
+class BusyRecordError(CopassRegistrationError):
+    """Somebody else is registering this source, or died while doing so not long ago."""
+
+    retryable = True
+
+
+class RecordError(CopassRegistrationError):
+    """The record of what was registered cannot be read or written."""
 
     retryable = True
 

@@ -93,14 +93,19 @@ _NO_REPLY_ERRORS: dict[NoReply, type[CopassTransportError]] = {
 
 
 def exchange(
-    call: Call[T], policy: RetryPolicy, *, now: Callable[[], float], token: str = ""
+    call: Call[T],
+    policy: RetryPolicy,
+    *,
+    now: Callable[[], float],
+    is_private: Callable[[str], bool] = lambda _: False,
 ) -> Generator[Send | Pause, Reply | NoReply | None, T]:
     """Carry one call through to its result.
 
     :param call: the call.
     :param policy: when to send it again.
     :param now: seconds since the epoch.
-    :param token: the bearer token, so that no server can have it repeated in a message of ours.
+    :param is_private: tells whether a text of the server's holds the token, and so must not be in a message of ours.
+        (Not the token itself: an error tracker may record this frame's locals.)
     :return: what the call returns.
     :raises CopassCallError: the last try's failure.
     """
@@ -110,12 +115,12 @@ def exchange(
     while True:
         came = yield send
         if isinstance(came, Reply) and 200 <= came.status < 300 and not came.is_too_long:  # noqa: PLR2004 - 2xx
-            outcome = _result(call, came, token)
+            outcome = _result(call, came, is_private)
             if not isinstance(outcome, CopassCallError):
                 return outcome
             error: CopassCallError = outcome
         else:
-            error = _failure(call, came, now(), token)
+            error = _failure(call, came, now(), is_private)
         # An error tracker may record a frame's locals: this one holds no answer when it raises.
         came = None
         if attempt >= policy.max_attempts or not may_send_again(writes=call.writes, error=error):
@@ -125,12 +130,12 @@ def exchange(
         attempt += 1
 
 
-def _result(call: Call[T], reply: Reply, token: str) -> T | CopassAnswerError:
+def _result(call: Call[T], reply: Reply, is_private: Callable[[str], bool]) -> T | CopassAnswerError:
     """Read a good answer, or make the error that says why it cannot be read."""
     try:
         # Bounds its depth, where json.loads would end in a RecursionError.
         answer = from_json(reply.body, allow_inf_nan=False) if reply.body.strip() else None
-        return call.read(answer)
+        return call.read(answer, reply.headers)
     except UnusableAnswerError as unusable:
         reason, fields = unusable.reason, unusable.fields
     except ValueError:
@@ -138,17 +143,19 @@ def _result(call: Call[T], reply: Reply, token: str) -> T | CopassAnswerError:
         reason = "it is HTML, as from a proxy or a login page" if is_html else "it is not JSON"
         fields = ()
     # Made out here: the exceptions above, and the answer in their frames, are no context of this one.
-    return _answer_error(call, reason, fields, _request_id(reply, token))
+    return _answer_error(call, reason, fields, _request_id(reply, is_private))
 
 
-def _failure(call: Call[T], came: Reply | NoReply | None, now: float, token: str) -> CopassCallError:
+def _failure(
+    call: Call[T], came: Reply | NoReply | None, now: float, is_private: Callable[[str], bool]
+) -> CopassCallError:
     """Make the error of a try that brought no usable answer."""
     if isinstance(came, NoReply):
         lost = _NO_REPLY_ERRORS[came]
         return lost(f"{call.operation}: {came.value}.{_afterthought(call, lost)}", operation=call.operation)
     if came is None:  # a driver's mistake, not a server's
         raise TypeError("a Send was answered with nothing")
-    request_id = _request_id(came, token)
+    request_id = _request_id(came, is_private)
     if came.is_too_long and 200 <= came.status < 300:  # noqa: PLR2004 - 2xx
         return _answer_error(call, f"it is longer than {MOST_BYTES // 1024 // 1024} MiB", (), request_id)
     kind = error_class(came.status)
@@ -190,10 +197,10 @@ def _afterthought(call: Call[T], kind: type[CopassCallError]) -> str:
     return " It may have been carried out all the same." if call.writes and kind.maybe_applied else ""
 
 
-def _request_id(reply: Reply, token: str) -> str | None:
+def _request_id(reply: Reply, is_private: Callable[[str], bool]) -> str | None:
     """Return the server's id of the request where it is one, and does not hold the token."""
     given = reply.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) and not (token and token in given) else None
+    return given if _REQUEST_ID.fullmatch(given) and not is_private(given) else None
 
 
 def _refused_fields(reply: Reply) -> tuple[str, ...]:

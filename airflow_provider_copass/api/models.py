@@ -1,7 +1,8 @@
 """What the API answers, as pydantic models that a new word or a new field of the server does not break.
 
-Every word in an answer is an open set, and unknown fields pass through. What a server may leave out does not stop
-a registration: only ``data_source_id`` must be there. Facts: the vendor's register page, and for what it does not
+Every word in an answer is an open set, and unknown fields pass through. Nothing that a server leaves out or writes
+in another type than its page says stops a registration, for a secret that is shown once may hang on it: only
+``data_source_id`` must be there. Facts: the vendor's register page, and for what it does not
 show, the vendor's public clients.
 """
 
@@ -13,9 +14,26 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 
-def _text_or_empty(value: object) -> object:
+def _text(value: object) -> str | None:
+    """Read a text, or a number as one; anything else as none."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else None
+
+
+def _text_or_empty(value: object) -> str:
     """Read a text that the server left out as an empty one."""
-    return "" if value is None else value
+    return _text(value) or ""
+
+
+def _whole(value: object) -> int | None:
+    """Read a whole number; anything else as none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    """Read an object; anything else as none."""
+    return value if isinstance(value, dict) else None
 
 
 def _moment(value: object) -> datetime | None:
@@ -30,7 +48,10 @@ def _moment(value: object) -> datetime | None:
         return None
 
 
+OptionalText = Annotated[str | None, BeforeValidator(_text)]
 Text = Annotated[str, BeforeValidator(_text_or_empty)]
+Whole = Annotated[int | None, BeforeValidator(_whole)]
+Object = Annotated[dict[str, Any] | None, BeforeValidator(_object)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 
 
@@ -70,11 +91,11 @@ class Source(Answer):
     name: Text = ""
     ingestion_mode: Text = ""
     status: Text = ""
-    kind: str | None = None
-    external_account_id: str | None = None
-    adapter_config: dict[str, Any] | None = Field(default=None, repr=False)
-    poll_interval_seconds: int | None = None
-    webhook_url: str | None = Field(default=None, repr=False)
+    kind: OptionalText = None
+    external_account_id: OptionalText = None
+    adapter_config: Object = Field(default=None, repr=False)
+    poll_interval_seconds: Whole = None
+    webhook_url: OptionalText = Field(default=None, repr=False)
     last_sync_at: Moment = None
     created_at: Moment = None
     webhook_signing_secret: SecretStr | None = Field(default=None, repr=False, exclude=True)
@@ -85,10 +106,12 @@ class SourceList(Answer):
 
     :param sources: the rows that came.
     :param count: how many there are, as the server says; None where it does not say.
+    :param answered_at: when it answered, by its own clock (the ``Date`` header), to the second.
     """
 
     sources: list[Source] = Field(repr=False)
     count: int | None = None
+    answered_at: Moment = Field(default=None, exclude=True)
 
     @property
     def is_complete(self) -> bool:

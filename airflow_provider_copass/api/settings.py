@@ -66,6 +66,10 @@ class ClientSettings:
         if self.proxy is not None:
             _check_proxy(self.proxy, url)
 
+    def is_token_in(self, text: str) -> bool:
+        """Tell whether the token is in a text, which then must not be shown."""
+        return self.token in text
+
     @property
     def is_loopback(self) -> bool:
         """Whether the API is on this very machine, as the emulator is."""

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.hooks import CopassHook
-    from airflow_provider_copass.registration import Registered, Wish
+    from airflow_provider_copass.registration import Registered, Timing, Wish
+    from airflow_provider_copass.registration.ports import Records
     from airflow_provider_copass.secret_stores import SecretStore
 
 
@@ -30,7 +31,7 @@ class RegisterSourceOperator(BaseOperator):
     :param adapter_config: provider-specific settings: an object, or a JSON object as text. (templated)
     :param poll_interval_seconds: seconds between polls, at least 60: a number, or one as text. (templated)
     :param if_exists: what to do with a live source of the same sandbox, provider and name: ``reuse`` adopts it and
-        warns of each field that differs, ``fail`` fails.
+        warns of each field that differs, ``update`` changes the declared fields that differ, ``fail`` fails.
     :param secret_store: where the webhook secret of a ``realtime`` source goes: ``variable`` (an Airflow Variable) or a
         :class:`~airflow_provider_copass.secret_stores.SecretStore`. None for ``variable``.
     :param store_as: the secret's key; may use ``{data_source_id}``, ``{sandbox_id}``, ``{provider}`` and ``{name}``.
@@ -108,7 +109,7 @@ class RegisterSourceOperator(BaseOperator):
         hook = CopassHook(copass_conn_id=self.copass_conn_id, sandbox_id=self.sandbox_id)
         failure: CopassError
         try:
-            registered = self._register(hook)
+            registered = self._register(hook, context)
         except CopassError as error:
             failure = error
         else:
@@ -119,16 +120,39 @@ class RegisterSourceOperator(BaseOperator):
         # Raised out here: what failed is told by its message alone, and no cause of it reaches a log.
         raise fail_at_once(str(failure)) if is_final(failure) else failure
 
-    def _register(self, hook: CopassHook) -> Registered:
+    def _register(self, hook: CopassHook, context: Context) -> Registered:
         """Check everything that can be checked without a request, then go."""
-        from airflow_provider_copass.registration import register
+        from airflow_provider_copass.operators.task_instance import WallClock, new_mark, owner_of
+        from airflow_provider_copass.registration import Registration
         from airflow_provider_copass.secret_stores.base import as_secret_store
 
         store = as_secret_store(self.secret_store)
         wish = self._wish(hook)
         # A client that cannot work is refused here, before the first request and not by it.
         hook.get_conn()
-        return register(wish, hook, store, self.log)
+        return Registration(
+            wish,
+            sources=hook,
+            secrets=store,
+            records=self._records(),
+            report=self.log,
+            clock=WallClock(),
+            owner=owner_of(context["ti"]),
+            mark=new_mark(),
+            timing=self._timing(hook),
+        ).run()
+
+    def _records(self) -> Records:
+        """Return where records are kept: Airflow Variables. A subclass may keep them elsewhere, for all its tasks."""
+        from airflow_provider_copass.airflow_variables import ProvenVariables
+
+        return ProvenVariables()
+
+    def _timing(self, hook: CopassHook) -> Timing:
+        """Return how long to wait for what. A subclass that shortens this must know its deployment."""
+        from airflow_provider_copass.operators.task_instance import timing_for
+
+        return timing_for(hook.connection.settings)
 
     def _wish(self, hook: CopassHook) -> Wish:
         """Read the rendered fields."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from pydantic import SecretStr
 
     from airflow_provider_copass.api import Source, SourceList
+    from airflow_provider_copass.api.requests import SourceChanges
 
 
 class Sources(Protocol):
@@ -29,6 +32,20 @@ class Sources(Protocol):
     ) -> Source:
         """Register a source, with one POST."""
 
+    def get_source(self, data_source_id: str) -> Source:
+        """Read one source.
+
+        :raises CopassNotFoundError: where there is none.
+        """
+
+    def update_source(
+        self, data_source_id: str, *, merge_adapter_config: bool = False, **changes: Unpack[SourceChanges]
+    ) -> Source:
+        """Change the given fields."""
+
+    def delete_source(self, data_source_id: str) -> None:
+        """Remove a source."""
+
     def rotate_webhook_secret(self, data_source_id: str) -> Source:
         """Mint a fresh secret, with one POST."""
 
@@ -46,10 +63,42 @@ class Secrets(Protocol):
         """
 
     def read(self, key: str) -> SecretStr | None:
-        """Return what the key holds; None where it holds nothing."""
+        """Return what the key holds; None only where it is proven to hold nothing."""
 
     def write(self, key: str, secret: SecretStr) -> None:
         """Let the key hold this secret."""
+
+
+class Records(Protocol):
+    """Where the records of identities are kept: texts under names, seen by every process at once."""
+
+    def read(self, key: str, /) -> str | None:
+        """Return a text; None only where it is proven that there is none.
+
+        :raises RecordError: where that cannot be told.
+        """
+
+    def write(self, key: str, value: str, /) -> None:
+        """Write a text.
+
+        :raises RecordError: where it cannot be written.
+        """
+
+    def remove(self, key: str, /) -> None:
+        """Remove a text, where there is one.
+
+        :raises RecordError: where it cannot be removed.
+        """
+
+
+class Clock(Protocol):
+    """The time, and how to wait."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+
+    def sleep(self, seconds: float, /) -> object:
+        """Wait."""
 
 
 class Report(Protocol):

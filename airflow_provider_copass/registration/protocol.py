@@ -1,136 +1,240 @@
-"""How a source comes to be there, with its secret in the store: look up, else check, register, store, read back."""
+"""Registering a source once: look it up, else hold its record, POST, store the secret, close the record.
+
+Every way in looks first, and no step that counts is taken without the record in hand. What a dead process left behind
+lies in its open record, and the next one goes on from there.
+"""
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api.errors import (
-    CopassAnswerError,
-    SecretKeyTakenError,
+    BusyRecordError,
+    CopassNotFoundError,
     SecretMissingError,
-    SecretStoreError,
     SeveralSourcesError,
+    SourceChangedError,
     SourceExistsError,
 )
+from airflow_provider_copass.registration.claim import Claim, LookAgainError, LostClaimError
+from airflow_provider_copass.registration.keeping import Keeping
 from airflow_provider_copass.registration.outcome import Registered
+from airflow_provider_copass.registration.record import Closed, Open, name_of
+from airflow_provider_copass.registration.timing import Timing
+from airflow_provider_copass.registration.update import bring_up_to_date
+from airflow_provider_copass.registration.wish import DEAD
+from airflow_provider_copass.registration.work import Work
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
-    from airflow_provider_copass.registration.ports import Report, Secrets, Sources
+    from airflow_provider_copass.registration.ports import Clock, Records, Report, Secrets, Sources
+    from airflow_provider_copass.registration.record import Owner
     from airflow_provider_copass.registration.wish import Wish
 
 
-def register(wish: Wish, sources: Sources, secrets: Secrets, report: Report) -> Registered:
-    """Have the source of a wish be there, and its secret in the store.
+class Registration:
+    """One wish, one process's try at it.
 
     :param wish: what is asked for.
     :param sources: the API's calls on the sandbox.
     :param secrets: where the secret is kept.
+    :param records: where records are kept.
     :param report: where to say what was seen.
-    :raises CopassInputError: before any request, where the store cannot hold the key.
-    :raises CopassRegistrationError: where it cannot go on as asked; the message tells the way out.
-    :raises CopassCallError: where a call failed.
+    :param clock: the time, and how to wait.
+    :param owner: the task instance that this is for.
+    :param mark: a random word; no other process may have the same.
+    :param timing: how long to wait for what.
     """
-    if wish.is_realtime:
-        # With a stand-in for an id that is not known yet: what is wrong with the rest of the key shows all the same.
-        secrets.check(wish.key_for("id"))
-    found = _find(wish, sources)
-    if found is not None:
-        return _adopt(wish, found, sources, secrets, report)
-    if wish.is_realtime and not wish.key.needs_id:
-        _refuse_taken(wish.key_for(), secrets)
-    made = sources.register_source(**wish.source.body())
-    report.info("Registered source %s (%s %r).", made.data_source_id, wish.source.provider, wish.source.name)
-    return Registered(_without_secret(made), is_new=True, stored_as=_store(wish, made, secrets, report))
 
-
-def _find(wish: Wish, sources: Sources) -> Source | None:
-    """Return the live source of the wish's identity; None where the list proves that there is none."""
-    listed = sources.list_sources(provider=wish.source.provider)
-    if not listed.is_complete:
-        raise CopassAnswerError(
-            f"list_sources: the server counts {listed.count} sources and sent {len(listed.sources)}; from a part of "
-            "the list nothing can be concluded, so nothing was registered. Try again later.",
-            operation="list_sources",
-        )
-    matching = [source for source in listed.sources if wish.is_met_by(source)]
-    if len(matching) > 1:
-        ids = tuple(source.data_source_id for source in matching)
-        raise SeveralSourcesError(
-            f"{len(ids)} live sources of provider {wish.source.provider!r} are named {wish.source.name!r}: "
-            f"{', '.join(ids)}. Which one is meant cannot be told: disconnect, delete or rename all but one.",
-            data_source_ids=ids,
-        )
-    return matching[0] if matching else None
-
-
-def _adopt(wish: Wish, found: Source, sources: Sources, secrets: Secrets, report: Report) -> Registered:
-    """Take a source that is there already, and see where its secret is."""
-    source_id = found.data_source_id
-    if wish.if_exists == "fail":
-        raise SourceExistsError(
-            f"Source {source_id} of provider {wish.source.provider!r} is named {wish.source.name!r} already. Choose "
-            "another name, or if_exists='reuse' to adopt it.",
-            data_source_ids=(source_id,),
-        )
-    report.info("Source %s (%s %r) is there already.", source_id, wish.source.provider, wish.source.name)
-    if differing := wish.differing_fields(found):
-        report.warning("Source %s differs from what the task declares in: %s.", source_id, ", ".join(differing))
-    if found.ingestion_mode != "realtime":
-        return Registered(_without_secret(found), is_new=False)
-    key = wish.key_for(source_id)
-    if secrets.read(key) is not None:
-        return Registered(_without_secret(found), is_new=False, stored_as=key)
-    if wish.on_missing_secret == "ignore":
-        report.warning("The webhook secret of source %s is not in the %s %r.", source_id, secrets.name, key)
-        return Registered(_without_secret(found), is_new=False)
-    if wish.on_missing_secret == "fail":
-        raise SecretMissingError(
-            f"The webhook secret of source {source_id} is not in the {secrets.name} {key!r}, and Copass shows it only "
-            "once. Put it there by hand where somebody has it; or set on_missing_secret='rotate' to mint a new one, "
-            "which makes the old one worthless to whoever uses it; or 'ignore' to go on without.",
-            data_source_ids=(source_id,),
-        )
-    report.warning("Rotating the webhook secret of source %s, as on_missing_secret='rotate' asks.", source_id)
-    rotated = sources.rotate_webhook_secret(source_id)
-    return Registered(_without_secret(rotated), is_new=False, stored_as=_store(wish, rotated, secrets, report))
-
-
-def _refuse_taken(key: str, secrets: Secrets) -> None:
-    """Refuse a key that holds something already: nobody can tell whose it is."""
-    if secrets.read(key) is not None:
-        raise SecretKeyTakenError(
-            f"The {secrets.name} {key!r} holds a value already, which is not overwritten; nothing was registered. "
-            "Remove it where it is left over from a source that is gone, or choose another store_as."
+    def __init__(
+        self,
+        wish: Wish,
+        *,
+        sources: Sources,
+        secrets: Secrets,
+        records: Records,
+        report: Report,
+        clock: Clock,
+        owner: Owner,
+        mark: str,
+        timing: Timing | None = None,
+    ) -> None:
+        self._wish = wish
+        self._sources = sources
+        self._report = report
+        self._clock = clock
+        self._timing = timing or Timing()
+        self._keeping = Keeping(wish, secrets, clock)
+        name = name_of(wish.sandbox_id, wish.source.provider, wish.source.name)
+        self._claim = Claim(name, records, clock, self._timing, owner=owner, mark=mark)
+        self._seen: Closed | None = None
+        self._work = Work(
+            wish,
+            sources=sources,
+            keeping=self._keeping,
+            claim=self._claim,
+            report=report,
+            clock=clock,
+            timing=self._timing,
         )
 
+    def run(self) -> Registered:
+        """Have the source be there, and its secret in the store.
 
-def _store(wish: Wish, source: Source, secrets: Secrets, report: Report) -> str | None:
-    """Write a source's secret and read it back; return its key, or None where the server issued none."""
-    secret = source.webhook_signing_secret
-    if secret is None:
-        if wish.is_realtime:
-            report.warning(
-                "Copass issued no webhook secret for source %s; there is none to store.", source.data_source_id
+        :raises CopassInputError: before any request, where the store cannot hold the key.
+        :raises CopassRegistrationError: where it cannot go on as asked; the message tells the way out.
+        :raises CopassCallError: where a call failed.
+        """
+        self._keeping.check()
+        patience = self._clock.now() + self._timing.patience
+        while True:
+            # Whoever stood still for long looks once more before it gives up.
+            is_last = self._clock.now() > patience
+            try:
+                done = self._try()
+            except LookAgainError:
+                done = None
+            if done is not None:
+                self._work.tidy_up_lost(done.source.data_source_id)
+                return done
+            if is_last:
+                raise BusyRecordError(
+                    f"Another task is registering {self._wish.named} at this moment, or died while it did: the record "
+                    f"{self._claim.name!r} is open. Nothing was done; try again later."
+                )
+            self._clock.sleep(self._timing.poll)
+
+    def _try(self) -> Registered | None:
+        """Look once and do what can be done; None means to look again."""
+        # The list first: a source that a task made shows in it only after that task's record lay open.
+        matching = self._work.matching()
+        record = self._claim.read()
+        if isinstance(record, Open):
+            if self._claim.may_take(record) and self._claim.take(record, made=self._work.made):
+                self._report.info("Going on from where %s stopped.", record.owner)
+                return self._go_on()
+            return None
+        self._seen = record
+        if record is not None and not self._is_gone(record.source_id, matching):
+            return self._adopt(self._recorded(record, matching), record)
+        found = self._only(matching)
+        if found is not None and found.data_source_id not in self._work.made:
+            return self._adopt(found, None)
+        # Nothing lives. The list may be older than a record that was closed since; holding it, the list is read again.
+        self._keeping.check_free(record)
+        return self._go_on() if self._claim.take(record, made=self._work.made) else None
+
+    def _go_on(self) -> Registered | None:
+        """Do the work with the record in hand."""
+        done = self._work.run()
+        if done is None:
+            # What lives is nobody's of ours: the record tells no more about it than if it had never been open.
+            self._claim.release()
+        return done
+
+    def _adopt(self, found: Source, record: Closed | None) -> Registered:
+        """Take a source that is there already, and see where its secret is."""
+        source_id = found.data_source_id
+        own = record is not None and record.owner is not None and record.owner.task == self._claim.owner.task
+        if self._wish.if_exists == "fail" and not own and source_id not in self._work.made:
+            raise SourceExistsError(
+                f"{self._wish.named} is there already, as source {source_id}. Choose another name, or "
+                "if_exists='reuse' to adopt it.",
+                data_source_ids=(source_id,),
             )
-        return None
-    key = wish.key_for(source.data_source_id)
-    secrets.write(key, secret)
-    stored = secrets.read(key)
-    if stored is None or not hmac.compare_digest(
-        stored.get_secret_value().encode(), secret.get_secret_value().encode()
-    ):
-        raise SecretStoreError(
-            f"The {secrets.name} {key!r} does not give back the webhook secret that was written: a secrets backend "
-            "with this key may stand before it. Remove the key there, or choose another store_as; then mint a new "
-            f"secret for source {source.data_source_id} with on_missing_secret='rotate'.",
-            data_source_ids=(source.data_source_id,),
+        self._report.info("%s is there already, as source %s.", self._wish.named, source_id)
+        closed = record or Closed(source_id)
+        found, closed = bring_up_to_date(self._wish, found, closed, self._sources, self._report)
+        mode = found.ingestion_mode or self._wish.source.ingestion_mode
+        if not self._wish.is_realtime or mode != "realtime" or closed.none_issued:
+            return self._noted(found, closed)
+        key = self._wish.key_for(source_id)
+        if closed.key and (closed.store, closed.key) != (self._keeping.store, key):
+            raise SourceChangedError(
+                f"The webhook secret of source {source_id} is in the {closed.store} {closed.key!r}, and this task asks "
+                f"for the {self._keeping.store} {key!r}. Ask for the same; or move the secret there by hand and delete "
+                f"the record {self._claim.name!r}.",
+                data_source_ids=(source_id,),
+            )
+        if self._keeping.holds(key):
+            kept = Closed(source_id, self._keeping.store, key, owner=closed.owner, unread=closed.unread)
+            return self._noted(found, kept)
+        return self._without_secret(found, closed, key)
+
+    def _without_secret(self, found: Source, closed: Closed, key: str) -> Registered:
+        """Decide about a source whose secret is not in the store and not ours to mint unasked."""
+        source_id = found.data_source_id
+        if self._wish.on_missing_secret == "ignore":
+            self._report.warning(
+                "The webhook secret of source %s is not in the %s %r.", source_id, self._keeping.store, key
+            )
+            return self._noted(found, closed)
+        if self._wish.on_missing_secret == "fail":
+            raise SecretMissingError(
+                f"The webhook secret of source {source_id} is not in the {self._keeping.store} {key!r}, and Copass "
+                "shows it only once. Put it there by hand where somebody has it; or set on_missing_secret='rotate' to "
+                "mint a new one, which makes the old one worthless to whoever uses it; or 'ignore' to go on without.",
+                data_source_ids=(source_id,),
+            )
+        if not self._claim.take(self._seen):
+            raise LostClaimError
+        self._report.warning("Rotating the webhook secret of source %s, as on_missing_secret='rotate' asks.", source_id)
+        return self._work.mint(found)
+
+    def _noted(self, found: Source, closed: Closed) -> Registered:
+        """Remember an adopted source, where the record says anything else and nobody has written it since."""
+        if closed != self._seen and self._claim.read() == self._seen:
+            self._claim.note(closed)
+        return Registered(without_secret(found), is_new=False, stored_as=closed.key or None)
+
+    def _recorded(self, record: Closed, matching: list[Source]) -> Source:
+        """Return the recorded source, and name the others of its identity."""
+        others = [source.data_source_id for source in matching if source.data_source_id != record.source_id]
+        if others:
+            self._report.warning(
+                "%s is recorded as source %s; these live under the same name beside it: %s.",
+                self._wish.named,
+                record.source_id,
+                ", ".join(others),
+            )
+        return next(source for source in matching if source.data_source_id == record.source_id)
+
+    def _only(self, matching: list[Source]) -> Source | None:
+        """Return the one live source; which of several is meant nobody can tell."""
+        if len(matching) > 1:
+            ids = tuple(source.data_source_id for source in matching)
+            raise SeveralSourcesError(
+                f"{len(ids)} live sources are {self._wish.named}: {', '.join(ids)}. Which one is meant cannot be told: "
+                "disconnect, delete or rename all but one.",
+                data_source_ids=ids,
+            )
+        return matching[0] if matching else None
+
+    def _is_gone(self, source_id: str, matching: list[Source]) -> bool:
+        """Tell whether a recorded source is proven to be gone.
+
+        :raises SourceChangedError: where it lives under another name.
+        """
+        if any(source.data_source_id == source_id for source in matching):
+            return False
+        try:
+            source = self._sources.get_source(source_id)
+        except CopassNotFoundError:
+            # Believed only together with a list that came whole and does not hold it either.
+            return True
+        if source.status in DEAD:
+            return True
+        if self._wish.is_met_by(source):
+            # Registered after the list was read, and recorded before the record was.
+            raise LookAgainError
+        raise SourceChangedError(
+            f"Source {source_id} was registered as {self._wish.named} and is now {source.provider!r} {source.name!r}. "
+            "Give it its name back or ask for the new one; or delete the record "
+            f"{self._claim.name!r} to register another.",
+            data_source_ids=(source_id,),
         )
-    report.info("The webhook secret of source %s is in the %s %r.", source.data_source_id, secrets.name, key)
-    return key
 
 
-def _without_secret(source: Source) -> Source:
+def without_secret(source: Source) -> Source:
     """Return a source that can be kept: its secret has no business beyond the store."""
     return source.model_copy(update={"webhook_signing_secret": None})

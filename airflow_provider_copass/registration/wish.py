@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.api.requests import RegisterSource
 
-IF_EXISTS = ("reuse", "fail")
+IF_EXISTS = ("reuse", "update", "fail")
 ON_MISSING_SECRET = ("fail", "rotate", "ignore")
 DEAD = frozenset({"archived", "disconnected"})
 """The statuses of a source that is gone for good; any other word is a live one's, the unknown ones included."""
@@ -27,7 +27,7 @@ class Wish:
 
     :param sandbox_id: where.
     :param source: the source's fields.
-    :param if_exists: ``reuse`` or ``fail``.
+    :param if_exists: ``reuse``, ``update`` or ``fail``.
     :param on_missing_secret: ``fail``, ``rotate`` or ``ignore``.
     :param key: the key under which the secret is stored.
     :raises CopassInputError: where one of them breaks its rule.
@@ -50,6 +50,11 @@ class Wish:
         """Whether the source will have a webhook, and so a secret."""
         return self.source.ingestion_mode == "realtime"
 
+    @property
+    def named(self) -> str:
+        """The source's identity, for a message."""
+        return f"{self.source.provider} source {self.source.name!r}"
+
     def is_met_by(self, source: Source) -> bool:
         """Tell whether a source is a live one of this identity."""
         same = (source.provider, source.name) == (self.source.provider, self.source.name)
@@ -66,27 +71,6 @@ class Wish:
             name=self.source.name,
             data_source_id=data_source_id,
         )
-
-    def differing_fields(self, source: Source) -> list[str]:
-        """Name the declared fields in which a source differs from this wish; no values, they may be credentials.
-
-        Of ``adapter_config`` the declared keys alone are compared: the server may know more of them.
-        """
-        differing = []
-        for name, wanted in self.source.body().items():
-            found = getattr(source, name)
-            if name == "adapter_config":
-                found = found or {}
-                keys = [key for key in wanted if key not in found or found[key] != wanted[key]]
-                differing += [f"adapter_config.{key}" for key in keys]
-            elif found != wanted and not _is_unsaid(source, name):
-                differing.append(name)
-        return differing
-
-
-def _is_unsaid(source: Source, name: str) -> bool:
-    """Tell whether an answer leaves open what a field is: it is not there, or it is a word and empty."""
-    return name not in source.model_fields_set or (name in {"ingestion_mode", "kind"} and not getattr(source, name))
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

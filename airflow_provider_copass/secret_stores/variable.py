@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.airflow_compat import get_variable, mask_secret, set_variable
+from airflow_provider_copass.airflow_compat import mask_secret, set_variable
 from airflow_provider_copass.secret_stores.base import SecretStore
 
 if TYPE_CHECKING:
@@ -37,10 +37,15 @@ class VariableStore(SecretStore):
             )
 
     def read(self, key: str) -> SecretStr | None:
-        """Return what a task of this deployment reads under the key, secrets backends first."""
+        """Return what a task of this deployment reads under the key, secrets backends first.
+
+        :raises RecordError: where Airflow cannot read its Variables, so that nothing may be concluded.
+        """
         from pydantic import SecretStr
 
-        value = get_variable(key)
+        from airflow_provider_copass.airflow_variables import ProvenVariables
+
+        value = ProvenVariables().read(key)
         return None if value is None else SecretStr(value)
 
     def write(self, key: str, secret: SecretStr) -> None:

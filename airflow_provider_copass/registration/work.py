@@ -1,0 +1,327 @@
+"""What is done with the record in hand: register, or finish what a dead process began."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from airflow_provider_copass.api.errors import (
+    CopassAnswerError,
+    CopassCallError,
+    CopassConflictError,
+    CopassNotFoundError,
+    CopassStatusError,
+    SecretStoreError,
+    SourceChangedError,
+)
+from airflow_provider_copass.registration.outcome import Registered
+from airflow_provider_copass.registration.record import Closed
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from airflow_provider_copass.api import Source
+    from airflow_provider_copass.registration.claim import Claim
+    from airflow_provider_copass.registration.keeping import Keeping
+    from airflow_provider_copass.registration.ports import Clock, Report, Sources
+    from airflow_provider_copass.registration.timing import Timing
+    from airflow_provider_copass.registration.wish import Wish
+
+_POSTS = 2
+"""How often one try of a task sends the POST at the most."""
+_DELETES = 3
+"""How often a deletion is tried that nobody else could make up for."""
+_DATE_SLACK = 2.0
+"""Seconds: a ``Date`` header and a ``created_at`` may each be cut to the second."""
+
+
+class Work:
+    """The steps that need the record.
+
+    :param claim: the record; every step that counts looks at it first.
+    """
+
+    def __init__(
+        self,
+        wish: Wish,
+        *,
+        sources: Sources,
+        keeping: Keeping,
+        claim: Claim,
+        report: Report,
+        clock: Clock,
+        timing: Timing,
+    ) -> None:
+        self._wish = wish
+        self._sources = sources
+        self._keeping = keeping
+        self._claim = claim
+        self._report = report
+        self._clock = clock
+        self._timing = timing
+        self._server_ahead = 0.0
+        self._empty_at: datetime | None = None
+        self.made: list[str] = []
+        """Every id that was answered to a POST of this process."""
+
+    def matching(self) -> list[Source]:
+        """Return the live sources of the wish's identity, the oldest first.
+
+        :raises CopassAnswerError: where the list is not whole: from a part of it nothing can be concluded.
+        """
+        listed = self._sources.list_sources(provider=self._wish.source.provider)
+        if not listed.is_complete:
+            raise CopassAnswerError(
+                f"list_sources: the server counts {listed.count} sources and sent {len(listed.sources)}; from a part "
+                "of the list nothing can be concluded. Try again later.",
+                operation="list_sources",
+            )
+        if listed.answered_at is not None:
+            self._server_ahead = listed.answered_at.timestamp() - self._clock.now()
+        last = datetime.max.replace(tzinfo=UTC)
+        live = [source for source in listed.sources if self._wish.is_met_by(source)]
+        if not live:
+            self._empty_at = listed.answered_at
+        return sorted(live, key=lambda source: (source.created_at or last, source.data_source_id))
+
+    def run(self) -> Registered | None:
+        """Register, or finish what was begun.
+
+        :return: None where the only source that lives is nobody's of ours.
+        :raises LostClaimError: where somebody else has taken the record over.
+        """
+        found = self._await_effect()
+        if not found:
+            self._check_gone(self._claim.held.ids)
+            return self._post()
+        ours = self._ours(found)
+        return self._finish(ours[0], None) if ours else None
+
+    def mint(self, source: Source) -> Registered:
+        """Mint a new secret for a source and store it.
+
+        :raises LostClaimError: where somebody else has taken the record over.
+        """
+        source_id = source.data_source_id
+        # From here on what the store holds may be void, whether or not an answer comes.
+        again = self._claim.held.minting == source_id
+        self._claim.change(replace(self._claim.held, minting=source_id))
+        if again:
+            self._report.warning(
+                "The answer of an earlier rotation for source %s was lost; rotating once more.", source_id
+            )
+        self._claim.check()
+        rotated = self._rotate(source_id)
+        secret = rotated.webhook_signing_secret
+        return self._kept(source, secret, overwrite=True)
+
+    def tidy_up_lost(self, kept: str) -> None:
+        """Delete what this process made while somebody else held the record; it is noted nowhere else."""
+        for attempt in range(1, _DELETES + 1):
+            try:
+                self._tidy_up(kept)
+            except CopassCallError:
+                if attempt < _DELETES:
+                    self._clock.sleep(self._timing.poll)
+                continue
+            return
+        self._report.warning("Twins of source %s could not be deleted; delete them: %s.", kept, ", ".join(self.made))
+
+    def _tidy_up(self, kept: str) -> None:
+        """Delete what this registration made beside the source that stays: the only deletion ever done unasked."""
+        for source_id in [made for made in self.made if made != kept]:
+            self._report.warning("Deleting source %s, a twin of %s that this very task made.", source_id, kept)
+            with suppress(CopassNotFoundError):
+                self._sources.delete_source(source_id)
+            self.made.remove(source_id)
+
+    def _await_effect(self) -> list[Source]:
+        """Look; and where a POST is open, keep looking until it has taken effect or never will."""
+        while True:
+            found = self.matching()
+            held = self._claim.held
+            if found or held.sent_at is None:
+                return found
+            waited = self._clock.now() - held.sent_at
+            # A holder's clock that was ahead of ours would have us wait for longer than ever needed.
+            if waited > self._timing.settle or waited < -self._timing.settle:
+                return found
+            self._clock.sleep(min(self._timing.poll, self._timing.settle))
+
+    def _ours(self, found: list[Source]) -> list[Source]:
+        """Return those that this registration made: by the ids in its record, else by the POST that is open in it."""
+        held = self._claim.held
+        noted = [source for source in found if source.data_source_id in {*held.ids, held.minting}]
+        if noted:
+            return noted
+        begin, end = self._empty_at, None
+        if held.sent_at_server is not None:
+            begin = datetime.fromtimestamp(held.sent_at_server - _DATE_SLACK, UTC)
+            end = begin + timedelta(seconds=self._timing.settle + 2 * _DATE_SLACK)
+        # With no POST open, what came up since this very process saw none is the twin of a racer who has lost the
+        # record to us, and who leaves it to us.
+        fitting = [
+            source
+            for source in found
+            if begin is not None
+            and source.created_at is not None
+            and begin <= source.created_at
+            and (end is None or source.created_at <= end)
+        ]
+        # Of two that fit, which one is ours nobody can tell.
+        return fitting if len(fitting) == 1 else []
+
+    def _check_gone(self, ids: tuple[str, ...]) -> None:
+        """Make sure that sources which were answered and are in no list are gone indeed."""
+        for source_id in ids:
+            with suppress(CopassNotFoundError):
+                if self._wish.is_met_by(self._sources.get_source(source_id)):
+                    raise CopassAnswerError(
+                        f"list_sources: the list does not hold source {source_id}, which lives. Nothing was done; try "
+                        "again later.",
+                        operation="list_sources",
+                    )
+
+    def _post(self) -> Registered:
+        """Send the POST; where its answer is lost, look for its effect before another one is sent."""
+        for attempt in range(1, _POSTS + 1):
+            now = self._clock.now()
+            self._claim.change(replace(self._claim.held, sent_at=now, sent_at_server=now + self._server_ahead))
+            self._claim.check()
+            failure: CopassCallError
+            try:
+                made = self._sources.register_source(**self._wish.source.body())
+            except CopassCallError as error:
+                failure = error
+            else:
+                return self._made(made)
+            if isinstance(failure, CopassConflictError) and self.matching():
+                return self._finish_or_leave(failure)
+            if not failure.maybe_applied:
+                # Known not to have been carried out: the record goes back, and nobody has to wait for it.
+                self._claim.release()
+                raise failure
+            self._report.warning(
+                "No usable answer came to the register call; looking for its effect for up to %.0f seconds before it "
+                "is sent again.",
+                self._timing.settle,
+            )
+            if self._await_effect():
+                return self._finish_or_leave(failure)
+            if attempt == _POSTS or not failure.retryable:
+                break
+        self._claim.change(replace(self._claim.held, sent_at=None, sent_at_server=None))
+        self._claim.release()
+        raise failure
+
+    def _finish_or_leave(self, failure: CopassCallError) -> Registered:
+        """Finish with the source that is there now, where it is ours; else leave it to the next look."""
+        done = self.run()
+        if done is None:
+            self._claim.release()
+            raise failure
+        return done
+
+    def _made(self, made: Source) -> Registered:
+        """Note the id at once, then look for twins."""
+        self.made.append(made.data_source_id)
+        self._report.info("Registered source %s: %s.", made.data_source_id, self._wish.named)
+        self._claim.change(self._claim.held.with_id(made.data_source_id))
+        as_sent = (made.provider or self._wish.source.provider, made.name or self._wish.source.name)
+        if as_sent != (self._wish.source.provider, self._wish.source.name):
+            self._kept(made, made.webhook_signing_secret, overwrite=False)
+            raise SourceChangedError(
+                f"{self._wish.named} was sent, and the server made source {made.data_source_id} of it, which is "
+                f"{made.provider!r} {made.name!r}. Ask for it by that name, or delete it.",
+                data_source_ids=(made.data_source_id,),
+            )
+        return self._finish(made, made.webhook_signing_secret, is_new=True)
+
+    def _finish(self, source: Source, secret: SecretStr | None, *, is_new: bool = False) -> Registered:
+        """Make sure that the source is in the list, and get its secret into the store."""
+        self._await_listed(source.data_source_id)
+        if not self._wish.is_realtime:
+            return self._closed(source, Closed(source.data_source_id, owner=self._claim.owner), is_new=is_new)
+        if is_new:
+            return self._kept(source, secret, overwrite=False, is_new=True)
+        if source.ingestion_mode not in {"", "realtime"}:
+            # It was sent as realtime and is none: the server knows no webhook for it, and so no secret.
+            return self._kept(source, None, overwrite=False)
+        key = self._wish.key_for(source.data_source_id)
+        if self._claim.held.minting != source.data_source_id and self._keeping.holds(key):
+            # Written by the one who died before the record was closed: the key was free, nothing was minted since.
+            closed = Closed(source.data_source_id, self._keeping.store, key, owner=self._claim.owner)
+            return self._closed(source, closed)
+        self._report.warning(
+            "Source %s was registered by a try that did not get its webhook secret into the store; minting a new one.",
+            source.data_source_id,
+        )
+        return self.mint(source)
+
+    def _await_listed(self, source_id: str) -> None:
+        """Wait until the list holds a source, and name others of its identity."""
+        until = self._clock.now() + self._timing.settle
+        while True:
+            ids = [source.data_source_id for source in self.matching()]
+            if source_id in ids or self._clock.now() > until:
+                break
+            self._clock.sleep(self._timing.poll)
+        own = {*self._claim.held.ids, *self.made}
+        self.made += [other for other in ids if other != source_id and other in own and other not in self.made]
+        foreign = [other for other in ids if other != source_id and other not in own]
+        if foreign:
+            self._report.warning(
+                "%s is source %s; these live under the same name beside it, and nobody knows who made them: %s.",
+                self._wish.named,
+                source_id,
+                ", ".join(foreign),
+            )
+
+    def _rotate(self, source_id: str) -> Source:
+        """Rotate, with a message that helps where the server knows no rotation."""
+        refused: CopassStatusError
+        try:
+            return self._sources.rotate_webhook_secret(source_id)
+        except CopassStatusError as error:
+            if error.status not in {404, 405}:
+                raise
+            refused = error
+        raise SourceChangedError(
+            f"The webhook secret of source {source_id} is lost, and the server offers no rotation for it (it answered "
+            f"{refused.status}). Delete the source, or put its secret into the store by hand and delete the record "
+            f"{self._claim.name!r}.",
+            data_source_ids=(source_id,),
+        )
+
+    def _kept(self, source: Source, secret: SecretStr | None, *, overwrite: bool, is_new: bool = False) -> Registered:
+        """Store a secret that is in hand, and close the record."""
+        source_id = source.data_source_id
+        if secret is None:
+            if self._wish.is_realtime:
+                self._report.warning(
+                    "Copass issued no webhook secret for source %s; there is none to store.", source_id
+                )
+            return self._closed(source, Closed(source_id, none_issued=True, owner=self._claim.owner), is_new=is_new)
+        failure: SecretStoreError
+        try:
+            key = self._keeping.put(secret, source_id, self._claim, overwrite=overwrite)
+        except SecretStoreError as error:
+            failure = error
+        else:
+            self._report.info("The webhook secret of source %s is in the %s %r.", source_id, self._keeping.store, key)
+            return self._closed(
+                source, Closed(source_id, self._keeping.store, key, owner=self._claim.owner), is_new=is_new
+            )
+        # What the store holds now is not this secret: the next try must not take it for it.
+        self._claim.change(replace(self._claim.held, minting=source_id))
+        raise failure
+
+    def _closed(self, source: Source, closed: Closed, *, is_new: bool = False) -> Registered:
+        """Close the record, when nothing is left to tidy up that it alone knows of."""
+        self._claim.check()
+        self._tidy_up(source.data_source_id)
+        self._claim.close(closed)
+        kept = source.model_copy(update={"webhook_signing_secret": None})
+        return Registered(kept, is_new=is_new, stored_as=closed.key or None)

@@ -1,0 +1,77 @@
+"""A ready-made retry policy for tasks that talk to Copass, for Airflow 3.3 and later."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_copass.airflow_compat import RetryDecision, RetryPolicy
+
+if TYPE_CHECKING:
+    from airflow_provider_copass.airflow_compat import Context
+
+_BASE = timedelta(seconds=10)
+_CAP = timedelta(minutes=10)
+_DEAD_TASK = timedelta(minutes=2)
+
+
+class CopassRetryPolicy(RetryPolicy):
+    """Lets each failure wait as long as it needs, and fails at once what trying again cannot mend.
+
+    Useful with :class:`~airflow_provider_copass.hooks.CopassHook` in tasks of your own; the operators fail at once by
+    themselves. A rate limit waits for what the server asked, somebody else's open record for some minutes, everything
+    else of Copass with full jitter below a doubling bound. What is no error of this package is left to the task's own
+    settings. ``retries`` stays the bound of it all.
+
+    ::
+
+        RegisterSourceOperator(..., retries=5, retry_policy=CopassRetryPolicy())
+
+    :param base: the bound of the first pause.
+    :param cap: no pause is longer.
+    """
+
+    def __init__(self, base: timedelta = _BASE, cap: timedelta = _CAP) -> None:
+        self.base = base
+        self.cap = cap
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,
+        max_tries: int,  # noqa: ARG002 - Airflow's signature
+        context: Context | None = None,  # noqa: ARG002 - Airflow's signature
+    ) -> RetryDecision:
+        """Decide about one failure.
+
+        :param exception: the failure.
+        :param try_number: the try that failed, from 1.
+        :param max_tries: not used: Airflow counts.
+        :param context: not used.
+        """
+        from airflow_provider_copass.api import BusyRecordError, CopassError, CopassStatusError
+        from airflow_provider_copass.operators.failures import is_final
+
+        if not isinstance(exception, CopassError):
+            return RetryDecision.default()
+        reason = type(exception).__name__
+        if is_final(exception):
+            return RetryDecision.fail(f"{reason}: the next try would end the same")
+        if isinstance(exception, BusyRecordError):
+            return RetryDecision.retry(min(_DEAD_TASK, self.cap), f"{reason}: another task is at it")
+        bound = min(self.cap, self.base * 2.0 ** min(try_number - 1, 32))
+        pause = bound * random.random()  # noqa: S311 - jitter, no secret
+        if isinstance(exception, CopassStatusError) and exception.retry_after is not None:
+            asked = timedelta(seconds=min(exception.retry_after, self.cap.total_seconds()))
+            return RetryDecision.retry(max(pause, asked), f"{reason}: the server asked for a pause")
+        return RetryDecision.retry(pause, reason)
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the two bounds, in seconds."""
+        return {"base": self.base.total_seconds(), "cap": self.cap.total_seconds()}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> CopassRetryPolicy:
+        """Read what :meth:`serialize` made."""
+        return cls(timedelta(seconds=data["base"]), timedelta(seconds=data["cap"]))
