@@ -26,6 +26,7 @@ from airflow_provider_copass.api import (
     CopassStatusError,
     CopassTimeoutError,
     CopassValidationError,
+    Source,
     calls,
     exchange,
 )
@@ -79,6 +80,16 @@ def test_what_a_server_leaves_out_does_not_lose_the_source(client_of: ClientOf) 
     assert (source.data_source_id, source.name, source.status) == ("ds_1", "", "")
 
 
+@pytest.mark.parametrize("field", sorted(set(Source.model_fields) - {"data_source_id", "webhook_signing_secret"}))
+@pytest.mark.parametrize("odd", [[], {}, "soon", True, 1.5, -1, None])
+def test_a_field_of_another_type_does_not_lose_the_secret(client_of: ClientOf, field: str, odd: Any) -> None:
+    """A secret that is shown once must not hang on what a server writes into a field beside it."""
+    client, _ = client_of(httpx.Response(201, json={**SOURCE, field: odd, "webhook_signing_secret": SECRET}))
+    source = client.send(REGISTER)
+    assert source.webhook_signing_secret is not None
+    assert source.webhook_signing_secret.get_secret_value() == SECRET
+
+
 def test_the_secret_is_shown_to_the_caller_and_to_nobody_else(client_of: ClientOf) -> None:
     """It is a ``SecretStr`` that no repr and no dump holds, nor are the settings or unknown fields in the repr."""
     answer = {**SOURCE, "webhook_signing_secret": SECRET, "adapter_config": {"a": SECRET}, "extra": SECRET}
@@ -130,9 +141,11 @@ def test_a_list_with_fewer_rows_than_the_server_counts_is_incomplete(
         (b"{}", "data_source_id"),
         (b'{"data_source_id": ""}', "data_source_id"),
         (b'{"data_source_id": null}', "data_source_id"),
-        (b'{"data_source_id": "ds_1", "poll_interval_seconds": "soon"}', "poll_interval_seconds"),
         (b'{"data_source_id": "ds_1", "webhook_signing_secret": ["whsec-canary-3c9e1f"]}', "webhook_signing_secret"),
-        (b'{"webhook_signing_secret": "whsec-canary-3c9e1f", "name": ["whsec-canary-3c9e1f"]}', "data_source_id, name"),
+        (
+            b'{"webhook_signing_secret": "whsec-canary-3c9e1f", "data_source_id": ["whsec-canary-3c9e1f"]}',
+            "data_source_id",
+        ),
     ],
 )
 def test_an_answer_that_cannot_be_used_is_said_to_be_so(client_of: ClientOf, body: bytes, says: str) -> None:
@@ -148,11 +161,11 @@ def test_an_answer_that_cannot_be_used_is_said_to_be_so(client_of: ClientOf, bod
 
 def test_a_field_named_by_the_server_is_never_repeated(client_of: ClientOf) -> None:
     """A key that the server chose may be a credential; only our own names are shown."""
-    rows = [{**SOURCE, "adapter_config": SECRET, SECRET: 1}]
+    rows = [{**SOURCE, "data_source_id": [SECRET], SECRET: 1}]
     client, _ = client_of(httpx.Response(200, json={"sources": rows, "count": SECRET}))
     with pytest.raises(CopassAnswerError) as unusable:
         client.send(calls.list_sources("sb_1"))
-    assert unusable.value.fields == ("adapter_config", "count")
+    assert unusable.value.fields == ("count", "data_source_id")
     assert SECRET not in everything_said(unusable.value)
 
 

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from pydantic import SecretStr
 
 from airflow_provider_copass.api import (
+    CopassAnswerError,
     CopassConnectionLostError,
     CopassServerError,
     CopassTimeoutError,
@@ -17,6 +18,7 @@ from airflow_provider_copass.api import (
 )
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import RegisterSourceOperator
+from airflow_provider_copass.registration import Timing
 from airflow_provider_copass.secret_stores import SecretStore
 from tests.hooks.connections import ENVIRONMENT, as_json, of
 
@@ -40,14 +42,48 @@ class Memory(SecretStore):
     def write(self, key: str, secret: SecretStr) -> None:
         """Write, where it works."""
         if not self.works:
-            raise SecretStoreError("test store is down")
+            raise OSError(f"the disk is full: {secret.get_secret_value()} canary")
         self.held[key] = secret.get_secret_value()
 
 
-class TaskInstance:
-    """Remembers what was pushed."""
+class Texts(dict[str, str]):
+    """Records in memory; that they are kept in real Variables is shown by the runs of real Airflows."""
 
-    def __init__(self) -> None:
+    def read(self, key: str) -> str | None:
+        """Read."""
+        return self.get(key)
+
+    def write(self, key: str, value: str) -> None:
+        """Write."""
+        self[key] = value
+
+    def remove(self, key: str) -> None:
+        """Remove."""
+        self.pop(key, None)
+
+
+class InMemory(RegisterSourceOperator):
+    """The operator, with its records in memory and no long waits."""
+
+    records = Texts()
+
+    def _records(self) -> Texts:
+        return self.records
+
+    def _timing(self, hook: object) -> Timing:
+        return Timing(settle=0.3, claim=0.01, take_over=0.02, patience=1, poll=0.05)
+
+
+class TaskInstance:
+    """A task instance in one of its tries; remembers what was pushed."""
+
+    dag_id = "dag"
+    task_id = "register"
+    map_index = -1
+
+    def __init__(self, run_id: str, try_number: int) -> None:
+        self.run_id = run_id
+        self.try_number = try_number
         self.pushed: dict[str, Any] = {}
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -59,13 +95,14 @@ class TaskInstance:
 def account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """An emulated account that the default connection leads to; nothing is retried for long."""
     monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1, timeout=5))
+    monkeypatch.setattr(InMemory, "records", Texts())
     return emulator
 
 
-def run(**fields: Any) -> tuple[Any, dict[str, Any]]:
+def run(run_id: str = "run", try_number: int = 1, **fields: Any) -> tuple[Any, dict[str, Any]]:
     """Execute the operator once; return its result and what it pushed."""
-    ti = TaskInstance()
-    operator = RegisterSourceOperator(**{"task_id": "register", "name": "n", "provider": "slack", **fields})
+    ti = TaskInstance(run_id, try_number)
+    operator = InMemory(**{"task_id": "register", "name": "n", "provider": "slack", **fields})
     return operator.execute({"ti": ti}), ti.pushed  # type: ignore[typeddict-item]
 
 
@@ -245,14 +282,21 @@ def test_a_passing_fault_is_left_to_airflow_s_retry(account: Emulator, action: d
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_post_whose_answer_was_lost_is_not_repeated_blindly(account: Emulator, when: str) -> None:
-    """The retry looks first, and there is one source whether or not the lost POST had its effect."""
-    account.add_fault(operation="register", when=when, action={"drop": True})
-    with pytest.raises(CopassConnectionLostError):
-        run()
-    run()
-    live = [source for source in account.sources() if not source["deleted"]]
-    assert len(live) == 1
+@pytest.mark.parametrize("action", [{"drop": True}, {"reset": True}, {"status": 503}, {"html": 200}])
+def test_a_post_whose_answer_was_lost_is_not_repeated_blindly(
+    account: Emulator, when: str, action: dict[str, Any]
+) -> None:
+    """The same try looks for its effect first: one source, its valid secret, and a second POST only without effect."""
+    store = Memory()
+    account.add_fault(operation="register", when=when, action=action)
+    try:
+        result, pushed = run(ingestion_mode="realtime", secret_store=store)
+    except CopassAnswerError:
+        # A page in the answer's place tells nothing of a POST that had no effect; Airflow tries again.
+        result, pushed = run(try_number=2, ingestion_mode="realtime", secret_store=store)
+    (source,) = [source for source in account.sources() if not source["deleted"]]
+    assert result == source["data_source_id"]
+    assert account.verify_secret(result, store.held[pushed["stored_as"]])
     assert posts(account) == (2 if when == "before" else 1)
 
 
@@ -268,12 +312,37 @@ def test_a_store_that_is_down_is_left_to_airflow_s_retry(account: Emulator) -> N
     """The error is one that Airflow retries, and holds no secret."""
     store = Memory()
     store.works = False
-    with pytest.raises(SecretStoreError, match="test store is down"):
+    with pytest.raises(SecretStoreError, match="the next try mints a new secret") as failed:
         run(ingestion_mode="realtime", secret_store=store)
+    assert "canary" not in str(failed.value)
+    store.works = True
+    result, pushed = run(try_number=2, ingestion_mode="realtime", secret_store=store)
+    assert account.verify_secret(result, store.held[pushed["stored_as"]])
+    assert posts(account) == 1
 
 
 def test_an_existing_source_fails_where_it_shall(account: Emulator) -> None:
     """``if_exists='fail'`` is final."""
     run()
-    with pytest.raises(AirflowFailException, match="named 'n' already"):
-        run(if_exists="fail")
+    with pytest.raises(AirflowFailException, match="is there already"):
+        run("another run", if_exists="fail")
+
+
+def test_a_source_that_this_very_task_made_is_no_reason_to_fail(account: Emulator) -> None:
+    """A try that died after its work was done left the source there: its retry succeeds."""
+    first, _ = run(if_exists="fail")
+    second, _ = run(try_number=2, if_exists="fail")
+    assert first == second
+
+
+def test_update_changes_what_differs(account: Emulator) -> None:
+    """The declared fields that differ are sent, merged, and nothing else."""
+    result, _ = run(poll_interval_seconds=60, adapter_config={"a": 1, "b": {"c": 1}})
+    run("run 2", if_exists="update", poll_interval_seconds=60, adapter_config={"b": {"c": 2}})
+    (request,) = account.requests(operation="update")
+    assert request["body"] == {"adapter_config": {"b": {"c": 2}}}
+    assert request["query"] == {"merge_adapter_config": "true"}
+    run("run 3", if_exists="update", adapter_config={"b": {"c": 2}})
+    assert len(account.requests(operation="update")) == 1
+    assert account.sources()[0]["adapter_config"] == {"a": 1, "b": {"c": 2}}
+    assert account.sources()[0]["data_source_id"] == result

@@ -1,4 +1,4 @@
-"""Look up, register, store, read back: what a registration does in each state of the account and the store."""
+"""What a registration does in each state of the account and the store, where nothing goes wrong."""
 
 from __future__ import annotations
 
@@ -9,189 +9,208 @@ from airflow_provider_copass.api import (
     CopassInputError,
     SecretKeyTakenError,
     SecretMissingError,
-    SecretStoreError,
     SeveralSourcesError,
     SourceExistsError,
 )
-from airflow_provider_copass.registration import register
 from airflow_provider_copass.registration.store_key import StoreKey
-from tests.registration.worlds import Account, Log, Store, wish
+from tests.registration.simulation import World
+from tests.registration.worlds import run, seed, wish
 
 KEY = "copass_webhook_secret_ds-1"
 
 
+def requests(process: object) -> list[str]:
+    """Return what was asked of the API, in order."""
+    asked = {"before list", "before get", "before register", "before rotate", "before update", "before delete"}
+    return [step.removeprefix("before ") for step in process.trace if step in asked]  # type: ignore[attr-defined]
+
+
 def test_what_is_missing_is_registered() -> None:
-    """One look-up, one POST; a source that is not realtime has nothing to store."""
-    account, store, log = Account(), Store(), Log()
-    done = register(wish(), account, store, log)
-    assert (done.source.data_source_id, done.is_new, done.stored_as) == ("ds-1", True, None)
-    assert account.asked == ["list", "register"]
-    assert store.held == {}
-    assert log.warnings == []
+    """One POST between looks; a source that is not realtime has nothing to store."""
+    world = World()
+    done = run(world)
+    assert done.result is not None
+    assert (done.result.source.data_source_id, done.result.is_new, done.result.stored_as) == ("ds-1", True, None)
+    assert requests(done) == ["list", "list", "register", "list"]
+    assert world.store == {}
 
 
 def test_a_secret_goes_into_the_store_and_no_further() -> None:
-    """It is under the key that is reported, and neither in the result nor in what was said."""
-    account, store, log = Account(), Store(), Log()
-    done = register(wish(ingestion_mode="realtime"), account, store, log)
-    assert done.stored_as == KEY
-    assert store.held == {KEY: "canary-1"}
-    assert done.source.webhook_signing_secret is None
-    assert "canary" not in f"{done!r}{done.shown()}{log.infos}{log.warnings}"
+    """It is under the key that is reported, and neither in the result nor in what was said nor in the record."""
+    world = World()
+    done = run(world, ingestion_mode="realtime")
+    assert done.result is not None
+    assert done.result.stored_as == KEY
+    assert world.store == {KEY: "canary-1"}
+    assert done.result.source.webhook_signing_secret is None
+    assert "canary" not in f"{done.result!r}{done.result.shown()}{done.said}{world.records}"
 
 
 def test_what_others_see_of_a_source_has_documented_fields_alone() -> None:
     """Neither ``adapter_config`` nor a field that the server thought of since may hold a credential in an XCom."""
-    account = Account()
-    account.seed(adapter_config={"token": "canary"}, new_secret="canary")
-    shown = register(wish(), account, Store(), Log()).shown()
+    world = World()
+    seed(world, adapter_config={"token": "canary"}, new_secret="canary")
+    done = run(world)
+    assert done.result is not None
+    shown = done.result.shown()
     assert "canary" not in str(shown)
     assert shown["data_source_id"] == "ds-1"
-    assert shown["created_at"] is None
-
-
-def test_a_second_run_makes_nothing() -> None:
-    """The second registration looks up, finds, and reports the same key."""
-    account, store, log = Account(), Store(), Log()
-    first = register(wish(ingestion_mode="realtime"), account, store, log)
-    second = register(wish(ingestion_mode="realtime"), account, store, log)
-    assert (second.is_new, second.stored_as) == (False, first.stored_as)
-    assert account.asked == ["list", "register", "list"]
-    assert log.warnings == []
 
 
 @pytest.mark.parametrize("status", ["archived", "disconnected"])
 def test_a_dead_source_does_not_count(status: str) -> None:
     """A source that is gone for good is not adopted: a new one is made."""
-    account = Account()
-    account.seed(status=status)
-    assert register(wish(), account, Store(), Log()).source.data_source_id == "ds-2"
+    world = World()
+    seed(world, status=status)
+    done = run(world)
+    assert done.result is not None
+    assert done.result.source.data_source_id == "ds-2"
 
 
 @pytest.mark.parametrize("status", ["active", "paused", "error", "hibernating", ""])
 def test_any_other_status_is_alive(status: str) -> None:
     """A word that nobody knows is a live source's: to make a second one would be worse."""
-    account = Account()
-    account.seed(status=status)
-    assert register(wish(), account, Store(), Log()).source.data_source_id == "ds-1"
-    assert account.asked == ["list"]
+    world = World()
+    seed(world, status=status)
+    done = run(world)
+    assert done.result is not None
+    assert done.result.source.data_source_id == "ds-1"
+    assert world.posts == 0
 
 
 @pytest.mark.parametrize("other", [{"name": "N"}, {"name": "n "}, {"provider": "github"}])
 def test_another_name_or_provider_is_another_source(other: dict[str, str]) -> None:
     """Identity is exact."""
-    account = Account()
-    account.seed(**other)
-    assert register(wish(), account, Store(), Log()).is_new
-
-
-def test_differing_fields_are_named_without_values() -> None:
-    """An adopted source that differs is left as it is, and each field is named once."""
-    account, log = Account(), Log()
-    account.seed(poll_interval_seconds=60, adapter_config={"a": "canary-old", "b": 1, "extra": 1}, kind="durable")
-    asked = wish(
-        poll_interval_seconds=90, adapter_config={"a": "canary-new", "b": 1, "c": None}, external_account_id="x"
-    )
-    register(asked, account, Store(), log)
-    (said,) = log.warnings
-    assert said.startswith("Source ds-1 differs")
-    assert said.endswith(": external_account_id, adapter_config.a, adapter_config.c, poll_interval_seconds.")
-    assert "canary" not in said
-    assert account.asked == ["list"]
+    world = World()
+    seed(world, **other)
+    done = run(world)
+    assert done.result is not None
+    assert done.result.is_new
 
 
 def test_fail_means_fail() -> None:
     """``if_exists='fail'`` names the source that is there."""
-    account = Account()
-    account.seed()
-    with pytest.raises(SourceExistsError, match=r"ds-1.*if_exists='reuse'") as refused:
-        register(wish(if_exists="fail"), account, Store(), Log())
-    assert refused.value.data_source_ids == ("ds-1",)
+    world = World()
+    seed(world)
+    done = run(world, if_exists="fail")
+    assert isinstance(done.error, SourceExistsError)
+    assert "ds-1" in str(done.error)
+    assert "if_exists='reuse'" in str(done.error)
+    assert done.error.data_source_ids == ("ds-1",)
+
+
+def test_fail_does_not_mean_this_task_s_own_source() -> None:
+    """A try that died when all was done left the source there; its retry succeeds, another run fails."""
+    world = World()
+    run(world, if_exists="fail")
+    assert run(world, attempt=2, if_exists="fail").result is not None
+    assert isinstance(run(world, task="dag/run 2/task/-1", if_exists="fail").error, SourceExistsError)
 
 
 def test_several_sources_are_listed_and_none_is_picked() -> None:
     """Which of two is meant nobody can tell."""
-    account = Account()
-    account.seed()
-    account.seed()
-    with pytest.raises(SeveralSourcesError, match="ds-1, ds-2") as refused:
-        register(wish(), account, Store(), Log())
-    assert refused.value.data_source_ids == ("ds-1", "ds-2")
-    assert account.asked == ["list"]
+    world = World()
+    seed(world)
+    seed(world)
+    done = run(world)
+    assert isinstance(done.error, SeveralSourcesError)
+    assert done.error.data_source_ids == ("ds-1", "ds-2")
+    assert requests(done) == ["list"]
 
 
 def test_from_a_part_of_a_list_nothing_is_concluded() -> None:
     """A list with fewer rows than the server counts must not read as 'there is none'."""
-    account = Account()
-    account.count = 1
-    with pytest.raises(CopassAnswerError, match="counts 1 sources and sent 0"):
-        register(wish(), account, Store(), Log())
-    assert account.asked == ["list"]
+    world = World(unlisted=1)
+    done = run(world)
+    assert isinstance(done.error, CopassAnswerError)
+    assert "counts 1 sources and sent 0" in str(done.error)
+    assert world.posts == 0
 
 
 def test_a_taken_key_is_refused_before_anything_is_made() -> None:
     """A key that is known beforehand and holds something is not overwritten, and no source is made for it."""
-    account = Account()
-    store = Store(my_secret="somebody's")
-    with pytest.raises(SecretKeyTakenError, match="'my_secret' holds a value already"):
-        register(wish(ingestion_mode="realtime", key=StoreKey("my_secret")), account, store, Log())
-    assert account.asked == ["list"]
-    assert store.held == {"my_secret": "somebody's"}
+    world = World(store={"my_secret": "somebody's"})
+    done = run(world, ingestion_mode="realtime", key=StoreKey("my_secret"))
+    assert isinstance(done.error, SecretKeyTakenError)
+    assert "'my_secret' holds a value already" in str(done.error)
+    assert world.posts == 0
+    assert world.store == {"my_secret": "somebody's"}
+    assert world.records == {}
 
 
-def test_a_key_that_the_store_cannot_hold_is_refused_before_any_request() -> None:
-    """The store is asked first."""
+def test_a_key_that_is_known_only_afterwards_and_taken_loses_nothing() -> None:
+    """The secret goes under a spare key, which the error names; giving that key is a way out."""
+    world = World(store={KEY: "somebody's"})
+    done = run(world, ingestion_mode="realtime")
+    assert isinstance(done.error, SecretKeyTakenError)
+    spare = "copass_spare_secret_ds_1"
+    assert f"store_as='{spare}'" in str(done.error)
+    assert world.store == {KEY: "somebody's", spare: world.rows["ds-1"].secret}
+    again = run(world, attempt=2, ingestion_mode="realtime", key=StoreKey(spare))
+    assert again.result is not None
+    assert again.result.stored_as == spare
 
-    class Picky(Store):
-        def check(self, key: str) -> None:
-            raise CopassInputError(f"no {key}", fields=("store_as",))
 
-    account = Account()
-    with pytest.raises(CopassInputError, match="no copass_webhook_secret_id"):
-        register(wish(ingestion_mode="realtime"), account, Picky(), Log())
-    assert account.asked == []
-
-
-@pytest.mark.parametrize(
-    ("on_missing", "asked"), [("fail", ["list"]), ("ignore", ["list"]), ("rotate", ["list", "rotate"])]
-)
-def test_a_secret_that_is_not_in_the_store(on_missing: str, asked: list[str]) -> None:
-    """A foreign source's secret is missed by an error, passed over, or minted anew: as was asked for."""
-    account, store, log = Account(), Store(), Log()
-    account.seed(ingestion_mode="realtime")
-    asking = wish(ingestion_mode="realtime", on_missing_secret=on_missing)
+@pytest.mark.parametrize(("on_missing", "rotations"), [("fail", 0), ("ignore", 0), ("rotate", 1)])
+def test_a_foreign_source_s_secret(on_missing: str, rotations: int) -> None:
+    """It is missed by an error, passed over, or minted anew: as was asked for, and not otherwise."""
+    world = World()
+    seed(world, ingestion_mode="realtime", secret="theirs")
+    done = run(world, ingestion_mode="realtime", on_missing_secret=on_missing)
+    assert world.rotations == rotations
+    assert world.posts == 0
     if on_missing == "fail":
-        with pytest.raises(SecretMissingError, match="on_missing_secret='rotate'"):
-            register(asking, account, store, log)
+        assert isinstance(done.error, SecretMissingError)
+        assert "on_missing_secret='rotate'" in str(done.error)
     else:
-        done = register(asking, account, store, log)
-        assert done.stored_as == (KEY if on_missing == "rotate" else None)
-        assert len(log.warnings) == 1
-    assert account.asked == asked
-    assert store.held == ({KEY: "canary-1"} if on_missing == "rotate" else {})
+        assert done.result is not None
+        assert done.result.stored_as == (KEY if rotations else None)
+    assert world.store == ({KEY: world.rows["ds-1"].secret} if rotations else {})
+    assert (world.rows["ds-1"].secret == "theirs") is not bool(rotations)
 
 
-def test_no_secret_issued_is_said_and_is_no_failure() -> None:
-    """Only providers with a registered ingestor get a secret."""
-    account, log = Account(), Log()
-    account.issues_secrets = False
-    done = register(wish(ingestion_mode="realtime"), account, Store(), log)
-    assert (done.is_new, done.stored_as) == (True, None)
-    assert len(log.warnings) == 1
-    assert "issued no webhook secret" in log.warnings[0]
+def test_a_foreign_source_s_secret_may_be_put_there_by_hand() -> None:
+    """What the error proposes works: the next run takes what is under the key, and rotates nothing."""
+    world = World()
+    seed(world, ingestion_mode="realtime", secret="theirs")
+    assert run(world, ingestion_mode="realtime").error is not None
+    world.store[KEY] = "theirs"
+    done = run(world, attempt=2, ingestion_mode="realtime")
+    assert done.result is not None
+    assert done.result.stored_as == KEY
+    assert world.rotations == 0
 
 
-def test_a_store_that_reads_back_another_value_is_an_error() -> None:
-    """A secrets backend with the same key stands before a Variable: readers would get the wrong secret."""
-    account, store = Account(), Store()
-    store.shadow[KEY] = "shadow"
-    with pytest.raises(SecretStoreError, match="does not give back") as failed:
-        register(wish(ingestion_mode="realtime"), account, store, Log())
-    assert "canary" not in str(failed.value)
-    assert "shadow" not in str(failed.value)
+def test_no_secret_issued_is_said_once_and_is_no_failure() -> None:
+    """Not every provider gets a secret; the second run neither fails nor rotates nor says it again."""
+    world = World(issues_secrets=False)
+    first = run(world, ingestion_mode="realtime")
+    second = run(world, task="dag/run 2/task/-1", ingestion_mode="realtime")
+    for done in (first, second):
+        assert done.result is not None
+        assert done.result.stored_as is None
+    assert len(first.said_of("issued no webhook secret")) == 1
+    assert second.said_of("issued no webhook secret") == []
+    assert world.rotations == 0
 
 
-@pytest.mark.parametrize(("field", "value"), [("if_exists", "update!"), ("on_missing_secret", ""), ("if_exists", None)])
+def test_differing_fields_are_named_without_values() -> None:
+    """An adopted source that differs is left as it is, and each field is named once."""
+    world = World()
+    seed(world, poll_interval_seconds=60, adapter_config={"a": "canary-old", "b": 1, "extra": 1})
+    done = run(
+        world,
+        poll_interval_seconds=90,
+        adapter_config={"a": "canary-new", "b": 1, "c": None},
+        external_account_id="x",
+    )
+    (said,) = done.said_of("differs")
+    assert said.endswith(": external_account_id, adapter_config.a, adapter_config.c, poll_interval_seconds.")
+    assert "canary" not in said
+    assert requests(done) == ["list"]
+
+
+@pytest.mark.parametrize(("field", "value"), [("if_exists", "perhaps"), ("on_missing_secret", ""), ("if_exists", None)])
 def test_an_unknown_choice_is_refused(field: str, value: object) -> None:
     """The message lists the choices."""
     with pytest.raises(CopassInputError, match=f"{field} must be one of") as refused:

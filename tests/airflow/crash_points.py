@@ -1,0 +1,149 @@
+"""Where a task is killed, said in words that the DAG file and the test share, and how a task stands still there."""
+
+import os
+import re
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+REQUESTS = {"list": "list", "POST": "register", "rotate": "rotate"}
+"""The places that the emulator holds a request at, with its own words for them; all others are in the task."""
+
+KILLED = "killed"
+TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A place in one try of a task, and what ends the try there.
+
+    :param side: ``before`` or ``after``; of a request, before or after its effect on the server.
+    :param thing: ``list``, ``POST``, ``rotate``, ``record``, ``store`` (each write of it) or ``execute``.
+    :param nth: which one of that try.
+    :param late: the request that was held goes on all the same, once the blow has fallen.
+    :param by: a signal, or ``timeout`` for the task's own ``execution_timeout``.
+    """
+
+    side: str
+    thing: str
+    nth: int = 1
+    late: bool = False
+    by: str = "SIGKILL"
+
+    @property
+    def ends_the_try(self) -> bool:
+        """Airflow 3 answers a SIGTERM with the operator's ``on_kill`` alone, and the task goes on."""
+        return self.by != "SIGTERM"
+
+    def __str__(self) -> str:
+        by = "" if self.by == "SIGKILL" else f"{self.by} "
+        return f"{by}{self.side} {self.thing} {self.nth}{' (late)' if self.late else ''}"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run of the task: killed once in each of its first tries, and then left alone."""
+
+    kills: tuple[Kill, ...]
+
+    @property
+    def word(self) -> str:
+        """What names it in files and URLs, and the provider of its source."""
+        return "_then_".join(re.sub(r"\W+", "_", str(kill)).strip("_") for kill in self.kills)
+
+    @property
+    def dag_id(self) -> str:
+        """The DAG whose task has the ``execution_timeout`` that is wanted."""
+        return TIMED_OUT if self.kills[0].by == "timeout" else KILLED
+
+    def __str__(self) -> str:
+        return ", then ".join(map(str, self.kills))
+
+
+_LOST = Kill("after", "POST")
+"""The usual beginning of a second act: the source is there, and its secret is lost."""
+
+_ONCE = tuple(
+    Point((kill,))
+    for kill in (
+        *(Kill(side, "list", nth) for nth in (1, 2, 3) for side in ("before", "after")),
+        Kill("before", "POST"),
+        Kill("before", "POST", late=True),
+        Kill("after", "POST"),
+        # The claim, the POST that is about to be sent, the answered id, the end.
+        *(Kill(side, "record", nth) for nth in (1, 2, 3, 4) for side in ("before", "after")),
+        *(Kill(side, "store") for side in ("before", "after")),
+        Kill("after", "execute"),
+    )
+)
+_LESS_HARD = tuple(
+    Point((Kill(side, "POST", late=late, by=by),))
+    for by, side, late in (
+        ("SIGTERM", "before", True),
+        ("SIGTERM", "after", True),
+        ("SIGINT", "before", True),
+        ("SIGINT", "after", False),
+        ("timeout", "before", True),
+        ("timeout", "after", False),
+    )
+)
+_ROTATING = tuple(
+    Point((_LOST, kill))
+    for kill in (Kill("before", "rotate"), Kill("before", "rotate", late=True), Kill("after", "rotate"))
+)
+SHORT_LIST = (*_ONCE, *_LESS_HARD, *_ROTATING)
+_TWICE = tuple(
+    Point((first, second))
+    for first, seconds in (
+        (
+            _LOST,
+            (
+                *(Kill(side, "list", nth) for nth in (1, 2, 3) for side in ("before", "after")),
+                # The take-over, the rotation that is about to be sent, the end.
+                *(Kill(side, "record", nth) for nth in (1, 2, 3) for side in ("before", "after")),
+                *(Kill(side, "store") for side in ("before", "after")),
+                Kill("after", "execute"),
+            ),
+        ),
+        (Kill("before", "POST"), (Kill("before", "POST"), Kill("after", "POST"), Kill("after", "store"))),
+        (Kill("after", "store"), (Kill("before", "record"), Kill("after", "record"), Kill("after", "execute"))),
+    )
+    for second in seconds
+)
+_THRICE = (
+    Point((_LOST, Kill("after", "rotate"), Kill("after", "rotate"))),
+    Point((_LOST, Kill("before", "store"), Kill("before", "store"))),
+    Point((_LOST, Kill("after", "store"), Kill("after", "record", 2))),
+)
+LONG_LIST = (*_TWICE, *_THRICE)
+
+
+BY_WORD = {point.word: point for point in (*SHORT_LIST, *LONG_LIST)}
+MOST_TRIES = 1 + max(len(point.kills) for point in BY_WORD.values())
+
+
+class Marks:
+    """Files by which a task tells the test its process id, and that it stands still."""
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home / "marks"
+
+    def write(self, kind: str, word: str, attempt: int) -> None:
+        """Leave the id of this process."""
+        self._folder.mkdir(exist_ok=True)
+        self._path(kind, word, attempt).write_text(f"{os.getpid()}\n", encoding="utf-8")
+
+    def read(self, kind: str, word: str, attempt: int) -> int | None:
+        """Return the id that was left, None where there is none yet."""
+        path = self._path(kind, word, attempt)
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return int(text) if text.endswith("\n") else None
+
+    def _path(self, kind: str, word: str, attempt: int) -> Path:
+        return self._folder / f"{word}.{attempt}.{kind}"
+
+    def stand_still(self, word: str, attempt: int) -> None:
+        """Say so, and wait to be killed."""
+        self.write("still", word, attempt)
+        while True:
+            signal.pause()

@@ -1,0 +1,109 @@
+"""The DAGs whose tasks ``test_crash_matrix`` kills; where, a run is told by its parameter."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, Context
+from pydantic import SecretStr
+
+from airflow_provider_copass.airflow_variables import ProvenVariables
+from airflow_provider_copass.operators import RegisterSourceOperator
+from airflow_provider_copass.secret_stores import VariableStore
+from tests.airflow.crash_points import BY_WORD, KILLED, MOST_TRIES, TIMED_OUT, Kill, Marks
+
+MARKS = Marks(Path(os.environ["AIRFLOW_HOME"]))
+
+
+class Stops:
+    """Where the present try stands still."""
+
+    def __init__(self) -> None:
+        self._word = ""
+        self._attempt = 0
+        self._here: Kill | None = None
+        self._seen: dict[tuple[str, str], int] = {}
+
+    def begin(self, word: str, attempt: int) -> None:
+        """Begin a try."""
+        self._word, self._attempt = word, attempt
+        self._here = next(iter(BY_WORD[word].kills[attempt - 1 : attempt]), None)
+        MARKS.write("pid", word, attempt)
+
+    def pass_by(self, side: str, thing: str) -> None:
+        """Go on, or stand still where this is the place."""
+        nth = self._seen[side, thing] = self._seen.get((side, thing), 0) + 1
+        if self._here == Kill(side, thing, nth):
+            MARKS.stand_still(self._word, self._attempt)
+
+
+class StoppingStore(VariableStore):
+    """The Variable store, with a place before and behind each write."""
+
+    def __init__(self, stops: Stops) -> None:
+        self._stops = stops
+
+    def write(self, key: str, secret: SecretStr) -> None:
+        """Write."""
+        self._stops.pass_by("before", "store")
+        super().write(key, secret)
+        self._stops.pass_by("after", "store")
+
+
+class StoppingRecords(ProvenVariables):
+    """The records, with a place before and behind each write."""
+
+    def __init__(self, stops: Stops) -> None:
+        self._stops = stops
+
+    def write(self, key: str, value: str) -> None:
+        """Write."""
+        # The Variable that is only there to be read is written this way too, once in an Airflow's life.
+        if "probe" in key:
+            super().write(key, value)
+            return
+        self._stops.pass_by("before", "record")
+        super().write(key, value)
+        self._stops.pass_by("after", "record")
+
+
+class StoppingOperator(RegisterSourceOperator):
+    """The operator, which does what it always does until it stands still."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._stops = Stops()
+        super().__init__(secret_store=StoppingStore(self._stops), **kwargs)
+
+    def _records(self) -> ProvenVariables:
+        return StoppingRecords(self._stops)
+
+    def execute(self, context: Context) -> str:
+        """Register the source."""
+        self._stops.begin(context["params"]["word"], context["ti"].try_number)
+        result = super().execute(context)
+        # What it returns is not pushed yet.
+        self._stops.pass_by("after", "execute")
+        return result
+
+
+def dag_of(dag_id: str, **more: Any) -> DAG:
+    """Return a DAG of one task, which may be retried as often as any run needs."""
+    with DAG(dag_id, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}) as dag:
+        StoppingOperator(
+            task_id="register",
+            name="Crashed",
+            provider="{{ params.word }}",
+            ingestion_mode="realtime",
+            # The task that made the source may not find its own work in its way.
+            if_exists="fail",
+            retries=MOST_TRIES - 1,
+            retry_delay=timedelta(seconds=1),
+            **more,
+        )
+    return dag
+
+
+killed = dag_of(KILLED)
+# Longer than a retry takes, shorter than a request is held.
+timed_out = dag_of(TIMED_OUT, execution_timeout=timedelta(seconds=30))

@@ -1,0 +1,102 @@
+"""Sixteen tasks of a real scheduler register the same source at the same moment."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from airflow_provider_copass.airflow_variables import PROBE
+from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.registration.record import Closed, from_text
+from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
+from tests.harness.airflow_processes import Airflow, TaskOutcome
+from tests.harness.processes import CHECKOUT, wait_for
+
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.skipif(not AIRFLOW_3, reason="on SQLite, Airflow 2 runs one task after the other"),
+]
+
+FILE = CHECKOUT / "tests" / "airflow" / "dags" / "sixteen.py"
+COUNT = 16
+
+
+@dataclass
+class Ran:
+    """The run, once it is over."""
+
+    emulator: Emulator
+    home: AirflowHome
+    tasks: list[TaskOutcome]
+    xcoms: dict[int, dict[str, Any]]
+
+
+@pytest.fixture(name="ran", scope="module")
+def _ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+    with Emulator() as emulator:
+        connection = {
+            "conn_type": "copass",
+            "host": emulator.url,
+            "password": emulator.token,
+            "extra": {"sandbox_id": "sb_demo", "timeout": 120},
+        }
+        home = AirflowHome(
+            tmp_path_factory.mktemp("sixteen") / "home",
+            connections={"copass_default": connection},
+            # They may start one by one; they are let go together.
+            settings={"CORE__PARALLELISM": str(COUNT), "SCHEDULER__MAX_TIS_PER_QUERY": "1"},
+        )
+        shutil.copy(FILE, home.dags)
+        home.migrate()
+        with Airflow(home) as airflow:
+            airflow.wait_healthy()
+            [dag_id] = airflow.wait_dags([FILE.name])
+            gate = emulator.add_fault(operation="list", action="hold", times=COUNT)
+            run_id = airflow.trigger(dag_id)
+            wait_for(
+                lambda: emulator.faults(gate)[0]["waiting"] == COUNT,
+                "sixteen tasks at the gate",
+                seconds=100,
+                alive=airflow.processes,
+            )
+            emulator.release(gate)
+            tasks = airflow.wait_run(dag_id, run_id)
+            yield Ran(emulator, home, tasks, home.xcoms(dag_id, run_id, "register"))
+
+
+def test_all_succeed_at_their_first_try(ran: Ran) -> None:
+    """Whoever is not the first waits for it, and needs no retry."""
+    assert [(task.state, task.tries) for task in ran.tasks] == [("success", 1)] * COUNT
+
+
+def test_one_live_source_is_there(ran: Ran) -> None:
+    """Whatever was sent, one source is left."""
+    assert len([source for source in ran.emulator.sources() if not source["deleted"]]) == 1
+
+
+def test_one_post_was_sent(ran: Ran) -> None:
+    """The record kept the others from sending theirs: no twin was made that had to be deleted."""
+    operations = [request["operation"] for request in ran.emulator.requests()]
+    assert (operations.count("register"), operations.count("rotate"), operations.count("delete")) == (1, 0, 0)
+
+
+def test_all_tell_the_same_source_and_key(ran: Ran) -> None:
+    """Every task's XComs name the one source, and the one key of its secret."""
+    [source_id] = {source["data_source_id"] for source in ran.emulator.sources() if not source["deleted"]}
+    assert [xcoms["return_value"] for xcoms in ran.xcoms.values()] == [source_id] * COUNT
+    assert [xcoms["stored_as"] for xcoms in ran.xcoms.values()] == [f"copass_webhook_secret_{source_id}"] * COUNT
+
+
+def test_the_stored_secret_is_the_valid_one(ran: Ran) -> None:
+    """Nobody has overwritten it, and nobody has made it void."""
+    secret = ran.home.variable(ran.xcoms[0]["stored_as"])
+    assert secret is not None
+    assert ran.emulator.verify_secret(ran.xcoms[0]["return_value"], secret)
+
+
+def test_the_record_is_closed(ran: Ran) -> None:
+    """One record is left, and it is closed."""
+    [name] = [key for key in ran.home.variable_keys() if key.startswith("copass_record_") and key != PROBE]
+    assert isinstance(from_text(ran.home.variable(name) or "", name=name), Closed)

@@ -1,0 +1,96 @@
+"""A store that does not work, or not at once, or gives back something else: the secret is not lost and not shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_copass.api import SecretStoreError
+from airflow_provider_copass.registration.store_key import StoreKey
+from tests.registration.simulation import Fault, World
+from tests.registration.worlds import run
+
+KEY = "copass_webhook_secret_ds-1"
+
+
+class StoreError(Exception):
+    """What a user's own store may raise: it holds the secret."""
+
+
+def broken() -> Exception:
+    """Raise as a careless store would."""
+    return StoreError("cannot write canary-1")
+
+
+def everything_said(error: BaseException | None) -> str:
+    """Return all that an exception and what hangs on it could print."""
+    said = []
+    while error is not None:
+        said += [str(error), repr(error.args), repr(error.__dict__)]
+        error = error.__cause__ or error.__context__
+    return "\n".join(said)
+
+
+def test_a_write_that_fails_once_is_mended_in_the_same_try() -> None:
+    """The secret is still in hand, so it is written again, and nothing is rotated."""
+    world = World()
+    fault = Fault(applies=False, error=broken)
+    done = run(world, ingestion_mode="realtime", script={"faults": {("write secret", 0): fault}})
+    assert done.error is None
+    assert world.store == {KEY: "canary-1"}
+    assert world.rotations == 0
+
+
+def test_a_write_that_always_fails_is_mended_by_the_next_try() -> None:
+    """The error is retryable, tells what to do and shows nothing; the next try mints anew."""
+    world = World()
+    faults = {"write secret": Fault(applies=False, error=broken)}
+    done = run(world, ingestion_mode="realtime", script={"faults": faults})
+    assert isinstance(done.error, SecretStoreError)
+    assert done.error.retryable
+    assert "Mend the store; the next try mints a new secret" in str(done.error)
+    assert "canary" not in everything_said(done.error)
+    again = run(world, attempt=2, ingestion_mode="realtime")
+    assert again.error is None
+    assert world.store == {KEY: world.rows["ds-1"].secret}
+    assert (world.posts, world.rotations) == (1, 1)
+
+
+@pytest.mark.parametrize("key", [StoreKey(), StoreKey("my_secret")])
+def test_a_value_that_reads_back_otherwise_is_an_error_until_it_is_mended(key: StoreKey) -> None:
+    """A backend that came to stand before the store: the next try does not take its value for the secret."""
+    world = World()
+    name = key.render(sandbox_id="sb", provider="slack", name="n", data_source_id="ds-1")
+    # It comes up after the key was found to be free.
+    write = {("write secret", 0): Fault(error=lambda: _shadowed(world, name))}
+    done = run(world, ingestion_mode="realtime", key=key, script={"faults": write})
+    assert isinstance(done.error, SecretStoreError)
+    assert "does not give back the webhook secret" in str(done.error)
+    assert "canary" not in everything_said(done.error)
+    assert "somebody" not in everything_said(done.error)
+    still = run(world, attempt=2, ingestion_mode="realtime", key=key)
+    assert isinstance(still.error, SecretStoreError)
+    world.shadow.clear()
+    mended = run(world, attempt=3, ingestion_mode="realtime", key=key)
+    assert mended.error is None
+    assert world.store[name] == world.rows["ds-1"].secret
+    assert world.posts == 1
+
+
+@pytest.mark.parametrize("nth", [0, 1])
+def test_a_store_that_cannot_be_read_is_an_error_that_shows_nothing(nth: int) -> None:
+    """What a store raises while it is asked may hold the secret too."""
+    world = World()
+    faults = {("read secret", nth): Fault(error=broken)}
+    done = run(world, ingestion_mode="realtime", script={"faults": faults})
+    assert isinstance(done.error, SecretStoreError)
+    assert done.error.retryable
+    assert "canary" not in everything_said(done.error)
+    again = run(world, attempt=2, ingestion_mode="realtime")
+    assert again.error is None
+    assert world.store == {KEY: world.rows["ds-1"].secret}
+    assert world.posts == 1
+
+
+def _shadowed(world: World, name: str) -> Exception:
+    world.shadow[name] = "somebody's"
+    return StoreError("written, but the answer was lost")
