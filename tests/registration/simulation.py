@@ -67,6 +67,8 @@ class World:
     rotations: int = 0
     shadow: dict[str, str] = field(default_factory=dict)
     unlisted: int = 0
+    renames: str = ""
+    hidden: set[str] = field(default_factory=set)
     masks: frozenset[str] = frozenset()
     patches: list[dict[str, Any]] = field(default_factory=list)
     issues_secrets: bool = True
@@ -190,7 +192,8 @@ class Process:
             result = act()
             self._boundary(f"after {name}")
             return result
-        if fault.late is not None:
+        # Of a record or a secret the protocol takes it that a write has its effect soon or never: a stated limit.
+        if fault.late is not None and name in {"register", "rotate", "update", "delete"}:
             self.world.later.append((self.world.now + fault.late, act))
         elif fault.applies:
             # A refusal of the server's own is an answer, and lost as well.
@@ -233,6 +236,7 @@ class Process:
                 self._source(source_id)
                 for source_id in self.world.live()
                 if provider in (None, self.world.rows[source_id].fields["provider"])
+                and source_id not in self.world.hidden
             ]
             now = datetime.fromtimestamp(int(self.world.now), UTC)
             return SourceList(sources=rows, count=len(rows) + self.world.unlisted, answered_at=now)
@@ -249,7 +253,8 @@ class Process:
         def act() -> Source:
             source_id = f"ds-{len(self.world.rows) + 1}"
             secret = self.world.mint() if fields.get("ingestion_mode") == "realtime" else None
-            self.world.rows[source_id] = Row(fields, secret, self.world.now)
+            made = {**fields, "name": self.world.renames} if self.world.renames else fields
+            self.world.rows[source_id] = Row(made, secret, self.world.now)
             return self._source(source_id, secret)
 
         return self.effect("register", act)
