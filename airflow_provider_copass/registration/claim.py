@@ -83,7 +83,8 @@ class Claim:
         if isinstance(found, Open):
             mine = replace(found, mark=self._mark, owner=self.owner, since=self._clock.now())
         else:
-            mine = Open(self._mark, self.owner, self._clock.now(), before=found)
+            mints = 0 if found is None else found.mints
+            mine = Open(self._mark, self.owner, self._clock.now(), mints=mints, before=found)
         for source_id in made:
             mine = replace(mine, ids=(*mine.ids, source_id)) if source_id not in mine.ids else mine
         self._write(mine)

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api.errors import CopassError, CopassInputError, SecretKeyTakenError, SecretStoreError
+from airflow_provider_copass.registration.claim import LostClaimError
+from airflow_provider_copass.registration.ports import SecretOwner
 from airflow_provider_copass.registration.record import Closed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
     from pydantic import SecretStr
 
     from airflow_provider_copass.registration.claim import Claim
     from airflow_provider_copass.registration.ports import Clock, Secrets
     from airflow_provider_copass.registration.wish import Wish
 
+    T = TypeVar("T")
+
 _WRITES = 3
 _PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A secret that was written when the record was somebody else's already: the writer had stood still.
+
+    :param mints: the rotations that the writer knew of.
+    """
+
+    key: str
+    secret: SecretStr
+    source_id: str
+    mints: int
 
 
 class Keeping:
@@ -30,6 +51,7 @@ class Keeping:
         self._wish = wish
         self._secrets = secrets
         self._clock = clock
+        self._stray: Stray | None = None
 
     @property
     def store(self) -> str:
@@ -57,9 +79,50 @@ class Keeping:
                 "Remove it where it is left over from a source that is gone, or choose another store_as."
             )
 
-    def holds(self, key: str) -> bool:
-        """Tell whether there is anything under a key; None is only believed where the store proves it."""
-        return self._read(key) is not None
+    def holds(self, key: str, source_id: str) -> bool:
+        """Tell whether the secret of a source is under a key.
+
+        :raises SecretKeyTakenError: where the store knows it to be another source's.
+        """
+        if self._read(key) is None:
+            return False
+        owner = self._owner_of(key)
+        if owner in {None, source_id}:
+            return True
+        raise SecretKeyTakenError(
+            f"The {self.store} {key!r} holds the webhook secret of source {owner}, not of {source_id}. Choose another "
+            "store_as, or remove it where that source is gone.",
+            data_source_ids=(source_id,),
+        )
+
+    def holds_new(self, key: str, source_id: str, before: Closed | None) -> bool:
+        """Tell whether a secret under a key was written by a registration that is not over yet.
+
+        :param before: what was recorded before it: a key of its own may still hold the secret of a source that is gone.
+        """
+        if self._was_ours(key, before) or self._read(key) is None:
+            return False
+        return self._owner_of(key) in {None, source_id}
+
+    def is_void(self, key: str, closed: Closed) -> bool:
+        """Tell whether a key holds what this process wrote over a newer secret.
+
+        :param closed: the record, as somebody else has closed it.
+        """
+        stray = self._stray
+        if stray is None or stray.key != key:
+            return False
+        if stray.source_id == closed.source_id and stray.mints >= closed.mints:
+            return False
+        return _is_same(self._read(key), stray.secret)
+
+    def drop(self, source_id: str) -> None:
+        """Remove what this process wrote for a source of its own that is being deleted."""
+        stray = self._stray
+        if stray is None or stray.source_id != source_id or not self._wish.key.needs_id:
+            return
+        if _is_same(self._read(stray.key), stray.secret):
+            self._asked(stray.key, self._secrets.remove, "removed")
 
     def put(self, secret: SecretStr, source_id: str, claim: Claim, *, overwrite: bool) -> str:
         """Write a secret and read it back.
@@ -74,13 +137,12 @@ class Keeping:
         :raises SecretStoreError: where the store does not work, or gives back another value.
         """
         key, usable = self._key_for(source_id)
-        taken = not usable or (
-            not overwrite and not self._was_ours(key, claim.held.before) and self._read(key) is not None
-        )
+        taken = not usable or self._is_taken(key, source_id, claim.held.before, overwrite=overwrite)
         put_at = self._spare_key(source_id) if taken else key
+        mints = claim.held.mints
         for attempt in range(1, _WRITES + 1):
             claim.check()
-            if self._write(put_at, secret):
+            if self._write(put_at, secret, source_id):
                 break
             if attempt == _WRITES:
                 raise SecretStoreError(
@@ -89,9 +151,14 @@ class Keeping:
                     data_source_ids=(source_id,),
                 )
             self._clock.sleep(_PAUSE * attempt)
+        try:
+            claim.check()
+        except LostClaimError:
+            self._stray = Stray(put_at, secret, source_id, mints)
+            raise
         self._read_back(put_at, secret, source_id)
         if taken:
-            claim.close(Closed(source_id, store=self.store, key=put_at, owner=claim.owner))
+            claim.close(Closed(source_id, store=self.store, key=put_at, mints=mints, owner=claim.owner))
             raise SecretKeyTakenError(
                 f"The {self.store} {key!r} cannot take the webhook secret of source {source_id}: it holds something "
                 f"else, or is no good key. The secret is under {put_at!r}: give store_as={put_at!r}, or move it by "
@@ -100,33 +167,44 @@ class Keeping:
             )
         return key
 
-    def _write(self, key: str, secret: SecretStr) -> bool:
+    def _write(self, key: str, secret: SecretStr, source_id: str) -> bool:
         """Write once; tell whether that worked. What the store raised may hold the secret, so it goes no further."""
+        owner = SecretOwner(source_id, self._wish.sandbox_id, self._wish.source.provider)
         try:
-            self._secrets.write(key, secret)
+            self._secrets.write(key, secret, owner)
         except Exception:  # noqa: BLE001 - a store is the user's own code, and the secret is in hand only now
             return False
         return True
 
     def _read(self, key: str) -> SecretStr | None:
-        """Read; what the store raised of its own may hold a secret, so it goes no further."""
+        return self._asked(key, self._secrets.read, "read")
+
+    def _owner_of(self, key: str) -> str | None:
+        return self._asked(key, self._secrets.owner_of, "read")
+
+    def _is_taken(self, key: str, source_id: str, before: Closed | None, *, overwrite: bool) -> bool:
+        """Tell whether a key holds what is not ours."""
+        if self._was_ours(key, before):
+            return False
+        if overwrite:
+            return self._owner_of(key) not in {None, source_id}
+        return self._read(key) is not None
+
+    def _asked(self, key: str, ask: Callable[[str], T], done: str) -> T:
+        """Ask the store; what it raised of its own may hold a secret, so it goes no further."""
         try:
-            return self._secrets.read(key)
+            return ask(key)
         except CopassError:
             raise
         except Exception as error:  # noqa: BLE001 - a store is the user's own code
             kind = type(error).__name__
         raise SecretStoreError(
-            f"The {self.store} {key!r} cannot be read ({kind}), so nothing is concluded. Mend the store; the next try "
-            "goes on from here."
+            f"The {self.store} {key!r} cannot be {done} ({kind}), so nothing is concluded. Mend the store; the next "
+            "try goes on from here."
         )
 
     def _read_back(self, key: str, secret: SecretStr, source_id: str) -> None:
-        stored = self._read(key)
-        same = stored is not None and hmac.compare_digest(
-            stored.get_secret_value().encode(), secret.get_secret_value().encode()
-        )
-        if not same:
+        if not _is_same(self._read(key), secret):
             raise SecretStoreError(
                 f"The {self.store} {key!r} does not give back the webhook secret that was written: a secrets backend "
                 "that holds this key may stand before it. Remove the key there, or choose another store_as. The next "
@@ -151,3 +229,9 @@ class Keeping:
     def _was_ours(self, key: str, before: Closed | None) -> bool:
         """Tell whether a key belonged to a source that the record knows to be gone."""
         return before is not None and (before.store, before.key) == (self.store, key)
+
+
+def _is_same(stored: SecretStr | None, secret: SecretStr) -> bool:
+    return stored is not None and hmac.compare_digest(
+        stored.get_secret_value().encode(), secret.get_secret_value().encode()
+    )

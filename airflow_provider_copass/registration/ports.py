@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -11,6 +12,20 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.api import Source, SourceList
     from airflow_provider_copass.api.requests import SourceChanges
+
+
+@dataclass(frozen=True, slots=True)
+class SecretOwner:
+    """Which source a secret belongs to; a store that can keep such notes puts it beside the secret.
+
+    :param data_source_id: the source's id.
+    :param sandbox_id: the sandbox that it is in.
+    :param provider: ``slack``, ``github`` …
+    """
+
+    data_source_id: str
+    sandbox_id: str
+    provider: str
 
 
 class Sources(Protocol):
@@ -65,8 +80,14 @@ class Secrets(Protocol):
     def read(self, key: str) -> SecretStr | None:
         """Return what the key holds; None only where it is proven to hold nothing."""
 
-    def write(self, key: str, secret: SecretStr) -> None:
+    def owner_of(self, key: str) -> str | None:
+        """Return the id of the source that the secret under a key belongs to; None where that is not noted."""
+
+    def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
         """Let the key hold this secret."""
+
+    def remove(self, key: str) -> None:
+        """Have the key hold nothing any more."""
 
 
 class Records(Protocol):

@@ -6,6 +6,7 @@ lies in its open record, and the next one goes on from there.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api.errors import (
@@ -156,8 +157,10 @@ class Registration:
                 f"the record {self._claim.name!r}.",
                 data_source_ids=(source_id,),
             )
-        if self._keeping.holds(key):
-            kept = Closed(source_id, self._keeping.store, key, owner=closed.owner, unread=closed.unread)
+        if self._keeping.is_void(key, closed):
+            return self._minted(found, "this very process stood still and wrote over it")
+        if self._keeping.holds(key, source_id):
+            kept = replace(closed, store=self._keeping.store, key=key)
             return self._noted(found, kept)
         return self._without_secret(found, closed, key)
 
@@ -176,9 +179,13 @@ class Registration:
                 "mint a new one, which makes the old one worthless to whoever uses it; or 'ignore' to go on without.",
                 data_source_ids=(source_id,),
             )
+        return self._minted(found, "on_missing_secret='rotate' asks for it")
+
+    def _minted(self, found: Source, why: str) -> Registered:
+        """Take the record and mint a new secret."""
         if not self._claim.take(self._seen):
             raise LostClaimError
-        self._report.warning("Rotating the webhook secret of source %s, as on_missing_secret='rotate' asks.", source_id)
+        self._report.warning("Rotating the webhook secret of source %s: %s.", found.data_source_id, why)
         return self._work.mint(found)
 
     def _noted(self, found: Source, closed: Closed) -> Registered:

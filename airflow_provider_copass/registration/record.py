@@ -40,6 +40,7 @@ class Closed:
     :param store: where its secret is: the store's name; empty where it has none.
     :param key: under which key; empty where it has none.
     :param none_issued: the server issued no secret for it.
+    :param mints: how many rotations were begun under this record.
     :param owner: who registered it; None where it was found.
     :param unread: for each key of ``adapter_config`` that the server does not show as it was sent, a salted hash of
         what was sent, so that it is not sent again at every run.
@@ -49,6 +50,7 @@ class Closed:
     store: str = ""
     key: str = ""
     none_issued: bool = False
+    mints: int = 0
     owner: Owner | None = None
     unread: dict[str, str] = field(default_factory=dict)
 
@@ -64,6 +66,7 @@ class Open:
     :param sent_at_server: the same moment by the server's clock.
     :param ids: every id that was answered to a POST of this registration.
     :param minting: the id of a source whose secret is being minted anew: what the store holds may be void.
+    :param mints: how many rotations were begun under this record: who knows of fewer has a secret that may be void.
     :param before: the closed record that this one stands in for.
     """
 
@@ -74,6 +77,7 @@ class Open:
     sent_at_server: float | None = None
     ids: tuple[str, ...] = ()
     minting: str = ""
+    mints: int = 0
     before: Closed | None = None
 
     def with_id(self, source_id: str) -> Open:

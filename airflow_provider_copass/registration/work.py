@@ -13,6 +13,7 @@ from airflow_provider_copass.api.errors import (
     CopassConflictError,
     CopassNotFoundError,
     CopassStatusError,
+    RecordError,
     SecretStoreError,
     SourceChangedError,
 )
@@ -107,7 +108,7 @@ class Work:
         source_id = source.data_source_id
         # From here on what the store holds may be void, whether or not an answer comes.
         again = self._claim.held.minting == source_id
-        self._claim.change(replace(self._claim.held, minting=source_id))
+        self._claim.change(replace(self._claim.held, minting=source_id, mints=self._claim.held.mints + 1))
         if again:
             self._report.warning(
                 "The answer of an earlier rotation for source %s was lost; rotating once more.", source_id
@@ -122,7 +123,7 @@ class Work:
         for attempt in range(1, _DELETES + 1):
             try:
                 self._tidy_up(kept)
-            except CopassCallError:
+            except (CopassCallError, SecretStoreError, RecordError):
                 if attempt < _DELETES:
                     self._clock.sleep(self._timing.poll)
                 continue
@@ -135,6 +136,7 @@ class Work:
             self._report.warning("Deleting source %s, a twin of %s that this very task made.", source_id, kept)
             with suppress(CopassNotFoundError):
                 self._sources.delete_source(source_id)
+            self._keeping.drop(source_id)
             self.made.remove(source_id)
 
     def _await_effect(self) -> list[Source]:
@@ -250,10 +252,10 @@ class Work:
             # It was sent as realtime and is none: the server knows no webhook for it, and so no secret.
             return self._kept(source, None, overwrite=False)
         key = self._wish.key_for(source.data_source_id)
-        if self._claim.held.minting != source.data_source_id and self._keeping.holds(key):
+        held = self._claim.held
+        if held.minting != source.data_source_id and self._keeping.holds_new(key, source.data_source_id, held.before):
             # Written by the one who died before the record was closed: the key was free, nothing was minted since.
-            closed = Closed(source.data_source_id, self._keeping.store, key, owner=self._claim.owner)
-            return self._closed(source, closed)
+            return self._closed(source, self._stored_at(source.data_source_id, key))
         self._report.warning(
             "Source %s was registered by a try that did not get its webhook secret into the store; minting a new one.",
             source.data_source_id,
@@ -303,7 +305,8 @@ class Work:
                 self._report.warning(
                     "Copass issued no webhook secret for source %s; there is none to store.", source_id
                 )
-            return self._closed(source, Closed(source_id, none_issued=True, owner=self._claim.owner), is_new=is_new)
+            issued = Closed(source_id, none_issued=True, mints=self._claim.held.mints, owner=self._claim.owner)
+            return self._closed(source, issued, is_new=is_new)
         failure: SecretStoreError
         try:
             key = self._keeping.put(secret, source_id, self._claim, overwrite=overwrite)
@@ -311,12 +314,15 @@ class Work:
             failure = error
         else:
             self._report.info("The webhook secret of source %s is in the %s %r.", source_id, self._keeping.store, key)
-            return self._closed(
-                source, Closed(source_id, self._keeping.store, key, owner=self._claim.owner), is_new=is_new
-            )
+            return self._closed(source, self._stored_at(source_id, key), is_new=is_new)
         # What the store holds now is not this secret: the next try must not take it for it.
         self._claim.change(replace(self._claim.held, minting=source_id))
         raise failure
+
+    def _stored_at(self, source_id: str, key: str) -> Closed:
+        """Return the record of a secret that is where it belongs."""
+        mints = self._claim.held.mints
+        return Closed(source_id, self._keeping.store, key, mints=mints, owner=self._claim.owner)
 
     def _closed(self, source: Source, closed: Closed, *, is_new: bool = False) -> Registered:
         """Close the record, when nothing is left to tidy up that it alone knows of."""

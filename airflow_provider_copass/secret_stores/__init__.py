@@ -1,6 +1,7 @@
 """Where a webhook secret is kept. Named so because in a provider ``secrets`` means backends that Airflow *reads*."""
 
+from airflow_provider_copass.registration.ports import SecretOwner
 from airflow_provider_copass.secret_stores.base import SecretStore
 from airflow_provider_copass.secret_stores.variable import VariableStore
 
-__all__ = ["SecretStore", "VariableStore"]
+__all__ = ["SecretOwner", "SecretStore", "VariableStore"]

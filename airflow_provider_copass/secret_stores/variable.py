@@ -11,6 +11,8 @@ from airflow_provider_copass.secret_stores.base import SecretStore
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from airflow_provider_copass.registration.ports import SecretOwner
+
 # Airflow 3 puts the key into a URL's path as it is.
 _GOOD_KEY = re.compile(r"[A-Za-z0-9_.-]+")
 _LONGEST = 250
@@ -48,7 +50,17 @@ class VariableStore(SecretStore):
         value = ProvenVariables().read(key)
         return None if value is None else SecretStr(value)
 
-    def write(self, key: str, secret: SecretStr) -> None:
+    def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
         """Write the Variable. The value is masked first: from then on no log of this task shows it."""
+        del owner  # A task of Airflow 3 cannot read a Variable's description, so it is no place for notes.
         mask_secret(secret.get_secret_value())
         set_variable(key, secret.get_secret_value())
+
+    def remove(self, key: str) -> None:
+        """Remove the Variable, where it is there.
+
+        :raises RecordError: where Airflow cannot remove it.
+        """
+        from airflow_provider_copass.airflow_variables import ProvenVariables
+
+        ProvenVariables().remove(key)

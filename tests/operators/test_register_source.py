@@ -19,7 +19,7 @@ from airflow_provider_copass.api import (
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import RegisterSourceOperator
 from airflow_provider_copass.registration import Timing
-from airflow_provider_copass.secret_stores import SecretStore
+from airflow_provider_copass.secret_stores import SecretOwner, SecretStore
 from tests.hooks.connections import ENVIRONMENT, as_json, of
 
 
@@ -39,7 +39,11 @@ class Memory(SecretStore):
         """Read."""
         return SecretStr(self.held[key]) if key in self.held else None
 
-    def write(self, key: str, secret: SecretStr) -> None:
+    def remove(self, key: str) -> None:
+        """Remove."""
+        self.held.pop(key, None)
+
+    def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
         """Write, where it works."""
         if not self.works:
             raise OSError(f"the disk is full: {secret.get_secret_value()} canary")

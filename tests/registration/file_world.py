@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from airflow_provider_copass.api import ClientSettings, CopassClient, RetryPolicy, Source, SourceList, calls
 from airflow_provider_copass.registration import Owner, Registered, Registration, Timing
+from airflow_provider_copass.registration.ports import SecretOwner
 from tests.registration.worlds import wish
 
 QUICK = Timing(settle=1.5, claim=0.4, take_over=0.8, takeover_after=20, patience=60, poll=0.1)
@@ -63,9 +64,16 @@ class FolderStore:
         value = self.folder.read(key)
         return None if value is None else SecretStr(value)
 
-    def write(self, key: str, secret: SecretStr) -> None:
+    def owner_of(self, key: str) -> None:
+        """Keep no notes."""
+
+    def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
         """Write."""
         self.folder.write(key, secret.get_secret_value())
+
+    def remove(self, key: str) -> None:
+        """Remove."""
+        self.folder.remove(key)
 
 
 class Api:

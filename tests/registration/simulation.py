@@ -25,6 +25,7 @@ from airflow_provider_copass.api import (
     SourceList,
 )
 from airflow_provider_copass.registration import Owner, Registered, Registration, Timing, Wish
+from airflow_provider_copass.registration.ports import SecretOwner
 
 T = TypeVar("T")
 
@@ -61,6 +62,8 @@ class World:
     now: float = START
     rows: dict[str, Row] = field(default_factory=dict)
     store: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    notes_owners: bool = False
     records: dict[str, str] = field(default_factory=dict)
     later: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
     posts: int = 0
@@ -334,10 +337,25 @@ class _Store:
         )
         return None if value is None else SecretStr(value)
 
-    def write(self, key: str, secret: SecretStr) -> None:
+    def owner_of(self, key: str) -> str | None:
+        """Tell what was noted, in a world whose store keeps notes."""
+        return self._process.world.owners.get(key)
+
+    def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
         """Write."""
         value = secret.get_secret_value()
-        self._process.effect("write secret", lambda: self._process.world.store.__setitem__(key, value))
+        world = self._process.world
+
+        def act() -> None:
+            world.store[key] = value
+            if world.notes_owners:
+                world.owners[key] = owner.data_source_id
+
+        self._process.effect("write secret", act)
+
+    def remove(self, key: str) -> None:
+        """Remove."""
+        self._process.effect("remove secret", lambda: self._process.world.store.pop(key, None))
 
 
 class _Records:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
-from airflow_provider_copass.api import CopassRegistrationError, SecretMissingError, SourceChangedError
+from airflow_provider_copass.api import (
+    CopassRegistrationError,
+    SecretKeyTakenError,
+    SecretMissingError,
+    SourceChangedError,
+)
 from airflow_provider_copass.registration.store_key import StoreKey
 from tests.registration.simulation import World
 from tests.registration.worlds import run
@@ -62,6 +69,44 @@ def test_a_deleted_source_s_own_key_may_be_written_again() -> None:
     done = run(world, task=NEXT, ingestion_mode="realtime", key=fixed)
     assert done.result is not None
     assert world.store == {"my_secret": world.rows["ds-2"].secret}
+
+
+def test_a_fixed_key_s_old_secret_is_never_taken_for_the_new_one() -> None:
+    """Wherever the registration that follows a deleted source is killed, its retry leaves the valid secret."""
+    fixed = StoreKey("my_secret")
+    for kill_at in itertools.count():
+        world = World()
+        run(world, ingestion_mode="realtime", key=fixed)
+        world.rows["ds-1"].alive = False
+        killed = run(world, task=NEXT, ingestion_mode="realtime", key=fixed, script={"kill_at": kill_at})
+        done = run(world, task=NEXT, attempt=2, ingestion_mode="realtime", key=fixed)
+        assert done.error is None
+        assert world.live() == ["ds-2"]
+        assert world.store == {"my_secret": world.rows["ds-2"].secret}
+        if killed.error is None:
+            break
+
+
+def test_a_key_that_the_store_knows_to_be_another_source_s_is_refused(world: World) -> None:
+    """The message names both sources and the way out; nothing is rotated or overwritten."""
+    before = dict(world.store)
+    world.owners[KEY] = "ds-of-others"
+    done = run(world, task=NEXT, ingestion_mode="realtime", on_missing_secret="rotate")
+    assert isinstance(done.error, SecretKeyTakenError)
+    assert "holds the webhook secret of source ds-of-others, not of ds-1" in str(done.error)
+    assert (world.rotations, world.store) == (0, before)
+
+
+def test_a_key_noted_for_another_source_is_not_overwritten_by_a_mended_registration() -> None:
+    """A dead try's secret is lost, and its key came to be another's: the new one goes under a spare key."""
+    world = World()
+    at = run(World(), ingestion_mode="realtime").trace.index("before write secret")
+    run(world, ingestion_mode="realtime", script={"kill_at": at})
+    world.store[KEY] = "somebody's"
+    world.owners[KEY] = "ds-of-others"
+    done = run(world, attempt=2, ingestion_mode="realtime")
+    assert isinstance(done.error, SecretKeyTakenError)
+    assert world.store == {KEY: "somebody's", "copass_spare_secret_ds_1": world.rows["ds-1"].secret}
 
 
 @pytest.mark.parametrize("status", ["disconnected", "archived"])

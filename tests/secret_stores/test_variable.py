@@ -41,8 +41,11 @@ class OwnStore(SecretStore):
     def read(self, key: str) -> None:
         """Hold nothing."""
 
-    def write(self, key: str, secret: object) -> None:
+    def write(self, key: str, secret: object, owner: object) -> None:
         """Keep nothing."""
+
+    def remove(self, key: str) -> None:
+        """Hold nothing all the same."""
 
 
 def test_a_store_is_named_or_given() -> None:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from airflow_provider_copass.airflow_variables import ProvenVariables
 from airflow_provider_copass.operators import RegisterSourceOperator
-from airflow_provider_copass.secret_stores import VariableStore
+from airflow_provider_copass.secret_stores import SecretOwner, VariableStore
 from tests.airflow.crash_points import BY_WORD, KILLED, MOST_TRIES, TIMED_OUT, Kill, Marks
 
 MARKS = Marks(Path(os.environ["AIRFLOW_HOME"]))
@@ -44,10 +44,10 @@ class StoppingStore(VariableStore):
     def __init__(self, stops: Stops) -> None:
         self._stops = stops
 
-    def write(self, key: str, secret: SecretStr) -> None:
+    def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
         """Write."""
         self._stops.pass_by("before", "store")
-        super().write(key, secret)
+        super().write(key, secret, owner)
         self._stops.pass_by("after", "store")
 
 
