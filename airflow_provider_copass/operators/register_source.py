@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_copass.airflow_compat import BaseOperator
+from airflow_provider_copass.operators.base import CopassOperator, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.secret_stores import SecretStore
 
 
-class RegisterSourceOperator(BaseOperator):
+class RegisterSourceOperator(CopassOperator):
     """Have a Copass data source be there, and its webhook secret in the store.
 
     The source is looked up first by sandbox, provider and name, so a schedule may run this task again and again: it
@@ -28,7 +28,8 @@ class RegisterSourceOperator(BaseOperator):
     :param ingestion_mode: ``realtime``, ``polling``, ``batch`` or ``manual``. (templated)
     :param kind: ``durable``, or ``ephemeral`` for one that the server archives when unused. (templated)
     :param external_account_id: such as a Slack workspace. (templated)
-    :param adapter_config: provider-specific settings: an object, or a JSON object as text. (templated)
+    :param adapter_config: provider-specific settings: an object, or a JSON object as text. Once
+        it is rendered, Airflow gets to see its keys and no value. (templated)
     :param poll_interval_seconds: seconds between polls, at least 60: a number, or one as text. (templated)
     :param if_exists: what to do with a live source of the same sandbox, provider and name: ``reuse`` adopts it and
         warns of each field that differs, ``update`` changes the declared fields that differ, ``fail`` fails.
@@ -166,7 +167,7 @@ class RegisterSourceOperator(BaseOperator):
             ingestion_mode=self.ingestion_mode,
             kind=self.kind,
             external_account_id=self.external_account_id,
-            adapter_config=self.adapter_config,
+            adapter_config=value_of(self.adapter_config),
             poll_interval_seconds=self.poll_interval_seconds,
         )
         return Wish(

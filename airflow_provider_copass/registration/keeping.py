@@ -116,14 +116,6 @@ class Keeping:
             return False
         return _is_same(self._read(key), stray.secret)
 
-    def drop(self, source_id: str) -> None:
-        """Remove what this process wrote for a source of its own that is being deleted."""
-        stray = self._stray
-        if stray is None or stray.source_id != source_id or not self._wish.key.needs_id:
-            return
-        if _is_same(self._read(stray.key), stray.secret):
-            self._asked(stray.key, self._secrets.remove, "removed")
-
     def put(self, secret: SecretStr, source_id: str, claim: Claim, *, overwrite: bool) -> str:
         """Write a secret and read it back.
 
@@ -177,10 +169,10 @@ class Keeping:
         return True
 
     def _read(self, key: str) -> SecretStr | None:
-        return self._asked(key, self._secrets.read, "read")
+        return self._asked(key, self._secrets.read)
 
     def _owner_of(self, key: str) -> str | None:
-        return self._asked(key, self._secrets.owner_of, "read")
+        return self._asked(key, self._secrets.owner_of)
 
     def _is_taken(self, key: str, source_id: str, before: Closed | None, *, overwrite: bool) -> bool:
         """Tell whether a key holds what is not ours."""
@@ -190,7 +182,7 @@ class Keeping:
             return self._owner_of(key) not in {None, source_id}
         return self._read(key) is not None
 
-    def _asked(self, key: str, ask: Callable[[str], T], done: str) -> T:
+    def _asked(self, key: str, ask: Callable[[str], T]) -> T:
         """Ask the store; what it raised of its own may hold a secret, so it goes no further."""
         try:
             return ask(key)
@@ -199,7 +191,7 @@ class Keeping:
         except Exception as error:  # noqa: BLE001 - a store is the user's own code
             kind = type(error).__name__
         raise SecretStoreError(
-            f"The {self.store} {key!r} cannot be {done} ({kind}), so nothing is concluded. Mend the store; the next "
+            f"The {self.store} {key!r} cannot be read ({kind}), so nothing is concluded. Mend the store; the next "
             "try goes on from here."
         )
 

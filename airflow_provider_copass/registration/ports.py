@@ -86,9 +86,6 @@ class Secrets(Protocol):
     def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
         """Let the key hold this secret."""
 
-    def remove(self, key: str) -> None:
-        """Have the key hold nothing any more."""
-
 
 class Records(Protocol):
     """Where the records of identities are kept: texts under names, seen by every process at once."""

@@ -13,7 +13,6 @@ from airflow_provider_copass.api.errors import (
     CopassConflictError,
     CopassNotFoundError,
     CopassStatusError,
-    RecordError,
     SecretStoreError,
     SourceChangedError,
 )
@@ -123,7 +122,7 @@ class Work:
         for attempt in range(1, _DELETES + 1):
             try:
                 self._tidy_up(kept)
-            except (CopassCallError, SecretStoreError, RecordError):
+            except CopassCallError:
                 if attempt < _DELETES:
                     self._clock.sleep(self._timing.poll)
                 continue
@@ -136,7 +135,6 @@ class Work:
             self._report.warning("Deleting source %s, a twin of %s that this very task made.", source_id, kept)
             with suppress(CopassNotFoundError):
                 self._sources.delete_source(source_id)
-            self._keeping.drop(source_id)
             self.made.remove(source_id)
 
     def _await_effect(self) -> list[Source]:

@@ -18,6 +18,7 @@ from airflow_provider_copass.api import (
 )
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import RegisterSourceOperator
+from airflow_provider_copass.operators.base import value_of
 from airflow_provider_copass.registration import Timing
 from airflow_provider_copass.secret_stores import SecretOwner, SecretStore
 from tests.hooks.connections import ENVIRONMENT, as_json, of
@@ -178,7 +179,7 @@ def test_every_field_that_names_something_is_templated() -> None:
         copass_conn_id="{{ ds }}",
     )
     operator.render_template_fields({"ds": "2026-01-01"})  # type: ignore[typeddict-unknown-key]
-    rendered = {name: getattr(operator, name) for name in operator.template_fields}
+    rendered = {name: value_of(getattr(operator, name)) for name in operator.template_fields}
     assert rendered == {
         "name": "n 2026-01-01",
         "provider": "2026-01-01",

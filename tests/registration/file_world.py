@@ -71,10 +71,6 @@ class FolderStore:
         """Write."""
         self.folder.write(key, secret.get_secret_value())
 
-    def remove(self, key: str) -> None:
-        """Remove."""
-        self.folder.remove(key)
-
 
 class Api:
     """The real client, as a port for the sources of one sandbox."""

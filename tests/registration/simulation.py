@@ -353,10 +353,6 @@ class _Store:
 
         self._process.effect("write secret", act)
 
-    def remove(self, key: str) -> None:
-        """Remove."""
-        self._process.effect("remove secret", lambda: self._process.world.store.pop(key, None))
-
 
 class _Records:
     def __init__(self, process: Process) -> None:

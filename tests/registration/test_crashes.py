@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from airflow_provider_copass.api import CopassRegistrationError
 from airflow_provider_copass.registration import Owner, Timing
 from airflow_provider_copass.registration.record import Closed, from_text
+from airflow_provider_copass.registration.store_key import StoreKey
 from tests.registration.simulation import Fault, Killed, Process, World, run_all, server_error, timed_out
-from tests.registration.worlds import wish
+from tests.registration.worlds import run, wish
 
 TIMING = Timing(settle=30, claim=1, take_over=5, takeover_after=300, patience=90, poll=1)
 REALTIME = {"ingestion_mode": "realtime"}
@@ -26,13 +27,13 @@ def attempt(world: World, number: int = 1, *, task: str = "dag/run/task/-1", **s
     return process
 
 
-def assert_good(world: World, process: Process) -> None:
+def assert_good(world: World, process: Process, key: str = "copass_webhook_secret_{}") -> None:
     """One live source, its valid secret in the store under the key that was reported, the record closed."""
     assert process.error is None, (process.error, process.trace)
     assert process.result is not None
     (source_id,) = world.live()
     assert process.result.source.data_source_id == source_id
-    assert process.result.stored_as == f"copass_webhook_secret_{source_id}"
+    assert process.result.stored_as == key.format(source_id)
     assert world.store[process.result.stored_as] == world.rows[source_id].secret
     (text,) = world.records.values()
     record = from_text(text, name="r")
@@ -111,6 +112,23 @@ def test_frozen_at_any_boundary_it_wakes_to_a_finished_registration(at: int) -> 
     assert len(zombie.said_of("wrote over it")) == 1
 
 
+def test_a_late_write_over_the_secret_of_the_next_source_is_mended() -> None:
+    """Under a fixed key the one who wakes up may find another source there than the one that it made."""
+    world = World()
+    key = StoreKey("my_secret")
+    at = run(World(), **REALTIME, key=key).trace.index("before write secret")
+    zombie = Process(world, wish(**REALTIME, key=key), Owner("dag/run/task/-1", 1), TIMING, freezes={at: 1000.0})
+    while zombie.wakes_at < world.now + 500 and not zombie.is_over:
+        world.advance(max(world.now, zombie.wakes_at))
+        zombie.step()
+    assert run(world, attempt=2, **REALTIME, key=key).error is None
+    world.rows["ds-1"].alive = False
+    assert run(world, task="dag/run 2/task/-1", **REALTIME, key=key).error is None
+    run_all(world, [zombie])
+    assert_good(world, zombie, "my_secret")
+    assert len(zombie.said_of("wrote over it")) == 1
+
+
 @pytest.mark.parametrize("at", range(boundaries()))
 def test_a_stranger_takes_over_only_what_is_dead_for_long(at: int) -> None:
     """Another task waits in vain for a dead one, says so, and takes over when that is old enough."""
@@ -176,9 +194,10 @@ def test_raced_in_any_order_there_is_one_source(data: st.DataObject) -> None:
     assert world.rotations == 0
 
 
-@given(st.data())
+@pytest.mark.parametrize("key", [StoreKey(), StoreKey("my_secret")], ids=["key with the id", "fixed key"])
+@given(data=st.data())
 @settings(max_examples=300, deadline=None)
-def test_whatever_happens_the_last_try_finds_one_source(data: st.DataObject) -> None:
+def test_whatever_happens_the_last_try_finds_one_source(data: st.DataObject, key: StoreKey) -> None:
     """Racing tasks are killed or frozen, and lose answers, at random, and are tried again until each succeeds."""
     world = World()
     tasks = [f"dag/run {n}/task/-1" for n in range(data.draw(st.integers(1, 3)))]
@@ -186,13 +205,13 @@ def test_whatever_happens_the_last_try_finds_one_source(data: st.DataObject) -> 
 
     def process(task: str, number: int, *, calm: bool) -> Process:
         if calm:
-            return Process(world, wish(**REALTIME), Owner(task, number), TIMING)
+            return Process(world, wish(**REALTIME, key=key), Owner(task, number), TIMING)
         # One that stood still, wrote over a newer secret and is killed before it sees that: a stated limit.
         is_frozen = data.draw(st.booleans())
         pauses = st.dictionaries(st.integers(0, 50), st.sampled_from([3.0, 20.0, 400.0, 1000.0]), max_size=2)
         return Process(
             world,
-            wish(**REALTIME),
+            wish(**REALTIME, key=key),
             Owner(task, number),
             TIMING,
             kill_at=None if is_frozen else data.draw(st.none() | st.integers(0, 50)),
@@ -211,7 +230,7 @@ def test_whatever_happens_the_last_try_finds_one_source(data: st.DataObject) -> 
     last = [process(task, 4, calm=True) for task in tasks]
     run_all(world, last)
     for done in last:
-        assert_good(world, done)
+        assert_good(world, done, key.template.replace("{data_source_id}", "{}"))
 
 
 @pytest.mark.parametrize("claim", [0.0, 0.02])
@@ -221,7 +240,12 @@ def test_a_claim_that_was_too_short_is_tidied_up(data: st.DataObject, claim: flo
     """Where the pause does not keep racers apart, twins are made, and each is deleted by the one that made it."""
     world = World()
     timing = Timing(settle=30, claim=claim, take_over=5, takeover_after=300, patience=90, poll=1)
-    racers = [Process(world, wish(**REALTIME), Owner(f"dag/run {n}/task/-1", 1), timing) for n in range(4)]
+    # One of them stands still for long as well.
+    pauses = [data.draw(st.dictionaries(st.integers(15, 45), st.just(50.0), max_size=1)), None, None, None]
+    racers = [
+        Process(world, wish(**REALTIME), Owner(f"dag/run {n}/task/-1", 1), timing, freezes=freezes)
+        for n, freezes in enumerate(pauses)
+    ]
     run_all(world, racers, lambda awake: data.draw(st.integers(0, awake - 1)))
     again = [
         racer if racer.error is None else attempt(world, 2, task=f"dag/run {n}/task/-1")
@@ -229,3 +253,5 @@ def test_a_claim_that_was_too_short_is_tidied_up(data: st.DataObject, claim: flo
     ]
     for racer in again:
         assert_good(world, racer)
+    # Nor does a secret of a source that was deleted stay behind, even one that was written late.
+    assert list(world.store) == [again[0].result.stored_as if again[0].result else None]

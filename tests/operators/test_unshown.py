@@ -1,0 +1,39 @@
+"""What a text of a rendered field shows: its keys, and never a value."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_copass.operators.base import Unshown, value_of
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"a": "canary"}, {"a": "***"}),
+        ({"a": {"b": ["canary", {"c": 31}]}, "d": None}, {"a": {"b": ["***", {"c": "***"}]}, "d": "***"}),
+        ({1: ("canary",)}, {"1": ["***"]}),
+        ('{"a": "canary"}', {"a": "***"}),
+        ('{"a": "canary"', "***"),
+        ('"canary"', "***"),
+        ('["canary"]', "***"),
+        ("canary", "***"),
+        (object(), "***"),
+        ("[" * 100_000, "***"),
+        ({}, {}),
+    ],
+    ids=range(11),
+)
+def test_the_keys_are_shown_and_no_value(value: object, shown: object) -> None:
+    """Of an object its keys, of a text that holds one as well; of everything else nothing."""
+    unshown = Unshown(value)
+    assert unshown.serialize() == shown
+    assert "canary" not in f"{unshown} {unshown!r} {[unshown]}"
+
+
+def test_the_value_is_there_for_the_operator() -> None:
+    """Rendered or not, it is what was given."""
+    value = {"a": "canary"}
+    assert value_of(Unshown(value)) is value
+    assert value_of(value) is value
+    assert value_of(None) is None
