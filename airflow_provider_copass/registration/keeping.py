@@ -36,7 +36,6 @@ class Stray:
 
     key: str
     secret: SecretStr
-    source_id: str
     mints: int
 
 
@@ -112,7 +111,7 @@ class Keeping:
         stray = self._stray
         if stray is None or stray.key != key:
             return False
-        if stray.source_id == closed.source_id and stray.mints >= closed.mints:
+        if stray.mints >= closed.mints:
             return False
         return _is_same(self._read(key), stray.secret)
 
@@ -146,7 +145,7 @@ class Keeping:
         try:
             claim.check()
         except LostClaimError:
-            self._stray = Stray(put_at, secret, source_id, mints)
+            self._stray = Stray(put_at, secret, mints)
             raise
         self._read_back(put_at, secret, source_id)
         if taken:

@@ -11,8 +11,8 @@ from airflow.secrets import BaseSecretsBackend
 class FolderBackend(BaseSecretsBackend):
     """Gives back what lies in a folder; raises while a file ``down`` is there, and knows nothing while ``empty`` is."""
 
-    def __init__(self) -> None:
-        self._folder = Path(os.environ["TEST_FOLDER"])
+    def __init__(self, folder: str = "") -> None:
+        self._folder = Path(folder or os.environ["TEST_FOLDER"])
 
     def get_variable(self, key: str, team_name: str | None = None) -> str | None:
         """Read a Variable."""
