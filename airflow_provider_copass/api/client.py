@@ -14,6 +14,7 @@ import httpx
 
 from airflow_provider_copass.api.exchange import MOST_BYTES, NoReply, Pause, Reply, Send, exchange
 from airflow_provider_copass.api.retry import RetryPolicy
+from airflow_provider_copass.api.wire_log import install, our_call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,6 +38,7 @@ class _Driver:
         self._policy = policy or RetryPolicy(max_attempts=settings.max_attempts)
         self._monotonic = monotonic
         self._base = settings.base_url.rstrip("/")
+        install()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.settings.origin!r})"
@@ -161,6 +163,10 @@ class CopassClient(_Driver):
 
     def _once(self, send: Send) -> Reply | NoReply:
         """Send once."""
+        with our_call():
+            return self._answer(send)
+
+    def _answer(self, send: Send) -> Reply | NoReply:
         deadline = self._deadline()
         try:
             response = self._http.send(self._build(self._http, send), stream=True)
@@ -235,6 +241,10 @@ class AsyncCopassClient(_Driver):
 
     async def _once(self, send: Send) -> Reply | NoReply:
         """Send once."""
+        with our_call():
+            return await self._answer(send)
+
+    async def _answer(self, send: Send) -> Reply | NoReply:
         deadline = self._deadline()
         try:
             response = await self._http.send(self._build(self._http, send), stream=True)

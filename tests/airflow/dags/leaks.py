@@ -1,0 +1,92 @@
+"""A task for each of the leak test's cases, and one that reads a stored secret as a user's task would."""
+
+import os
+import signal
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG, Context, Variable, task
+from pydantic import SecretStr
+
+from airflow_provider_copass.operators import RegisterSourceOperator
+from airflow_provider_copass.registration import Timing
+from airflow_provider_copass.secret_stores import SecretOwner, VariableStore
+from tests.airflow.leak_cases import CASES, CONNECTION, CREDENTIAL_KEY, DAG_ID, Case
+
+
+class FaultyStore(VariableStore):
+    """The Variable store, with what a case does to its first try; what it raises holds the secret."""
+
+    def __init__(self, does: str) -> None:
+        self._does = does
+        self.attempt = 1
+        self._raised = 0
+
+    def read(self, key: str) -> SecretStr | None:
+        """Read."""
+        found = super().read(key)
+        if found is not None and self._does == "reads another" and self.attempt == 1:
+            return SecretStr("another value")
+        return found
+
+    def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
+        """Write."""
+        faulty = self._does if self.attempt == 1 else ""
+        if faulty == "raises always" or (faulty == "raises once" and not self._raised):
+            self._raised += 1
+            raise OSError(f"cannot write {secret.get_secret_value()}")
+        if faulty == "dies before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().write(key, secret, owner)
+        if faulty == "dies after":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class LeakOperator(RegisterSourceOperator):
+    """The operator, with shorter waits and a store of the case."""
+
+    def __init__(self, *, store_does: str = "", **kwargs: Any) -> None:
+        super().__init__(secret_store=FaultyStore(store_does), **kwargs)
+
+    def _timing(self, hook: object) -> Timing:
+        return Timing(settle=2, claim=0.3, take_over=0.5, patience=30, poll=0.2)
+
+    def execute(self, context: Context) -> str:
+        """Register the source."""
+        assert isinstance(self.secret_store, FaultyStore)
+        self.secret_store.attempt = context["ti"].try_number
+        return super().execute(context)
+
+
+def task_of(case: Case, task_id: str = "") -> LeakOperator:
+    """Return the task of a case."""
+    fields = {
+        "name": "Leak",
+        "provider": case.word,
+        "ingestion_mode": "realtime",
+        "adapter_config": {"channels": ["C1"], "auth": {"login": "{{ var.value." + CREDENTIAL_KEY + " }}"}},
+        "copass_conn_id": CONNECTION,
+        **case.fields,
+    }
+    return LeakOperator(
+        task_id=task_id or case.word,
+        store_does=case.store,
+        retries=2,
+        retry_delay=timedelta(seconds=1),
+        execution_timeout=timedelta(seconds=8) if case.word == "timed_out" else None,
+        **fields,
+    )
+
+
+with DAG(DAG_ID, schedule=None, max_active_tasks=100):
+    tasks = {case.word: task_of(case) for case in CASES}
+    # The same source again, as the next run of a schedule finds it.
+    adopt = task_of(Case("success"), "adopt")
+
+    @task
+    def use_secret(key: str) -> int:
+        """Read the secret and use it, as set-up work of a user's would."""
+        return len(Variable.get(key))
+
+    tasks["success"] >> adopt
+    use_secret(adopt.output["stored_as"])

@@ -1,0 +1,154 @@
+"""The stage of the leak test: an Airflow at DEBUG, an emulated account behind a wiretap, and the runs of every case."""
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_copass.emulator import Emulator
+from tests.airflow.leak_cases import (
+    BROKEN_CONNECTION,
+    CASES,
+    CONNECTION,
+    CREDENTIAL_KEY,
+    DAG_ID,
+    ECHO,
+    REFUSED_CONNECTION,
+)
+from tests.harness import leak_search
+from tests.harness.airflow2_processes import Airflow2
+from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
+from tests.harness.airflow_processes import Airflow, RunFailedError, TaskOutcome
+from tests.harness.processes import CHECKOUT
+from tests.harness.wiretap import Wiretap
+
+FILE = CHECKOUT / "tests" / "airflow" / "dags" / "leaks.py"
+AT_DEBUG = {"LOGGING__LOGGING_LEVEL": "DEBUG", "LOGGING__FAB_LOGGING_LEVEL": "DEBUG"}
+
+
+@dataclass(frozen=True)
+class Canaries:
+    """Values that may be nowhere, each with a character that URLs, JSON or base64 write in their own way."""
+
+    token: str
+    refused_token: str
+    credential: str
+    echoed: str
+
+    @classmethod
+    def make(cls) -> "Canaries":
+        """Make some up."""
+        words = (f"olk_{secrets.token_hex(8)}/+%~{secrets.token_hex(4)}" for _ in range(4))
+        return cls(*words)
+
+    def values(self) -> dict[str, str]:
+        """Return them by name."""
+        return {name.replace("_", " "): value for name, value in vars(self).items()}
+
+
+@dataclass
+class Played:
+    """What was played, and where."""
+
+    emulator: Emulator
+    tap: Wiretap
+    home: AirflowHome
+    canaries: Canaries
+    tasks: dict[str, TaskOutcome]
+    xcoms: dict[str, dict[str, Any]]
+
+    def values(self) -> dict[str, str]:
+        """Return everything to search for, by name: the canaries, and each secret that was ever in an answer."""
+        tapped = sorted(self.tap.secrets() - {self.canaries.echoed})
+        return {**self.canaries.values(), **{f"secret {number}": value for number, value in enumerate(tapped)}}
+
+    def leaks(self) -> list[leak_search.Leak]:
+        """Search Airflow's whole home: logs, database, outputs."""
+        return leak_search.search([self.home.path], self.values()).leaks
+
+    def live(self, word: str) -> list[str]:
+        """Return the ids of the live sources of a case."""
+        return [
+            source["data_source_id"]
+            for source in self.emulator.sources()
+            if source["provider"] == word and not source["deleted"] and source["status"] == "active"
+        ]
+
+
+def _connections(url: str, canaries: Canaries) -> dict[str, dict[str, Any]]:
+    extra = {"sandbox_id": "sb_demo", "max_attempts": 2, "timeout": 30}
+    good = {"conn_type": "copass", "host": url, "password": canaries.token, "extra": json.dumps(extra)}
+    return {
+        CONNECTION: good,
+        REFUSED_CONNECTION: {**good, "password": canaries.refused_token},
+        # The token, pasted into a field that is not its own.
+        BROKEN_CONNECTION: {**good, "extra": json.dumps({**extra, "timeout": canaries.token})},
+    }
+
+
+def _echoing(script: Any, text: str) -> Any:
+    if isinstance(script, str):
+        return script.replace(ECHO, text)
+    if isinstance(script, dict):
+        return {key: _echoing(value, text) for key, value in script.items()}
+    return [_echoing(value, text) for value in script] if isinstance(script, list) else script
+
+
+def prepare(emulator: Emulator, tap: Wiretap, home: AirflowHome, canaries: Canaries, files: Path) -> None:
+    """Fill the account and the home.
+
+    :param files: a folder outside of the home, for what is imported.
+    """
+    echoed = f"{canaries.token} {canaries.credential} {canaries.echoed}"
+    for case in CASES:
+        for fault in case.faults:
+            emulator.add_fault(**_echoing(fault, echoed), match={"provider": case.word})
+        if case.seeded:
+            emulator.seed([{"provider": case.word, "name": "Leak", "ingestion_mode": "realtime"}])
+    home.migrate()
+    files.mkdir()
+    # By files: of a command Airflow keeps every word in its audit log.
+    for kind, content in (
+        ("connections", _connections(tap.url, canaries)),
+        ("variables", {CREDENTIAL_KEY: canaries.credential}),
+    ):
+        file = files / f"{kind}.json"
+        file.write_text(json.dumps(content), encoding="utf-8")
+        home.airflow(kind, "import", str(file))
+    shutil.copy(FILE, home.dags)
+
+
+@contextmanager
+def played(folder: Path, settings: Mapping[str, str]) -> Iterator[Played]:
+    """Play every case on a real scheduler of this Python's Airflow, and end it.
+
+    :param settings: of Airflow.
+    """
+    canaries = Canaries.make()
+    with Emulator(canaries.token) as emulator, Wiretap(emulator.url) as tap:
+        home = AirflowHome(folder / "home", settings={**AT_DEBUG, "CORE__PARALLELISM": "6", **settings})
+        prepare(emulator, tap, home, canaries, folder / "files")
+        run_id, tasks = _run_on_3(home) if AIRFLOW_3 else _run_on_2(home)
+        xcoms = {task.task_id: home.xcoms(DAG_ID, run_id, task.task_id).get(-1, {}) for task in tasks}
+        yield Played(emulator, tap, home, canaries, {task.task_id: task for task in tasks}, xcoms)
+
+
+def _run_on_3(home: AirflowHome) -> tuple[str, list[TaskOutcome]]:
+    with Airflow(home) as airflow:
+        airflow.wait_healthy()
+        airflow.wait_dags([FILE.name])
+        run_id = airflow.trigger(DAG_ID)
+        # Some of its tasks shall fail.
+        with suppress(RunFailedError):
+            airflow.wait_run(DAG_ID, run_id, seconds=180)
+        return run_id, airflow.tasks(DAG_ID, run_id)
+
+
+def _run_on_2(home: AirflowHome) -> tuple[str, list[TaskOutcome]]:
+    with Airflow2(home) as airflow:
+        run_id = airflow.trigger(DAG_ID)
+        return run_id, airflow.wait_run(DAG_ID, run_id, seconds=240)
