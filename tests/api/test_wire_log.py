@@ -70,7 +70,8 @@ def test_a_server_s_words_are_not_logged(
     where: str, flavour: str, serve: Callable[[bytes], str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whether it echoes the token in the reason phrase, in a header or in what is none: no logger says it."""
-    caplog.set_level(logging.DEBUG)
+    for name in ("httpx", "httpcore"):
+        caplog.set_level(logging.DEBUG, name)
     call(flavour, serve(ANSWERS[where] % TOKEN.encode()))
     assert TOKEN not in caplog.text
     assert "send_request_headers.started" in caplog.text
@@ -80,7 +81,7 @@ def test_the_request_and_its_status_are_logged_as_ever(
     serve: Callable[[bytes], str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """What helps a person stays: the method, the URL, the status and what it is called."""
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "httpx")
     url = serve(ANSWERS["reason phrase"] % TOKEN.encode())
     call("sync", url)
     assert f'HTTP Request: GET {url}/api/v1/storage/sandboxes/sb/sources/ds "HTTP/1.1 400 Bad Request"' in caplog.text
@@ -90,7 +91,8 @@ def test_calls_of_others_are_logged_as_ever(serve: Callable[[bytes], str], caplo
     """Somebody else's client in the same process is not touched, before or after a call of ours."""
     url = serve(ANSWERS["header"] % b"a-word-of-theirs")
     call("sync", url)
-    caplog.set_level(logging.DEBUG)
+    for name in ("httpx", "httpcore"):
+        caplog.set_level(logging.DEBUG, name)
     with httpx.Client(trust_env=False) as theirs:
         theirs.get(url)
     assert "a-word-of-theirs" in caplog.text
