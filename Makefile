@@ -6,6 +6,8 @@ AIRFLOW2 := 2.11.2
 UV := .venv/uv/bin/uv
 ENV := .venv/airflow-$(AIRFLOW)
 ENV2 := .venv/airflow-$(AIRFLOW2)
+BACKENDS := .venv/backends-$(AIRFLOW)
+BACKENDS2 := .venv/backends-$(AIRFLOW2)
 BENCH := .venv/bench
 PY := $(ENV)/bin/python
 PIN := .ci/constraints
@@ -15,7 +17,7 @@ unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-airflow2 test-all check lint format bench constraints clean
+.PHONY: help demo ui test test-airflow2 test-backends test-all check lint format bench constraints clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,7 +37,11 @@ test: $(ENV)/ready ## run the tests on Airflow $(AIRFLOW), with coverage
 test-airflow2: $(ENV2)/ready ## run the tests that touch Airflow, and the example DAGs, on Airflow $(AIRFLOW2)
 	@$(ENV2)/bin/python -m pytest tests/airflow tests/hooks tests/operators tests/secret_stores -m "not slow"
 
-test-all: test test-airflow2 ## everything, the slow rounds included
+test-backends: $(BACKENDS)/ready $(BACKENDS2)/ready ## write secrets to real secrets backends, on both versions of Airflow
+	@$(BACKENDS)/bin/python -m pytest tests/backends -m "not slow"
+	@$(BACKENDS2)/bin/python -m pytest tests/backends -m "not slow"
+
+test-all: test test-airflow2 test-backends ## everything, the slow rounds included
 	@$(PY) -m pytest -m slow || test $$? -eq 5
 
 lint: $(ENV)/ready ## format check, lint, types, import contracts
@@ -67,6 +73,10 @@ $(ENV)/ready: $(UV) pyproject.toml $(PIN)/airflow-$(AIRFLOW).txt
 
 $(ENV2)/ready: $(UV) pyproject.toml $(PIN)/airflow-$(AIRFLOW2).txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into $(ENV2) --extra test --pins $(PIN)/airflow-$(AIRFLOW2).txt
+
+.venv/backends-%/ready: $(UV) pyproject.toml $(PIN)/backends-%.txt $(PIN)/backends-bare.txt
+	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/backends-$* --extra backends \
+		--pins $(PIN)/backends-$*.txt --bare $(PIN)/backends-bare.txt
 
 $(BENCH)/ready: $(UV) pyproject.toml $(PIN)/bench.txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into $(BENCH) --extra bench --pins $(PIN)/bench.txt

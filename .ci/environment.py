@@ -18,6 +18,8 @@ PINNED = {
     "airflow-3.2.2": ("test", ["apache-airflow==3.2.2", "cadwyn==7.0.0", "fastapi==0.136.3", "svcs==25.1.0"]),
     "airflow-3.1.8": ("test", ["apache-airflow==3.1.8"]),
     "airflow-2.11.2": ("test", ["apache-airflow==2.11.2"]),
+    "backends-3.3.2": ("backends", ["apache-airflow==3.3.2"]),
+    "backends-2.11.2": ("backends", ["apache-airflow==2.11.2"]),
     "bench": ("bench", ["apache-airflow==3.3.2"]),
 }
 
@@ -41,13 +43,18 @@ def install_uv(into):
     (into / "bin" / "uv").touch()
 
 
-def make(uv, into, extra, pins):
-    """Make one environment: this checkout, editable, with one extra, every version pinned."""
+def make(uv, into, extra, pins, bare):
+    """Make one environment: this checkout, editable, with one extra, every version pinned.
+
+    What is ``bare`` is installed without what it depends on.
+    """
     say(f"{pins.stem} -> {into}")
     began = time.monotonic()
     run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, into)
     python = into / "bin" / "python"
     run(uv, "pip", "install", "--quiet", "--python", python, "-r", pins, "-e", f".[{extra}]")
+    if bare:
+        run(uv, "pip", "install", "--quiet", "--python", python, "--no-deps", "-r", bare)
     (into / "ready").touch()
     say(f"{pins.stem} ready after {time.monotonic() - began:.0f} s")
 
@@ -88,6 +95,7 @@ def main():
     environment.add_argument("--into", type=Path, required=True)
     environment.add_argument("--extra", required=True)
     environment.add_argument("--pins", type=Path, required=True)
+    environment.add_argument("--bare", type=Path)
     pins = commands.add_parser("pin")
     pins.add_argument("--uv", type=Path, required=True)
     pins.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PINNED)}; default: all")
@@ -95,7 +103,7 @@ def main():
     if given.command == "uv":
         install_uv(given.into)
     elif given.command == "make":
-        make(given.uv, given.into, given.extra, given.pins)
+        make(given.uv, given.into, given.extra, given.pins, given.bare)
     else:
         pin(given.uv, given.names)
 

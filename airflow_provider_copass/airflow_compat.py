@@ -19,6 +19,7 @@ __all__ = [
     "BaseHook",
     "BaseOperator",
     "airflow_version",
+    "configured",
     "fail_at_once",
     "mask_secret",
     "remove_variable",
@@ -45,6 +46,17 @@ def airflow_version() -> str:
     from airflow import __version__
 
     return __version__
+
+
+def configured(option: str) -> str | None:
+    """Return an option of section ``[copass]`` of Airflow's configuration; None where it is not set.
+
+    :param option: its name.
+    """
+    from airflow.providers.common.compat.sdk import conf
+
+    value: str | None = conf.get("copass", option, fallback=None)
+    return value or None
 
 
 def fail_at_once(message: str) -> Exception:

@@ -20,6 +20,35 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {"integration-name": "Copass", "python-modules": ["airflow_provider_copass.operators.register_source"]},
         ],
+        "config": {
+            "copass": {
+                "description": "What Copass operators do where a task leaves it open.",
+                "options": {
+                    "secret_store": {
+                        "description": (
+                            "Where webhook secrets are kept by tasks that leave ``secret_store`` out: ``variable`` (an "
+                            "Airflow Variable), ``backend`` (the secrets backend that this deployment reads from), or "
+                            "the dotted path of a ``SecretStore`` class.\n"
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "backend",
+                        "default": None,
+                    },
+                    "store_as": {
+                        "description": (
+                            "The key of each secret for tasks that leave ``store_as`` out. May use "
+                            "``{data_source_id}``, ``{sandbox_id}``, ``{provider}`` and ``{name}``; without it the key "
+                            "is ``copass_webhook_secret_{data_source_id}``.\n"
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "copass_secret_{provider}_{data_source_id}",
+                        "default": None,
+                    },
+                },
+            },
+        },
         "connection-types": [
             {
                 "connection-type": "copass",

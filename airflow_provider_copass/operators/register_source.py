@@ -33,11 +33,13 @@ class RegisterSourceOperator(CopassOperator):
     :param poll_interval_seconds: seconds between polls, at least 60: a number, or one as text. (templated)
     :param if_exists: what to do with a live source of the same sandbox, provider and name: ``reuse`` adopts it and
         warns of each field that differs, ``update`` changes the declared fields that differ, ``fail`` fails.
-    :param secret_store: where the webhook secret of a ``realtime`` source goes: ``variable`` (an Airflow Variable) or a
-        :class:`~airflow_provider_copass.secret_stores.SecretStore`. None for ``variable``.
+    :param secret_store: where the webhook secret of a ``realtime`` source goes: ``variable`` (an Airflow Variable),
+        ``backend`` (the secrets backend that this deployment reads from), or a
+        :class:`~airflow_provider_copass.secret_stores.SecretStore`, also by the dotted path of its class. None for
+        ``[copass] secret_store`` of Airflow's configuration, else ``variable``.
     :param store_as: the secret's key; may use ``{data_source_id}``, ``{sandbox_id}``, ``{provider}`` and ``{name}``.
-        None for ``copass_webhook_secret_{data_source_id}``. Keep the word ``secret`` in it: Airflow masks by key.
-        (templated)
+        None for ``[copass] store_as``, else ``copass_webhook_secret_{data_source_id}``. Keep the word ``secret`` in it:
+        Airflow masks by key. (templated)
     :param on_missing_secret: what to do where a ``realtime`` source is there and its secret is not in the store:
         ``fail``, ``rotate`` (a new secret; the old one becomes worthless) or ``ignore``.
     :param copass_conn_id: the Airflow connection, of type ``copass``. (templated)
@@ -125,9 +127,9 @@ class RegisterSourceOperator(CopassOperator):
         """Check everything that can be checked without a request, then go."""
         from airflow_provider_copass.operators.task_instance import WallClock, new_mark, owner_of
         from airflow_provider_copass.registration import Registration
-        from airflow_provider_copass.secret_stores.base import as_secret_store
+        from airflow_provider_copass.secret_stores.base import as_secret_store, configured_secret_store
 
-        store = as_secret_store(self.secret_store)
+        store = configured_secret_store() if self.secret_store is None else as_secret_store(self.secret_store)
         wish = self._wish(hook)
         # A client that cannot work is refused here, before the first request and not by it.
         hook.get_conn()
@@ -159,7 +161,8 @@ class RegisterSourceOperator(CopassOperator):
         """Read the rendered fields."""
         from airflow_provider_copass.api.requests import read_register
         from airflow_provider_copass.registration import Wish
-        from airflow_provider_copass.registration.store_key import DEFAULT_TEMPLATE, StoreKey
+        from airflow_provider_copass.registration.store_key import StoreKey
+        from airflow_provider_copass.secret_stores.base import configured_store_key
 
         source = read_register(
             provider=self.provider,
@@ -175,7 +178,7 @@ class RegisterSourceOperator(CopassOperator):
             source=source,
             if_exists=self.if_exists,
             on_missing_secret=self.on_missing_secret,
-            key=StoreKey(DEFAULT_TEMPLATE if self.store_as is None else self.store_as),
+            key=configured_store_key() if self.store_as is None else StoreKey(self.store_as),
         )
 
     def _push(self, context: Context, registered: Registered) -> None:

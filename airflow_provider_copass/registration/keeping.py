@@ -63,13 +63,23 @@ class Keeping:
             # With a stand-in for an id that is not known yet: what is wrong with the rest of the key shows anyway.
             self._secrets.check(self._wish.key_for("id"))
 
+    def check_write(self, source_id: str) -> None:
+        """Refuse a key that may not be written, before a secret is minted in vain.
+
+        :param source_id: whose key it is; a stand-in where that is not known yet.
+        """
+        self._secrets.check_write(self._wish.key_for(source_id))
+
     def check_free(self, before: Closed | None) -> None:
         """Refuse a key that is known before the POST and holds something that is not ours.
 
         :param before: the record of a source that is gone, whose key may be written again.
         :raises SecretKeyTakenError: where nobody can tell whose the value is.
         """
-        if not self._wish.is_realtime or self._wish.key.needs_id:
+        if not self._wish.is_realtime:
+            return
+        self.check_write("id")
+        if self._wish.key.needs_id:
             return
         key = self._wish.key_for()
         if not self._was_ours(key, before) and self._read(key) is not None:
@@ -215,7 +225,9 @@ class Keeping:
     def _spare_key(self, source_id: str) -> str:
         """Return a key for a secret whose own key is taken."""
         kept = "".join(sign if sign.isascii() and sign.isalnum() else "_" for sign in source_id)[:60].strip("_")
-        return f"copass_spare_secret_{kept}"
+        # Where keys begin with a path, as in a vault without a mount point of its own, this one does too.
+        folder, slash, _ = self._wish.key.template.rpartition("/")
+        return f"{folder}{slash}copass_spare_secret_{kept}"
 
     def _was_ours(self, key: str, before: Closed | None) -> bool:
         """Tell whether a key belonged to a source that the record knows to be gone."""

@@ -77,6 +77,12 @@ class Secrets(Protocol):
         :raises CopassInputError: naming the rule.
         """
 
+    def check_write(self, key: str) -> None:
+        """Refuse a key that may not be written, where that can be told.
+
+        :raises CopassInputError: naming what is missing.
+        """
+
     def read(self, key: str) -> SecretStr | None:
         """Return what the key holds; None only where it is proven to hold nothing."""
 

@@ -183,6 +183,7 @@ class Registration:
 
     def _minted(self, found: Source, why: str) -> Registered:
         """Take the record and mint a new secret."""
+        self._keeping.check_write(found.data_source_id)
         if not self._claim.take(self._seen):
             raise LostClaimError
         self._report.warning("Rotating the webhook secret of source %s: %s.", found.data_source_id, why)

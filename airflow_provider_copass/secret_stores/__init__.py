@@ -1,7 +1,8 @@
 """Where a webhook secret is kept. Named so because in a provider ``secrets`` means backends that Airflow *reads*."""
 
 from airflow_provider_copass.registration.ports import SecretOwner
+from airflow_provider_copass.secret_stores.backend import BackendStore
 from airflow_provider_copass.secret_stores.base import SecretStore
 from airflow_provider_copass.secret_stores.variable import VariableStore
 
-__all__ = ["SecretOwner", "SecretStore", "VariableStore"]
+__all__ = ["BackendStore", "SecretOwner", "SecretStore", "VariableStore"]

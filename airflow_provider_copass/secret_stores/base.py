@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from airflow_provider_copass.registration.ports import SecretOwner
+    from airflow_provider_copass.registration.store_key import StoreKey
 
 
 class SecretStore(ABC):
@@ -22,12 +23,19 @@ class SecretStore(ABC):
 
     @abstractmethod
     def check(self, key: str) -> None:
-        """Refuse a key that this store cannot hold or may not write; called before anything is registered.
-
-        Where the store can tell without writing whether it may write, it tells here.
+        """Refuse a key that this store cannot hold, or that no task would find here; called at every run.
 
         :param key: the key.
         :raises CopassInputError: naming the rule that it breaks, or the setting to change.
+        """
+
+    def check_write(self, key: str) -> None:  # noqa: B027 - most stores cannot tell, and need not
+        """Refuse a key that may not be written, where that can be told without writing.
+
+        Called before a source is registered or a secret is minted, so that no secret is made in vain.
+
+        :param key: the key.
+        :raises CopassInputError: naming the right that is missing, or what stands in the way.
         """
 
     def place(self, key: str) -> str:
@@ -71,20 +79,76 @@ class SecretStore(ABC):
         """
 
 
-def as_secret_store(given: object) -> SecretStore:
-    """Return the store that a task names.
+def as_secret_store(given: object, *, said_by: str = "secret_store") -> SecretStore:
+    """Return the store that a task, or the deployment, names.
 
-    :param given: ``variable``, a :class:`SecretStore`, or None for ``variable``.
+    :param given: ``variable``, ``backend``, the dotted path of a :class:`SecretStore` class that takes no arguments or
+        of an instance, or a :class:`SecretStore`.
+    :param said_by: where it is given, for the message.
     :raises CopassInputError: where it is none of them.
     """
     from airflow_provider_copass.api.errors import CopassInputError
+    from airflow_provider_copass.secret_stores.backend import BackendStore
     from airflow_provider_copass.secret_stores.variable import VariableStore
 
-    if isinstance(given, SecretStore):
-        return given
-    if given in (None, "variable"):
+    if given == "variable":
         return VariableStore()
+    if given == "backend":
+        return BackendStore()
+    store = _imported(given, said_by) if isinstance(given, str) and "." in given else given
+    if isinstance(store, SecretStore):
+        return store
     raise CopassInputError(
-        "secret_store must be 'variable' or an instance of airflow_provider_copass.secret_stores.SecretStore.",
+        f"{said_by} must be 'variable', 'backend', or a subclass of airflow_provider_copass.secret_stores.SecretStore: "
+        "an instance, or the dotted path of the class.",
+        fields=("secret_store",),
+    )
+
+
+def configured_secret_store() -> SecretStore:
+    """Return the store of tasks that name none: the deployment's ``[copass] secret_store``, else ``variable``.
+
+    :raises CopassInputError: where the option is none of a store's names.
+    """
+    from airflow_provider_copass.airflow_compat import configured
+
+    return as_secret_store(configured("secret_store") or "variable", said_by="[copass] secret_store")
+
+
+def configured_store_key() -> StoreKey:
+    """Return the key of tasks that name none: the deployment's ``[copass] store_as``, else the default.
+
+    :raises CopassInputError: where the option is no key.
+    """
+    from airflow_provider_copass.airflow_compat import configured
+    from airflow_provider_copass.api.errors import CopassInputError
+    from airflow_provider_copass.registration.store_key import StoreKey
+
+    template = configured("store_as")
+    if template is None:
+        return StoreKey()
+    refusal = ""
+    try:
+        return StoreKey(template)
+    except CopassInputError as refused:
+        refusal = str(refused)
+    raise CopassInputError(f"[copass] in Airflow's configuration: {refusal}", fields=("store_as",))
+
+
+def _imported(path: str, said_by: str) -> object:
+    """Import what a dotted path names; a class is called."""
+    from importlib import import_module
+
+    from airflow_provider_copass.api.errors import CopassInputError
+
+    module, _, name = path.rpartition(".")
+    failed = ""
+    try:
+        found: object = getattr(import_module(module), name)
+        return found() if isinstance(found, type) else found
+    except Exception as error:  # noqa: BLE001 - the user's own module
+        failed = type(error).__name__
+    raise CopassInputError(
+        f"{said_by} names {path!r}, which cannot be imported or made without arguments ({failed}).",
         fields=("secret_store",),
     )

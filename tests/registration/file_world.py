@@ -59,6 +59,9 @@ class FolderStore:
     def check(self, key: str) -> None:
         """Take any key."""
 
+    def check_write(self, key: str) -> None:
+        """Take any key."""
+
     def read(self, key: str) -> SecretStr | None:
         """Read."""
         value = self.folder.read(key)

@@ -330,6 +330,9 @@ class _Store:
     def check(self, key: str) -> None:
         """Take any key."""
 
+    def check_write(self, key: str) -> None:
+        """Take any key."""
+
     def read(self, key: str) -> SecretStr | None:
         """Read."""
         value = self._process.effect(

@@ -1,0 +1,73 @@
+"""Writing to AWS Systems Manager's Parameter Store through Airflow's ``SystemsManagerParameterStoreBackend``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from airflow_provider_copass.secret_stores.aws import DENIED, AwsWriter, code_of
+from airflow_provider_copass.secret_stores.backend import Refused
+
+if TYPE_CHECKING:
+    from airflow_provider_copass.registration.ports import SecretOwner
+
+_NAME = re.compile(r"(/[A-Za-z0-9_.-]+){1,15}")
+_RESERVED = ("/aws", "/ssm")
+_LONGEST = 1011
+
+
+class ParameterStoreWriter(AwsWriter):
+    """Encrypted parameters by path, with tags."""
+
+    def check(self, key: str) -> None:
+        """Refuse what is never asked for, and what is no name."""
+        self.check_served(key)
+        name = self.place(key)
+        if not _NAME.fullmatch(name) or len(name) > _LONGEST or name.lower().startswith(_RESERVED):
+            raise Refused(
+                f"a name has up to 15 parts of letters, digits and characters of '_.-', {_LONGEST} characters in all, "
+                "and does not begin with 'aws' or 'ssm'."
+            )
+
+    def place(self, key: str) -> str:
+        """Return the path, which begins with a slash."""
+        path = str(self.backend.build_path(self.backend.variables_prefix or "", key))
+        return path if path.startswith("/") else f"/{path}"
+
+    def holds(self, key: str) -> bool:
+        """Ask for the parameter."""
+        try:
+            self.client.get_parameter(Name=self.place(key), WithDecryption=True)
+        except self.client.exceptions.ParameterNotFound:
+            return False
+        return True
+
+    def owner_of(self, key: str) -> str | None:
+        """Read the tags."""
+        from botocore.exceptions import ClientError
+
+        try:
+            answer = self.client.list_tags_for_resource(ResourceType="Parameter", ResourceId=self.place(key))
+        except self.client.exceptions.InvalidResourceId:
+            return None
+        except ClientError as error:
+            if code_of(error) in DENIED:
+                return None
+            raise
+        return self.owner_in(answer["TagList"])
+
+    def write(self, key: str, value: str, owner: SecretOwner) -> None:
+        """Put the parameter; one that is there takes its tags in a call of their own."""
+        name, tags = self.place(key), self.tags(owner)
+        try:
+            self.client.put_parameter(Name=name, Value=value, Type="SecureString", Tags=tags)
+        except self.client.exceptions.ParameterAlreadyExists:
+            self.client.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+            self.client.add_tags_to_resource(ResourceType="Parameter", ResourceId=name, Tags=tags)
+
+    def remove(self, key: str) -> None:
+        """Remove the parameter."""
+        try:
+            self.client.delete_parameter(Name=self.place(key))
+        except self.client.exceptions.ParameterNotFound:
+            return

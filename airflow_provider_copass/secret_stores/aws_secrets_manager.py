@@ -1,0 +1,79 @@
+"""Writing to AWS Secrets Manager through Airflow's ``SecretsManagerBackend``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_copass.secret_stores.aws import DENIED, AwsWriter, code_of
+from airflow_provider_copass.secret_stores.backend import Refused
+
+if TYPE_CHECKING:
+    from airflow_provider_copass.registration.ports import SecretOwner
+
+_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+
+
+class SecretsManagerWriter(AwsWriter):
+    """Secrets by name, with tags."""
+
+    def check(self, key: str) -> None:
+        """Refuse what is never asked for, and what is no name."""
+        self.check_served(key)
+        if not _NAME.fullmatch(self.place(key)):
+            raise Refused("a name has 1 to 512 letters, digits and characters of '/_+=.@-'.")
+
+    def check_write(self, key: str) -> None:
+        """Refuse what is waiting for its deletion."""
+        if (self._described(key) or {}).get("DeletedDate"):
+            raise Refused(
+                "a secret of this name is scheduled for deletion, and until then the name cannot be written. Restore "
+                "it, delete it at once, or choose another store_as."
+            )
+
+    def place(self, key: str) -> str:
+        """Return the name."""
+        prefix = self.backend.variables_prefix
+        return str(self.backend.build_path(prefix, key, self.backend.sep)) if prefix else key
+
+    def holds(self, key: str) -> bool:
+        """Ask for the value."""
+        try:
+            self.client.get_secret_value(SecretId=self.place(key))
+        except self.client.exceptions.ResourceNotFoundException:
+            return False
+        return True
+
+    def owner_of(self, key: str) -> str | None:
+        """Read the tags."""
+        return self.owner_in((self._described(key) or {}).get("Tags", []))
+
+    def write(self, key: str, value: str, owner: SecretOwner) -> None:
+        """Create the secret, or put a new version of it."""
+        name = self.place(key)
+        try:
+            self.client.create_secret(Name=name, SecretString=value, Tags=self.tags(owner))
+        except self.client.exceptions.ResourceExistsException:
+            self.client.put_secret_value(SecretId=name, SecretString=value)
+            self.client.tag_resource(SecretId=name, Tags=self.tags(owner))
+
+    def remove(self, key: str) -> None:
+        """Remove at once: a secret that waits for its deletion would keep the name from being written."""
+        try:
+            self.client.delete_secret(SecretId=self.place(key), ForceDeleteWithoutRecovery=True)
+        except self.client.exceptions.ResourceNotFoundException:
+            return
+
+    def _described(self, key: str) -> dict[str, Any] | None:
+        """Return what is known of a secret; None where there is none, or one may not ask."""
+        from botocore.exceptions import ClientError
+
+        try:
+            described: dict[str, Any] = self.client.describe_secret(SecretId=self.place(key))
+        except self.client.exceptions.ResourceNotFoundException:
+            return None
+        except ClientError as error:
+            if code_of(error) in DENIED:
+                return None
+            raise
+        return described

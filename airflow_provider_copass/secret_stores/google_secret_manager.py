@@ -1,0 +1,112 @@
+"""Writing to Google's Secret Manager through Airflow's ``CloudSecretManagerBackend``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_copass.secret_stores.backend import BackendWriter, Refused
+
+if TYPE_CHECKING:
+    from airflow_provider_copass.registration.ports import SecretOwner
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_OWNER = "copass_data_source_id"
+
+
+class SecretManagerWriter(BackendWriter):
+    """Secrets by id, with annotations."""
+
+    # With its own debug logging switched on, Google's client logs requests and answers.
+    loud = ("google", "grpc")
+
+    def check(self, key: str) -> None:
+        """Refuse what is never asked for, and what is no id."""
+        if self.backend.variables_prefix is None:
+            raise Refused("variables_prefix in the backend's kwargs is None, so that it is never asked for a Variable.")
+        if not _NAME.fullmatch(self._id(key)):
+            raise Refused("a secret's id has 1 to 255 letters, digits, '_' and '-'.")
+
+    def place(self, key: str) -> str:
+        """Return the resource's name."""
+        return f"{self._project}/secrets/{self._id(key)}"
+
+    def holds(self, key: str) -> bool:
+        """Ask for the latest version."""
+        from google.api_core.exceptions import NotFound
+
+        try:
+            self._client.access_secret_version(request={"name": f"{self.place(key)}/versions/latest"})
+        except NotFound:
+            return False
+        return True
+
+    def owner_of(self, key: str) -> str | None:
+        """Read the annotations."""
+        from google.api_core.exceptions import NotFound, PermissionDenied
+
+        try:
+            secret = self._client.get_secret(request={"name": self.place(key)})
+        except (NotFound, PermissionDenied):
+            return None
+        owner: str | None = secret.annotations.get(_OWNER)
+        return owner
+
+    def write(self, key: str, value: str, owner: SecretOwner) -> None:
+        """Create the secret where it is not there, and add a version."""
+        from google.api_core.exceptions import AlreadyExists
+
+        notes = {
+            _OWNER: owner.data_source_id,
+            "copass_sandbox_id": owner.sandbox_id,
+            "copass_provider": owner.provider,
+        }
+        client = self._client
+        try:
+            client.create_secret(
+                request={
+                    "parent": self._project,
+                    "secret_id": self._id(key),
+                    "secret": {"replication": {"automatic": {}}, "annotations": notes},
+                }
+            )
+        except AlreadyExists:
+            self._annotate(client, key, notes)
+        client.add_secret_version(request={"parent": self.place(key), "payload": {"data": value.encode()}})
+
+    def _annotate(self, client: Any, key: str, notes: dict[str, str]) -> None:
+        """Note whose a secret is that is there already, beside what others have noted."""
+        from google.api_core.exceptions import PermissionDenied
+
+        name = self.place(key)
+        try:
+            kept = dict(client.get_secret(request={"name": name}).annotations)
+            client.update_secret(
+                request={
+                    "secret": {"name": name, "annotations": {**kept, **notes}},
+                    "update_mask": {"paths": ["annotations"]},
+                }
+            )
+        except PermissionDenied:
+            self.backend.log.info("The role does not let the owner of %s be noted in its annotations.", name)
+
+    def remove(self, key: str) -> None:
+        """Remove the secret, with all its versions."""
+        from google.api_core.exceptions import NotFound
+
+        try:
+            self._client.delete_secret(request={"name": self.place(key)})
+        except NotFound:
+            return
+
+    def _id(self, key: str) -> str:
+        return str(self.backend.build_path(self.backend.variables_prefix, key, self.backend.sep))
+
+    @property
+    def _project(self) -> str:
+        return f"projects/{self.backend.project_id}"
+
+    @property
+    def _client(self) -> Any:
+        """Google's own client; Airflow's property makes a new one at each access."""
+        return self.backend.client.client

@@ -1,0 +1,154 @@
+"""Secrets in AWS's two stores, as moto's server plays them: names, prefixes, patterns, tags, deletions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("boto3", reason="the secrets backends have an environment of their own: make test-backends")
+
+import boto3
+import httpx
+from airflow.providers.amazon.aws.secrets.secrets_manager import SecretsManagerBackend
+from airflow.providers.amazon.aws.secrets.systems_manager import SystemsManagerParameterStoreBackend
+from pydantic import SecretStr
+
+from airflow_provider_copass.api import CopassInputError, SecretStoreError
+from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
+from airflow_provider_copass.secret_stores.testing import SecretStoreContract
+from tests.backends import servers
+
+OWNER = SecretOwner("ds_1", "sb_1", "slack")
+KEY = "copass_webhook_secret_ds_1"
+SECRET = SecretStr("olk_canary+/=%25")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One server for all tests, emptied before each."""
+    with servers.aws(tmp_path_factory.mktemp("aws")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _account(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty account, and an environment that leads to it."""
+    for name, value in {**servers.AWS, "AWS_ENDPOINT_URL": url, "NO_PROXY": "*"}.items():
+        monkeypatch.setenv(name, value)
+    httpx.post(f"{url}/moto-api/reset", trust_env=False).raise_for_status()
+
+
+class TestSecretsManager(SecretStoreContract):
+    """The contract, over Secrets Manager."""
+
+    keeps_notes = True
+    bad_keys = ("a b", "é", "a?b", "x" * 513)
+    options: dict[str, Any] = {}  # noqa: RUF012 - a subclass has its own
+
+    @pytest.fixture
+    def store(self) -> BackendStore:
+        """A store over an empty account."""
+        return BackendStore(SecretsManagerBackend(**self.options))
+
+
+class TestSecretsManagerWithOtherNames(TestSecretsManager):
+    """With another prefix and separator, and a pattern that the keys match."""
+
+    options = {  # noqa: RUF012 - see above
+        "variables_prefix": "team-data.variables",
+        "sep": ".",
+        "variables_lookup_pattern": "^COPASS_",
+    }
+
+
+class TestSecretsManagerWithoutPrefix(TestSecretsManager):
+    """With an empty prefix the key is the name."""
+
+    options = {"variables_prefix": ""}  # noqa: RUF012 - see above
+
+
+class TestParameterStore(SecretStoreContract):
+    """The contract, over the Parameter Store."""
+
+    keeps_notes = True
+    bad_keys = ("a b", "é", "a?b", "x" * 1011, "a//b")
+    options: dict[str, Any] = {}  # noqa: RUF012 - a subclass has its own
+
+    @pytest.fixture
+    def store(self) -> BackendStore:
+        """A store over an empty account."""
+        return BackendStore(SystemsManagerParameterStoreBackend(**self.options))
+
+
+class TestParameterStoreWithOtherNames(TestParameterStore):
+    """With a prefix that lacks the leading slash, and a pattern."""
+
+    options = {  # noqa: RUF012 - see above
+        "variables_prefix": "team/variables/",
+        "variables_lookup_pattern": "copass",
+    }
+
+
+@pytest.mark.parametrize("kind", [SecretsManagerBackend, SystemsManagerParameterStoreBackend])
+def test_a_key_that_the_pattern_misses_is_refused(kind: Any) -> None:
+    """No task would ever find it there; the message names the setting and the pattern."""
+    store = BackendStore(kind(variables_lookup_pattern="^airflow_"))
+    with pytest.raises(CopassInputError, match=r"variables_lookup_pattern '\^airflow_'"):
+        store.check(KEY)
+
+
+@pytest.mark.parametrize("kind", [SecretsManagerBackend, SystemsManagerParameterStoreBackend])
+def test_a_backend_that_serves_no_variables_is_refused(kind: Any) -> None:
+    """The message names the setting."""
+    with pytest.raises(CopassInputError, match="variables_prefix"):
+        BackendStore(kind(variables_prefix=None)).check(KEY)
+
+
+def test_a_secret_lies_where_a_person_looks_for_it() -> None:
+    """The name is the one that the page shows, and the tags tell whose it is."""
+    store = BackendStore(SecretsManagerBackend())
+    store.write(KEY, SECRET, OWNER)
+    assert store.place(KEY) == f"airflow/variables/{KEY}"
+    found = boto3.client("secretsmanager").describe_secret(SecretId=f"airflow/variables/{KEY}")
+    assert {tag["Key"]: tag["Value"] for tag in found["Tags"]} == {
+        "copass:data_source_id": "ds_1",
+        "copass:sandbox_id": "sb_1",
+        "copass:provider": "slack",
+    }
+
+
+def test_a_parameter_is_encrypted() -> None:
+    """It is a SecureString, at its first write and at each further one."""
+    store = BackendStore(SystemsManagerParameterStoreBackend())
+    client = boto3.client("ssm")
+    for _ in range(2):
+        store.write(KEY, SECRET, OWNER)
+        found = client.get_parameter(Name=f"/airflow/variables/{KEY}")["Parameter"]
+        assert found["Type"] == "SecureString"
+        assert found["Value"] != SECRET.get_secret_value()
+
+
+def test_a_name_that_waits_for_its_deletion_is_refused() -> None:
+    """Secrets Manager takes no write for it until then; the message says so, and the ways out."""
+    store = BackendStore(SecretsManagerBackend())
+    store.write(KEY, SECRET, OWNER)
+    boto3.client("secretsmanager").delete_secret(SecretId=f"airflow/variables/{KEY}", RecoveryWindowInDays=7)
+    with pytest.raises(CopassInputError, match=r"scheduled for deletion.*Restore it, delete it at once"):
+        store.check_write(KEY)
+
+
+@pytest.mark.parametrize("kind", [SecretsManagerBackend, SystemsManagerParameterStoreBackend])
+@pytest.mark.parametrize("act", ["read", "owner_of", "write", "remove"])
+def test_a_store_that_cannot_be_reached_is_no_absence(kind: Any, act: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request ends in an error that Airflow retries, and that holds nothing of the secret."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    store = BackendStore(kind())
+    arguments = (KEY, SECRET, OWNER) if act == "write" else (KEY,)
+    with pytest.raises(SecretStoreError, match="nothing is concluded") as failed:
+        getattr(store, act)(*arguments)
+    assert failed.value.retryable
+    assert SECRET.get_secret_value() not in str(failed.value)
+    assert failed.value.__context__ is None

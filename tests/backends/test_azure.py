@@ -1,0 +1,109 @@
+"""Secrets in Azure's Key Vault, by its official client, against a stand-in of the service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip(
+    "azure.keyvault.secrets", reason="the secrets backends have an environment of their own: make test-backends"
+)
+
+from airflow.providers.microsoft.azure.secrets.key_vault import AzureKeyVaultBackend
+from pydantic import SecretStr
+
+from airflow_provider_copass.api import CopassInputError, SecretStoreError
+from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
+from airflow_provider_copass.secret_stores.testing import SecretStoreContract
+from tests.backends.azure_stand_in import StandIn, stand_in
+
+OWNER = SecretOwner("ds_1", "sb_1", "slack")
+KEY = "copass_webhook_secret_ds_1"
+NAME = "airflow-variables-copass-webhook-secret-ds-1"
+SECRET = SecretStr("olk_canary+/=%25")
+
+
+@pytest.fixture(name="azure")
+def _azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """An empty vault, and an environment in which its client gets a token."""
+    with stand_in(tmp_path) as running:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", running.identity_url)
+        monkeypatch.setenv("IDENTITY_HEADER", "made-up")
+        monkeypatch.setenv("NO_PROXY", "*")
+        yield running
+
+
+def backend(azure: StandIn, **kwargs: str | None) -> AzureKeyVaultBackend:
+    """Make Airflow's backend, as it is."""
+    return AzureKeyVaultBackend(
+        vault_url=azure.url,
+        verify_challenge_resource=False,
+        connection_verify=azure.certificate,
+        retry_total=0,
+        **kwargs,
+    )
+
+
+class TestKeyVault(SecretStoreContract):
+    """The contract."""
+
+    keeps_notes = True
+    bad_keys = ("a b", "a.b", "a/b", "é", "x" * 127)
+
+    @pytest.fixture
+    def store(self, azure: StandIn) -> BackendStore:
+        """A store over an empty vault."""
+        return BackendStore(backend(azure))
+
+
+def test_a_secret_lies_where_a_person_looks_for_it(azure: StandIn) -> None:
+    """Prefix, separator and key make its name, each ``_`` a ``-``, and the tags tell whose it is."""
+    store = BackendStore(backend(azure))
+    store.write(KEY, SECRET, OWNER)
+    assert store.place(KEY) == NAME
+    tags = {"copass_data_source_id": "ds_1", "copass_sandbox_id": "sb_1", "copass_provider": "slack"}
+    assert azure.secrets == {NAME: {"value": SECRET.get_secret_value(), "tags": tags}}
+
+
+def test_two_keys_of_one_name_are_told_apart_by_their_owner(azure: StandIn) -> None:
+    """``a_b`` and ``a-b`` are the same name; whose secret is there the tag tells."""
+    store = BackendStore(backend(azure))
+    store.write("secret_a_b", SECRET, OWNER)
+    assert store.read("secret_a-b") == SECRET
+    assert store.owner_of("secret_a-b") == "ds_1"
+
+
+def test_a_name_that_was_deleted_is_refused(azure: StandIn) -> None:
+    """As long as it can be recovered it cannot be written; the message tells the ways out."""
+    azure.deleted[NAME] = {"value": "gone", "tags": {}}
+    with pytest.raises(CopassInputError, match="Recover or purge it"):
+        BackendStore(backend(azure)).check_write(KEY)
+
+
+def test_who_may_not_ask_for_what_was_deleted_can_write_all_the_same(azure: StandIn) -> None:
+    """The check is a help, not a need."""
+    azure.denied.add("GET deletedsecrets")
+    store = BackendStore(backend(azure))
+    store.check_write(KEY)
+    store.write(KEY, SECRET, OWNER)
+    assert store.read(KEY) == SECRET
+
+
+def test_a_backend_that_serves_no_variables_is_refused(azure: StandIn) -> None:
+    """The message names the setting."""
+    with pytest.raises(CopassInputError, match="variables_prefix"):
+        BackendStore(backend(azure, variables_prefix=None)).check(KEY)
+
+
+@pytest.mark.parametrize(("denied", "act"), [("GET secrets", "read"), ("PUT secrets", "write")])
+def test_a_refusal_is_an_error_without_the_secret(azure: StandIn, denied: str, act: str) -> None:
+    """It is no absence; it is an error that Airflow retries, and nothing hangs on it."""
+    azure.denied.add(denied)
+    arguments = (KEY, SECRET, OWNER) if act == "write" else (KEY,)
+    with pytest.raises(SecretStoreError, match="HttpResponseError") as failed:
+        getattr(BackendStore(backend(azure)), act)(*arguments)
+    assert failed.value.retryable
+    assert SECRET.get_secret_value() not in str(failed.value)
+    assert failed.value.__context__ is None

@@ -1,0 +1,131 @@
+"""Secrets in Google's Secret Manager, by its official client, against a stand-in of the service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip(
+    "google.cloud.secretmanager_v1", reason="the secrets backends have an environment of their own: make test-backends"
+)
+
+from airflow.providers.google.cloud._internal_client.secret_manager_client import _SecretManagerClient
+from airflow.providers.google.cloud.secrets.secret_manager import CloudSecretManagerBackend
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import SecretStr
+
+from airflow_provider_copass.api import CopassInputError, SecretStoreError
+from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
+from airflow_provider_copass.secret_stores.testing import SecretStoreContract
+from tests.backends.google_stand_in import StandIn, stand_in
+
+OWNER = SecretOwner("ds_1", "sb_1", "slack")
+KEY = "copass_webhook_secret_ds_1"
+SECRET = SecretStr("olk_canary+/=%25")
+
+
+def keyfile() -> dict[str, str]:
+    """Make up the key of a service account; nobody is asked whether it is good."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return {
+        "type": "service_account",
+        "client_email": "tests@project.iam.gserviceaccount.com",
+        "token_uri": "http://127.0.0.1:9/token",
+        "private_key": pem.decode(),
+    }
+
+
+KEYFILE = keyfile()
+
+
+@pytest.fixture(name="google")
+def _google() -> Iterator[StandIn]:
+    """An empty project."""
+    with stand_in() as running:
+        yield running
+
+
+def backend(google: StandIn, **kwargs: str | None) -> CloudSecretManagerBackend:
+    """Make Airflow's backend; it has no option for another address, so a subclass gives it the client."""
+
+    class AtLoopback(CloudSecretManagerBackend):
+        @property
+        def client(self) -> _SecretManagerClient:
+            made = _SecretManagerClient(credentials=self.credentials)
+            made.__dict__["client"] = google.client()
+            return made
+
+    return AtLoopback(gcp_keyfile_dict=dict(KEYFILE), project_id="project", **kwargs)
+
+
+class TestSecretManager(SecretStoreContract):
+    """The contract."""
+
+    keeps_notes = True
+    bad_keys = ("a b", "a.b", "a/b", "é", "x" * 250)
+
+    @pytest.fixture
+    def store(self, google: StandIn) -> BackendStore:
+        """A store over an empty project."""
+        return BackendStore(backend(google))
+
+
+def test_a_secret_lies_where_a_person_looks_for_it(google: StandIn) -> None:
+    """Prefix, separator and key make its id, and the annotations tell whose it is."""
+    store = BackendStore(backend(google, variables_prefix="team", sep="_"))
+    store.write(KEY, SECRET, OWNER)
+    name = f"projects/project/secrets/team_{KEY}"
+    assert store.place(KEY) == name
+    assert google.versions == {name: [SECRET.get_secret_value().encode()]}
+    assert google.annotations[name] == {
+        "copass_data_source_id": "ds_1",
+        "copass_sandbox_id": "sb_1",
+        "copass_provider": "slack",
+    }
+
+
+def test_notes_of_others_are_kept(google: StandIn) -> None:
+    """Who has annotated the secret finds that still there."""
+    store = BackendStore(backend(google))
+    store.write(KEY, SECRET, OWNER)
+    google.annotations[store.place(KEY)]["team"] = "data"
+    store.write(KEY, SECRET, OWNER)
+    assert google.annotations[store.place(KEY)]["team"] == "data"
+
+
+def test_a_role_that_may_not_annotate_can_write_all_the_same(google: StandIn) -> None:
+    """Of a secret that is there the annotations are a help, not a need."""
+    store = BackendStore(backend(google))
+    store.write(KEY, SECRET, OWNER)
+    google.denied |= {"GetSecret", "UpdateSecret"}
+    store.write(KEY, SecretStr("another value"), OWNER)
+    assert store.read(KEY) == SecretStr("another value")
+    assert store.owner_of(KEY) is None
+
+
+def test_a_backend_that_serves_no_variables_is_refused(google: StandIn) -> None:
+    """The message names the setting."""
+    with pytest.raises(CopassInputError, match="variables_prefix"):
+        BackendStore(backend(google, variables_prefix=None)).check(KEY)
+
+
+def test_a_refused_read_is_no_absence(google: StandIn) -> None:
+    """Airflow's own backend reads it as one."""
+    backend_itself = backend(google)
+    google.denied.add("AccessSecretVersion")
+    assert backend_itself.get_variable(KEY) is None
+    with pytest.raises(SecretStoreError, match="PermissionDenied"):
+        BackendStore(backend_itself).read(KEY)
+
+
+def test_a_refused_write_is_an_error_without_the_secret(google: StandIn) -> None:
+    """It is one that Airflow retries, and nothing hangs on it."""
+    google.denied.add("AddSecretVersion")
+    with pytest.raises(SecretStoreError, match="PermissionDenied") as failed:
+        BackendStore(backend(google)).write(KEY, SECRET, OWNER)
+    assert failed.value.retryable
+    assert SECRET.get_secret_value() not in str(failed.value)
+    assert failed.value.__context__ is None
