@@ -43,3 +43,13 @@ def test_the_hook_is_offered_under_its_name(tmp_path: Path) -> None:
     assert hooks["copass"]["hook_name"] == "Copass"
     assert hooks["copass"]["conn_id_attribute_name"] == "copass_conn_id"
     assert hooks["copass"]["package_name"] == "airflow-provider-copass"
+
+
+def test_the_configuration_of_the_deployment_is_listed(tmp_path: Path) -> None:
+    """``config list`` shows the section, with a description of each option and the value that is set."""
+    home = AirflowHome(tmp_path, settings={"COPASS__SECRET_STORE": "backend"})
+    told = home.airflow("config", "list", "--section", "copass", "--include-descriptions", "--include-examples")
+    assert "[copass]" in told
+    assert "secret_store = backend" in told
+    assert "store_as" in told
+    assert "the secrets backend that this deployment reads from" in told.replace("\n# ", " ")

@@ -172,6 +172,8 @@ def end_all(processes: Sequence[Process], *, grace_seconds: float = 15.0) -> Non
         reap=lambda: [process.exit_code for process in due],
     )
     for process in due:
+        # The first thread of a program can be over, which looks like its end, a moment before the others are.
+        process._child.wait(grace_seconds)
         process._ended = True
         _Guard.of_this_python().forget(process.pid)
 

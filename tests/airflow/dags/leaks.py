@@ -5,19 +5,23 @@ import signal
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Context, Variable, task
+from airflow.providers.common.compat.sdk import DAG, Context, Variable, conf, task
 from pydantic import SecretStr
 
 from airflow_provider_copass.operators import RegisterSourceOperator
 from airflow_provider_copass.registration import Timing
-from airflow_provider_copass.secret_stores import SecretOwner, VariableStore
+from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, VariableStore
 from tests.airflow.leak_cases import CASES, CONNECTION, CREDENTIAL_KEY, DAG_ID, Case
 
+# Where the deployment has a secrets backend, secrets go there.
+STORE: type[VariableStore | BackendStore] = BackendStore if conf.get("secrets", "backend") else VariableStore
 
-class FaultyStore(VariableStore):
-    """The Variable store, with what a case does to its first try; what it raises holds the secret."""
+
+class FaultyStore(STORE):  # type: ignore[misc,valid-type]
+    """The store, with what a case does to its first try; what it raises holds the secret."""
 
     def __init__(self, does: str) -> None:
+        super().__init__()
         self._does = does
         self.attempt = 1
         self._raised = 0

@@ -1,0 +1,83 @@
+"""What is logged at DEBUG while a secret is written and read: nothing of it, and all loggers are as before."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("boto3", reason="the secrets backends have an environment of their own: make test-backends")
+
+import boto3
+from airflow.providers.amazon.aws.secrets.secrets_manager import SecretsManagerBackend
+from airflow.providers.amazon.aws.secrets.systems_manager import SystemsManagerParameterStoreBackend
+from airflow.providers.hashicorp.secrets.vault import VaultBackend
+from pydantic import SecretStr
+
+from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
+from airflow_provider_copass.secret_stores.quiet import quieted
+from tests.backends import servers
+
+OWNER = SecretOwner("ds_1", "sb_1", "slack")
+KEY = "copass_webhook_secret_ds_1"
+CANARY = "olk_canary_of_the_debug_log"
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A running stand-in of AWS, and an environment that leads to it."""
+    with servers.aws(tmp_path_factory.mktemp("aws")) as url, pytest.MonkeyPatch.context() as patch:
+        for name, value in {**servers.AWS, "AWS_ENDPOINT_URL": url}.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture
+def debug(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Every logger that has a level of its own at DEBUG, and the root as well."""
+    for name in ("", "botocore", "botocore.endpoint", "botocore.parsers", "urllib3", "hvac"):
+        caplog.set_level(logging.DEBUG, name)
+    return caplog
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("kind", [SecretsManagerBackend, SystemsManagerParameterStoreBackend])
+def test_aws_s_client_logs_no_secret(kind: type, debug: pytest.LogCaptureFixture) -> None:
+    """At DEBUG it logs bodies of requests and answers; around a secret it does not, and afterwards it does again."""
+    store = BackendStore(kind())
+    for _ in range(2):
+        store.write(KEY, SecretStr(CANARY), OWNER)
+        assert store.read(KEY) == SecretStr(CANARY)
+    store.remove(KEY)
+    assert CANARY not in debug.text
+    boto3.client("ssm").describe_parameters()
+    assert "botocore" in {record.name.partition(".")[0] for record in debug.records}
+
+
+def test_vault_s_client_logs_no_secret(
+    tmp_path: object, debug: pytest.LogCaptureFixture, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """It logs none, of itself."""
+    with servers.vault(tmp_path_factory.mktemp("vault")) as vault:
+        backend = VaultBackend(url=vault.url, token=vault.root_token, mount_point=vault.mount(2))
+        store = BackendStore(backend)
+        store.write(KEY, SecretStr(CANARY), OWNER)
+        assert store.read(KEY) == SecretStr(CANARY)
+    assert CANARY not in debug.text
+
+
+def test_levels_are_put_back_when_something_goes_wrong() -> None:
+    """Those of the loggers below with a level of their own as well."""
+    above, below = logging.getLogger("copass_test"), logging.getLogger("copass_test.below")
+    above.setLevel(logging.DEBUG)
+    below.setLevel(5)
+
+    def fail() -> None:
+        with quieted("copass_test"):
+            assert (above.level, below.level) == (logging.INFO, logging.INFO)
+            raise OSError("the store")
+
+    with pytest.raises(OSError, match="the store"):
+        fail()
+    assert (above.level, below.level) == (logging.DEBUG, 5)

@@ -1,0 +1,135 @@
+"""A DAG on a real Airflow keeps its secret in the secrets backend, and a later task of the same run reads it there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("hvac", reason="the secrets backends have an environment of their own: make test-backends")
+
+from airflow_provider_copass.emulator import Emulator
+from tests.backends import servers
+from tests.harness import leak_search
+from tests.harness.airflow_home import AirflowHome
+from tests.harness.dag_runs import FinishedRun, run_dag
+from tests.harness.processes import CHECKOUT
+
+pytestmark = pytest.mark.airflow
+
+FILE = CHECKOUT / "tests" / "backends" / "dags" / "backend_store.py"
+VAULT = "airflow.providers.hashicorp.secrets.vault.VaultBackend"
+SECRETS_MANAGER = "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"
+PARAMETER_STORE = "airflow.providers.amazon.aws.secrets.systems_manager.SystemsManagerParameterStoreBackend"
+
+
+@pytest.fixture(scope="module")
+def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Vault]:
+    """A running OpenBao."""
+    with servers.vault(tmp_path_factory.mktemp("vault")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A running stand-in of AWS, and an environment that leads to it."""
+    with servers.aws(tmp_path_factory.mktemp("aws")) as url, pytest.MonkeyPatch.context() as patch:
+        for name, value in {**servers.AWS, "AWS_ENDPOINT_URL": url}.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> AirflowHome:
+    """A home whose database the others copy."""
+    home = AirflowHome(tmp_path_factory.mktemp("migrated"))
+    home.migrate()
+    return home
+
+
+@dataclass
+class Ran:
+    """Two runs, and where they ran."""
+
+    home: AirflowHome
+    runs: list[FinishedRun]
+
+    def xcom(self, run: int, task: str, key: str = "return_value") -> Any:
+        """Return an XCom of one of the runs."""
+        return self.home.xcoms("backend_store", self.runs[run].run_id, task)[-1][key]
+
+
+def play(emulator: Emulator, migrated: AirflowHome, folder: Path, backend: str, **kwargs: Any) -> Ran:
+    """Run the DAG twice in a home with this secrets backend."""
+    connection = {
+        "conn_type": "copass",
+        "host": emulator.url,
+        "password": emulator.token,
+        "extra": {"sandbox_id": "sb_demo"},
+    }
+    home = AirflowHome(
+        folder / "home",
+        connections={"copass_default": connection},
+        settings={"SECRETS__BACKEND": backend, "SECRETS__BACKEND_KWARGS": json.dumps(kwargs)},
+    )
+    home.copy_database(migrated)
+    shutil.copy(FILE, home.dags)
+    return Ran(home, run_dag(home, home.dags / FILE.name, "backend_store", times=2))
+
+
+def check_kept(ran: Ran, emulator: Emulator) -> str:
+    """Check that both runs read the valid secret, that it was minted once, and that Airflow itself does not hold it.
+
+    :return: its key.
+    """
+    assert [run.state for run in ran.runs] == ["success", "success"]
+    [source] = emulator.sources()
+    for run in (0, 1):
+        assert emulator.verify_secret(source["data_source_id"], sha256=ran.xcom(run, "read"))
+    operations = [request["operation"] for request in emulator.requests()]
+    assert (operations.count("register"), operations.count("rotate")) == (1, 0)
+    key: str = ran.xcom(0, "register", "stored_as")
+    assert key not in ran.home.variable_keys()
+    return key
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_later_task_reads_the_secret_from_the_vault(
+    emulator: Emulator, migrated: AirflowHome, vault: servers.Vault, tmp_path: Path, version: int
+) -> None:
+    """Nothing is configured beyond what the deployment has for reading; the second run finds it and mints nothing."""
+    mount = vault.mount(version)
+    token = vault.token(f'path "{mount}/*" {{ capabilities = ["create", "update", "read"] }}')
+    options = {"url": vault.url, "token": token, "mount_point": mount, "kv_engine_version": version}
+    ran = play(emulator, migrated, tmp_path, VAULT, **options)
+    key = check_kept(ran, emulator)
+    path = f"{mount}/data/variables/{key}" if version == 2 else f"{mount}/variables/{key}"
+    found = vault.ask("GET", path)["data"]
+    secret = (found["data"] if version == 2 else found)["value"]
+    assert leak_search.search([ran.home.path], {"the secret": secret, "the token": emulator.token}).leaks == []
+
+
+@pytest.mark.parametrize("backend", [SECRETS_MANAGER, PARAMETER_STORE])
+@pytest.mark.usefixtures("aws")
+def test_a_later_task_reads_the_secret_from_aws(
+    emulator: Emulator, migrated: AirflowHome, tmp_path: Path, backend: str
+) -> None:
+    """Both of AWS's stores."""
+    check_kept(play(emulator, migrated, tmp_path, backend), emulator)
+
+
+def test_a_vault_that_may_only_be_read_is_refused_before_anything_is_made(
+    emulator: Emulator, migrated: AirflowHome, vault: servers.Vault, tmp_path: Path
+) -> None:
+    """The task fails, and no source was registered."""
+    mount = vault.mount(2)
+    token = vault.token(f'path "{mount}/*" {{ capabilities = ["read", "list"] }}')
+    ran = play(emulator, migrated, tmp_path, VAULT, url=vault.url, token=token, mount_point=mount)
+    assert [run.tasks["register"] for run in ran.runs] == ["failed", "failed"]
+    assert emulator.sources() == []
+    assert emulator.requests("register") == []
