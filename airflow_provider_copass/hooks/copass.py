@@ -42,6 +42,20 @@ class CopassHook(BaseHook):
         self._connection: CopassConnection | None = None
         self._client: CopassClient | None = None
 
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's extra fields to Airflow 2.11 to 3.1; later ones read the provider's description."""
+        from airflow_provider_copass.hooks.form import form_widgets
+
+        return form_widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return what the form does with the standard fields to Airflow 2.11 to 3.1."""
+        from airflow_provider_copass.hooks.form import field_behaviour
+
+        return field_behaviour()
+
     @property
     def connection(self) -> CopassConnection:
         """What the Airflow connection says, read once.

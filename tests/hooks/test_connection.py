@@ -27,6 +27,7 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, connection: str) -> Any:
         ({}, "https://api.copass.id"),
         ({"schema": "https"}, "https://api.copass.id"),
         ({"port": 0}, "https://api.copass.id"),
+        ({"port": 443}, "https://api.copass.id"),
         ({"host": "copass.example"}, "https://copass.example"),
         ({"host": "copass.example", "port": 8443}, "https://copass.example:8443"),
         ({"host": "copass.example", "port": 0}, "https://copass.example"),
