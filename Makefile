@@ -33,7 +33,7 @@ test: $(ENV)/ready ## run the tests on Airflow $(AIRFLOW), with coverage
 	@$(ENV)/bin/coverage report
 
 test-airflow2: $(ENV2)/ready ## run the tests that touch Airflow, and the example DAGs, on Airflow $(AIRFLOW2)
-	@$(ENV2)/bin/python -m pytest tests/airflow tests/hooks tests/operators tests/secret_stores -m "not slow"
+	@$(ENV2)/bin/python -m pytest tests/airflow tests/commands tests/hooks tests/operators tests/secret_stores -m "not slow"
 
 test-all: test test-airflow2 ## everything, the slow rounds included
 	@$(PY) -m pytest -m slow || test $$? -eq 5

@@ -22,6 +22,8 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {"integration-name": "Copass", "python-modules": ["airflow_provider_copass.operators.register_source"]},
         ],
+        # Airflow 3.2 and later; older ones pass it over.
+        "cli": ["airflow_provider_copass.commands.airflow_cli.get_commands"],
         "connection-types": [
             {
                 "connection-type": "copass",
