@@ -15,7 +15,7 @@ unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-airflow2 test-all check lint format bench constraints clean
+.PHONY: help browser demo screenshots ui test test-airflow2 test-all check lint format bench constraints clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,12 @@ test-airflow2: $(ENV2)/ready ## run the tests that touch Airflow, and the exampl
 
 test-all: test test-airflow2 ## everything, the slow rounds included
 	@$(PY) -m pytest -m slow || test $$? -eq 5
+
+browser: ## get a Chromium for the tests that look at Airflow's pages (Debian, Ubuntu; as root)
+	@$(PYTHON) .ci/browser.py
+
+screenshots: $(ENV)/ready browser ## take the pictures of docs/images anew
+	@$(PY) -m pytest tests/airflow/test_connection_form.py --screenshots docs/images
 
 lint: $(ENV)/ready ## format check, lint, types, import contracts
 	@$(ENV)/bin/ruff format --check .

@@ -18,11 +18,13 @@ class StandardField:
     :param name: Airflow's name of it.
     :param label: ours.
     :param placeholder: what stands in it, greyed, until something is typed.
+    :param declared_placeholder: what stands there instead in Airflow 3.2 and later; empty for the same.
     """
 
     name: str
     label: str
     placeholder: str
+    declared_placeholder: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,22 @@ class ExtraField:
 STANDARD_FIELDS = (
     StandardField("password", "API token", "olk_..., without the word Bearer"),
     StandardField("host", "Base URL", "https://api.copass.id when left empty"),
-    StandardField("port", "Port", "443, or the one in the base URL"),
+    # Airflow 3.3's Test button answers "Bad Request" where no port is stored, and a form cannot ask for one otherwise.
+    StandardField(
+        "port",
+        "Port",
+        "443 when left empty",
+        declared_placeholder="Type 443, or the base URL's own port: Test in Airflow 3.3 needs one",
+    ),
 )
 """The columns that are shown; ``description``, Airflow's own, is left as it is."""
 
-HIDDEN_FIELDS = ("schema", "login", "extra")
-"""The columns that are not: the base URL has its scheme, the token needs no login, and the rest have their fields."""
+HIDDEN_FIELDS = ("schema", "login")
+"""The columns that are not: the base URL has its scheme, and the token needs no login.
+
+Not ``extra``, though its members have fields of their own: in Airflow 2's form the Test button ends in a JavaScript
+error where the type that the page opens with hides it, and Airflow 3 shows its JSON in any case.
+"""
 
 EXTRA_FIELDS = (
     ExtraField(
@@ -117,5 +129,5 @@ def ui_field_behaviour() -> dict[str, Any]:
     return {
         "hidden-fields": list(HIDDEN_FIELDS),
         "relabeling": {field.name: field.label for field in STANDARD_FIELDS},
-        "placeholders": {field.name: field.placeholder for field in STANDARD_FIELDS},
+        "placeholders": {field.name: field.declared_placeholder or field.placeholder for field in STANDARD_FIELDS},
     }

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_copass.connection_fields import EXTRA_FIELDS, ui_field_behaviour
+from airflow_provider_copass.connection_fields import EXTRA_FIELDS, STANDARD_FIELDS, ui_field_behaviour
 
 
 def field_behaviour() -> dict[str, Any]:
-    """Return what the form does with the standard fields, and the extra fields' placeholders."""
+    """Return what the form does with the standard fields, and every field's placeholder."""
     declared = ui_field_behaviour()
-    own = {field.name: field.placeholder for field in EXTRA_FIELDS if field.placeholder}
+    placeholders = {field.name: field.placeholder for field in (*STANDARD_FIELDS, *EXTRA_FIELDS) if field.placeholder}
     return {
         "hidden_fields": declared["hidden-fields"],
-        "relabeling": declared["relabeling"],
-        "placeholders": {**declared["placeholders"], **own},
+        # Airflow 2's Test button needs it to be there (see HIDDEN_FIELDS).
+        "relabeling": {**declared["relabeling"], "extra": "Extra (not needed)"},
+        "placeholders": placeholders,
     }
 
 
