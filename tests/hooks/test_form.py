@@ -94,7 +94,7 @@ def told_by(drawn: Any) -> tuple[str, str, str | None]:
 
 
 def test_both_ways_say_the_same_of_the_standard_fields() -> None:
-    """Only placeholders differ: extra fields have some before 3.2, and the port's warns of a trap in what came later."""
+    """Placeholders differ: extra fields have some before 3.2, and the port has a warning of what came later."""
     told, asked = declared()["ui-field-behaviour"], CopassHook.get_ui_field_behaviour()
     assert asked["hidden_fields"] == told["hidden-fields"]
     assert asked["relabeling"] == {**told["relabeling"], "extra": "Extra (not needed)"}
