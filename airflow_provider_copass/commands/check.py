@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.airflow_compat import find_connection
@@ -48,9 +49,11 @@ def run(arguments: argparse.Namespace) -> None:
     :param arguments: with ``conn_id``.
     :raises SystemExit: with 1 where the connection does not work.
     """
-    # One line was asked for, and Airflow and httpx log some of their own.
+    # One line was asked for; Airflow and httpx log some of their own, and Airflow logs what libraries warn of.
     logging.disable(logging.CRITICAL)
-    worked, said = check(arguments.conn_id)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        worked, said = check(arguments.conn_id)
     sys.stdout.write(f"{said}\n")
     if not worked:
         raise SystemExit(1)

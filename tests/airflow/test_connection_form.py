@@ -9,8 +9,8 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page
 
-from airflow_provider_copass.connection_fields import EXTRA_FIELDS, STANDARD_FIELDS
-from tests.harness.airflow_home import AIRFLOW_VERSION, AirflowHome
+from airflow_provider_copass.connection_fields import EXTRA_FIELDS, STANDARD_FIELDS, StandardField
+from tests.harness.airflow_home import AIRFLOW_3, AIRFLOW_VERSION, AirflowHome
 from tests.harness.browser import CHROMIUM, WHY_NOT, Pictures, opened_browser
 from tests.harness.emulator import Emulator
 from tests.harness.ports import is_free
@@ -19,7 +19,7 @@ from tests.harness.web_server import WebServer
 pytestmark = [
     pytest.mark.airflow,
     pytest.mark.browser,
-    pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="the pages are those of Airflow 3.3"),
+    pytest.mark.skipif(not AIRFLOW_3, reason="the pages are those of Airflow 3"),
     pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),
 ]
 # The one of the emulator's page, so that a picture is the same each time.
@@ -90,6 +90,11 @@ def extra(form: Locator) -> Locator:
     return form
 
 
+def placeholder(field: StandardField) -> str:
+    """Return what stands in an empty field: what is declared, or what the hook said before that could be."""
+    return (AIRFLOW_VERSION >= (3, 2) and field.declared_placeholder) or field.placeholder
+
+
 def port_of(emulator: Emulator) -> str:
     """Return the port of an emulator."""
     return emulator.url.rpartition(":")[2]
@@ -106,6 +111,9 @@ def _airflow(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
         WebServer(home) as server,
         opened_browser() as page,
     ):
+        # The first visit is logged in, which in Airflow 3.1 ends on the home page, wherever it was to lead.
+        page.goto(server.url)
+        page.get_by_role("button", name="Admin").wait_for()
         yield Connections(page, f"{server.url}/connections", emulator, pictures)
 
 
@@ -125,7 +133,7 @@ def test_every_field_is_there_with_its_label(connections: Connections) -> None:
     form = connections.add("copass_default")
     for field in STANDARD_FIELDS:
         shown = form.locator(f"input[name={field.name}]")
-        assert shown.get_attribute("placeholder") == (field.declared_placeholder or field.placeholder)
+        assert shown.get_attribute("placeholder") == placeholder(field)
         assert form.get_by_text(field.label, exact=True).is_visible()
     assert sorted(names(form)) == ["connection_id", "host", "password", "port"]
     form.locator("input[name=host]").fill("https://api.copass.id")
@@ -173,7 +181,8 @@ def test_what_was_filled_in_is_what_a_task_reads(connections: Connections) -> No
     assert (sent["password"], sent["port"]) == ("olk_a/b%c@d:e+f", int(port_of(connections.emulator)))
     assert json.loads(sent["extra"]) == {
         "sandbox_id": "sb_demo",
-        "timeout": 30,
+        # Before 3.2 the form had whole numbers alone, and a time-out may be none.
+        "timeout": 30 if AIRFLOW_VERSION >= (3, 2) else "30",
         "max_attempts": 4,
         "ca_bundle": None,
         "proxy": None,
@@ -198,6 +207,7 @@ def test_a_wrong_token_is_red_and_says_what_to_change(connections: Connections) 
     assert "olk_wrong" not in said
 
 
+@pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="Airflow 3.3 brought the trap")
 def test_without_a_port_the_button_fails_as_the_form_warns(connections: Connections) -> None:
     """Airflow 3.3 compares the port 0 that its page sends with none; no provider gets a say.
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.models.connection import Connection
+from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_copass.api import CopassInputError
 from airflow_provider_copass.emulator import Emulator
