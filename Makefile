@@ -17,7 +17,7 @@ unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-airflow2 test-backends test-all check lint format bench constraints clean
+.PHONY: help browser demo screenshots ui test test-airflow2 test-backends test-all check lint format bench constraints clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,7 +35,7 @@ test: $(ENV)/ready ## run the tests on Airflow $(AIRFLOW), with coverage
 	@$(ENV)/bin/coverage report
 
 test-airflow2: $(ENV2)/ready ## run the tests that touch Airflow, and the example DAGs, on Airflow $(AIRFLOW2)
-	@$(ENV2)/bin/python -m pytest tests/airflow tests/hooks tests/operators tests/secret_stores -m "not slow"
+	@$(ENV2)/bin/python -m pytest tests/airflow tests/commands tests/hooks tests/operators tests/secret_stores -m "not slow"
 
 test-backends: $(BACKENDS)/ready $(BACKENDS2)/ready ## write secrets to real secrets backends, on both versions of Airflow
 	@$(BACKENDS)/bin/python -m pytest tests/backends -m "not slow"
@@ -43,6 +43,12 @@ test-backends: $(BACKENDS)/ready $(BACKENDS2)/ready ## write secrets to real sec
 
 test-all: test test-airflow2 test-backends ## everything, the slow rounds included
 	@$(PY) -m pytest -m slow || test $$? -eq 5
+
+browser: ## get a Chromium for the tests that look at Airflow's pages (Debian, Ubuntu; as root)
+	@$(PYTHON) .ci/browser.py
+
+screenshots: $(ENV)/ready browser ## take the pictures of docs/images anew
+	@$(PY) -m pytest tests/airflow/test_connection_form.py --screenshots docs/images
 
 lint: $(ENV)/ready ## format check, lint, types, import contracts
 	@$(ENV)/bin/ruff format --check .

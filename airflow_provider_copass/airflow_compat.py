@@ -6,6 +6,7 @@ bridged here.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
@@ -19,8 +20,10 @@ __all__ = [
     "BaseHook",
     "BaseOperator",
     "airflow_version",
+    "cli_config",
     "configured",
     "fail_at_once",
+    "find_connection",
     "mask_secret",
     "remove_variable",
     "set_variable",
@@ -67,6 +70,30 @@ def fail_at_once(message: str) -> Exception:
     from airflow.providers.common.compat.sdk import AirflowFailException
 
     return AirflowFailException(message)
+
+
+def cli_config() -> Any:
+    """Return the module in which Airflow's own command line is described (its providers' commands: 3.2 and later)."""
+    from airflow.cli import cli_config as config
+
+    return config
+
+
+def find_connection(conn_id: str) -> Any | None:
+    """Return a connection as Airflow's own commands find it, the metadata database included; None where there is none.
+
+    For a command's process alone, not for a task's.
+
+    :param conn_id: its id.
+    """
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+    # Airflow 3 keeps its database from a process that does not say so; `airflow connections test` says the same.
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return None
 
 
 def variable_backends() -> list[Any]:

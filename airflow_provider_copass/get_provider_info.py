@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_copass.connection_fields import conn_fields, ui_field_behaviour
+
 
 def get_provider_info() -> dict[str, Any]:
     """Return this provider's description, in the format of Airflow's ``provider_info.schema.json``."""
@@ -49,12 +51,17 @@ def get_provider_info() -> dict[str, Any]:
                 },
             },
         },
+        # Airflow 3.2 and later; older ones pass it over.
+        "cli": ["airflow_provider_copass.commands.airflow_cli.get_commands"],
         "connection-types": [
             {
                 "connection-type": "copass",
                 "hook-class-name": "airflow_provider_copass.hooks.copass.CopassHook",
                 # Without it Airflow 3.3 lists the raw type.
                 "hook-name": "Copass",
+                # Read by Airflow 3.2 and later, which then do not ask the hook for its form.
+                "conn-fields": conn_fields(),
+                "ui-field-behaviour": ui_field_behaviour(),
             },
         ],
     }

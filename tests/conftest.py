@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,11 @@ for _name in [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "
     del os.environ[_name]
 
 from airflow_provider_copass.emulator import Emulator  # noqa: E402 - see above
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--screenshots``: the tests that look at Airflow in a browser write what the pages show."""
+    parser.addoption("--screenshots", type=Path, default=None, help="folder for pictures of Airflow's pages")
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from airflow_provider_copass.api.errors import (
     SeveralSourcesError,
     SourceChangedError,
     SourceExistsError,
+    Unreached,
 )
 from airflow_provider_copass.api.models import (
     PullJob,
@@ -83,5 +84,6 @@ __all__ = [
     "SourceExistsError",
     "SourceList",
     "SourceStatus",
+    "Unreached",
     "calls",
 ]

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
+from airflow_provider_copass.api.errors import CopassInputError, Unreached
 from airflow_provider_copass.api.exchange import MOST_BYTES, NoReply, Pause, Reply, Send, exchange
 from airflow_provider_copass.api.retry import RetryPolicy
+from airflow_provider_copass.api.unreached import why_unreached
 from airflow_provider_copass.api.wire_log import install, our_call
 
 if TYPE_CHECKING:
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Nothing was sent, in each of these: no address, no connection, no TLS, no place in the pool, no way through a proxy.
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+# Nothing was sent, in each of these: no connection in time, or no place in the pool; no address, no connection, no TLS.
+_NOT_IN_TIME = (httpx.ConnectTimeout, httpx.PoolTimeout)
+_NOT_SENT = (httpx.ConnectError, httpx.UnsupportedProtocol)
 
 
 class _Driver:
@@ -52,7 +55,7 @@ class _Driver:
             "User-Agent": settings.user_agent,
         }
         if settings.ca_bundle is not None:
-            verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=settings.ca_bundle)
+            verify: ssl.SSLContext | bool = _trust(settings.ca_bundle)
         else:
             # A context takes tens of milliseconds to make, and plain http to this very machine has no use for one.
             verify = not settings.base_url.startswith("http:")
@@ -79,11 +82,30 @@ class _Driver:
         return self._monotonic() + self.settings.timeout
 
     @staticmethod
-    def _why_no_reply(error: httpx.HTTPError) -> NoReply:
-        """Judge httpx's exception by its class alone."""
+    def _why_no_reply(error: httpx.HTTPError) -> NoReply | Unreached:
+        """Judge httpx's exception by its class, and those beneath it, alone."""
+        if isinstance(error, httpx.ProxyError):
+            return Unreached.PROXY
+        if isinstance(error, _NOT_IN_TIME):
+            return Unreached.TOO_SLOW
         if isinstance(error, _NOT_SENT):
-            return NoReply.NOT_SENT
+            return why_unreached(error)
         return NoReply.TIMED_OUT if isinstance(error, httpx.TimeoutException) else NoReply.LOST
+
+
+def _trust(ca_bundle: str) -> ssl.SSLContext:
+    """Trust the authorities of a PEM file.
+
+    :raises CopassInputError: where it holds none, or may not be read.
+    """
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except OSError:  # ssl.SSLError is one
+        pass
+    raise CopassInputError(
+        "ca_bundle must be a PEM file with certificates ('-----BEGIN CERTIFICATE-----') that may be read here.",
+        fields=("ca_bundle",),
+    )
 
 
 class _Body:
@@ -122,6 +144,7 @@ class CopassClient(_Driver):
     :param sleep: how to pause, in seconds.
     :param now: seconds since the epoch.
     :param monotonic: seconds of a clock that is never set back.
+    :raises CopassInputError: where the settings' ``ca_bundle`` holds no certificate.
     """
 
     def __init__(
@@ -161,12 +184,12 @@ class CopassClient(_Driver):
         finally:
             steps.close()
 
-    def _once(self, send: Send) -> Reply | NoReply:
+    def _once(self, send: Send) -> Reply | NoReply | Unreached:
         """Send once."""
         with our_call():
             return self._answer(send)
 
-    def _answer(self, send: Send) -> Reply | NoReply:
+    def _answer(self, send: Send) -> Reply | NoReply | Unreached:
         deadline = self._deadline()
         try:
             response = self._http.send(self._build(self._http, send), stream=True)
@@ -239,12 +262,12 @@ class AsyncCopassClient(_Driver):
         finally:
             steps.close()
 
-    async def _once(self, send: Send) -> Reply | NoReply:
+    async def _once(self, send: Send) -> Reply | NoReply | Unreached:
         """Send once."""
         with our_call():
             return await self._answer(send)
 
-    async def _answer(self, send: Send) -> Reply | NoReply:
+    async def _answer(self, send: Send) -> Reply | NoReply | Unreached:
         deadline = self._deadline()
         try:
             response = await self._http.send(self._build(self._http, send), stream=True)

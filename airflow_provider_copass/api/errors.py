@@ -35,6 +35,7 @@ an error ends in a log.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import ClassVar
 
 
@@ -81,10 +82,37 @@ class CopassTransportError(CopassCallError):
     maybe_applied = True
 
 
+class Unreached(Enum):
+    """Why no connection could be made, so that nothing was sent."""
+
+    NO_ADDRESS = "the host's name is not known here"
+    REFUSED = "it was refused"
+    UNTRUSTED = "the server's certificate is not trusted, or has expired"
+    OTHER_HOST = "the server's certificate is for another host"
+    NO_TLS = "what listens there does not speak TLS, or no version of it that is accepted"
+    TOO_SLOW = "it took too long"
+    PROXY = "the proxy does not let it through"
+    UNKNOWN = "the network does not say why"
+
+
 class CopassConnectError(CopassTransportError):
-    """No connection could be made, so the request was never sent."""
+    """No connection could be made, so the request was never sent.
+
+    :param reason: why.
+    """
 
     maybe_applied = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str = "",
+        request_id: str | None = None,
+        reason: Unreached = Unreached.UNKNOWN,
+    ) -> None:
+        super().__init__(message, operation=operation, request_id=request_id)
+        self.reason = reason
 
 
 class CopassTimeoutError(CopassTransportError):

@@ -23,6 +23,7 @@ from airflow_provider_copass.api.errors import (
     CopassStatusError,
     CopassTimeoutError,
     CopassTransportError,
+    Unreached,
     error_class,
 )
 from airflow_provider_copass.api.requests import RULES
@@ -52,7 +53,7 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Ask the driver to send this; it hands back a :class:`Reply` or a :class:`NoReply`."""
+    """Ask the driver to send this; it hands back a :class:`Reply`, a :class:`NoReply` or an :class:`Unreached`."""
 
     method: str
     path: str
@@ -78,15 +79,13 @@ class Reply:
 
 
 class NoReply(Enum):
-    """Why there is no answer."""
+    """Why there is no answer to what was sent, or may have been."""
 
-    NOT_SENT = "no connection could be made, so nothing was sent"
     TIMED_OUT = "no answer in time"
     LOST = "the connection broke before the answer was whole"
 
 
 _NO_REPLY_ERRORS: dict[NoReply, type[CopassTransportError]] = {
-    NoReply.NOT_SENT: CopassConnectError,
     NoReply.TIMED_OUT: CopassTimeoutError,
     NoReply.LOST: CopassConnectionLostError,
 }
@@ -98,7 +97,7 @@ def exchange(
     *,
     now: Callable[[], float],
     is_private: Callable[[str], bool] = lambda _: False,
-) -> Generator[Send | Pause, Reply | NoReply | None, T]:
+) -> Generator[Send | Pause, Reply | NoReply | Unreached | None, T]:
     """Carry one call through to its result.
 
     :param call: the call.
@@ -147,9 +146,15 @@ def _result(call: Call[T], reply: Reply, is_private: Callable[[str], bool]) -> T
 
 
 def _failure(
-    call: Call[T], came: Reply | NoReply | None, now: float, is_private: Callable[[str], bool]
+    call: Call[T], came: Reply | NoReply | Unreached | None, now: float, is_private: Callable[[str], bool]
 ) -> CopassCallError:
     """Make the error of a try that brought no usable answer."""
+    if isinstance(came, Unreached):
+        return CopassConnectError(
+            f"{call.operation}: no connection could be made, so nothing was sent: {came.value}.",
+            operation=call.operation,
+            reason=came,
+        )
     if isinstance(came, NoReply):
         lost = _NO_REPLY_ERRORS[came]
         return lost(f"{call.operation}: {came.value}.{_afterthought(call, lost)}", operation=call.operation)

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from airflow_provider_copass.api.errors import CopassInputError
 from airflow_provider_copass.api.settings import DEFAULT_BASE_URL, ClientSettings
 
+_HTTPS_PORT = 443
+
 
 class AirflowConnection(Protocol):
     """What is read of an Airflow connection, the same in every version."""
@@ -80,7 +82,8 @@ def _base_url(connection: AirflowConnection) -> str:
     # 3.3's Test button sends 0 for a port that is not set.
     port = connection.port or None
     if not host:
-        if port or (connection.schema or "https") != "https":
+        # Port 443 says of the default no more than it is; 3.3's Test button works only where a port is stored.
+        if port not in {None, _HTTPS_PORT} or (connection.schema or "https") != "https":
             raise CopassInputError("host is missing, though a port or a schema is given.", fields=("host",))
         return DEFAULT_BASE_URL
     scheme, separator, rest = host.partition("://")

@@ -42,6 +42,20 @@ class CopassHook(BaseHook):
         self._connection: CopassConnection | None = None
         self._client: CopassClient | None = None
 
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's extra fields to Airflow 2.11 to 3.1; later ones read the provider's description."""
+        from airflow_provider_copass.hooks.form import form_widgets
+
+        return form_widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return what the form does with the standard fields to Airflow 2.11 to 3.1."""
+        from airflow_provider_copass.hooks.form import field_behaviour
+
+        return field_behaviour()
+
     @property
     def connection(self) -> CopassConnection:
         """What the Airflow connection says, read once.
@@ -214,27 +228,20 @@ class CopassHook(BaseHook):
         self._send(calls.delete_source(self.sandbox_id, data_source_id))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Make one real call and say what it saw.
+        """Make one real call and say what it saw, or what to change in the connection.
 
-        :return: whether it worked, and a sentence for the Connections page; never with the token.
+        It waits for 10 seconds at the most for each part of an answer, and sends nothing a second time.
+
+        :return: whether it worked, and one line for the Connections page; never with the token.
         """
-        from airflow_provider_copass.api import CopassError, calls
+        from airflow_provider_copass.api import CopassInputError
+        from airflow_provider_copass.hooks.probe import in_terms_of_the_form, probe
 
         try:
-            origin = self.connection.settings.origin
-            if self._sandbox_id is None and self.connection.sandbox_id is None:
-                seen = len(self._send(calls.list_sandboxes()).sandboxes)
-                return True, (
-                    f"Reached {origin}; the token is accepted and sees {seen} sandbox(es). No default sandbox is set: "
-                    "name one in the extra field sandbox_id, or at each task."
-                )
-            held = len(self.list_sources().sources)
-        except CopassError as error:
-            return False, str(error)
-        finally:
-            # The Connections page makes a hook for each test and drops it as it is.
-            self.close()
-        return True, f"Reached {origin}; the token is accepted, and sandbox {self.sandbox_id!r} holds {held} source(s)."
+            connection = self.connection
+        except CopassInputError as refused:
+            return False, in_terms_of_the_form(refused, self.copass_conn_id)
+        return probe(connection, connection.sandbox_id if self._sandbox_id is None else self._sandbox_id)
 
     def _send(self, call: Call[T]) -> T:
         return self.get_conn().send(call)

@@ -29,6 +29,8 @@ def test_airflow_reads_the_whole_description(tmp_path: Path) -> None:
     [connection_type] = provider["connection-types"]
     assert connection_type["connection-type"] == "copass"
     assert connection_type["hook-class-name"] == "airflow_provider_copass.hooks.copass.CopassHook"
+    assert {"sandbox_id", "timeout", "max_attempts", "ca_bundle", "proxy"} == set(connection_type["conn-fields"])
+    assert connection_type["ui-field-behaviour"]["relabeling"]["password"] == "API token"
 
 
 def test_the_provider_is_listed_with_its_version(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ VARIABLE = "AIRFLOW_CONN_COPASS_DEFAULT"
 EXPORT = f"export {VARIABLE}="
 ADD = "airflow connections add copass_default "
 TEST = "airflow connections test copass_default"
+# Run as they are by tests/airflow/test_check.py, the latter where Airflow has it.
+CHECKS = {"python -m airflow_provider_copass check", "airflow copass check"}
 USUAL = ("olk_your_token", "https://api.copass.id", "sb_your_sandbox")
 EMULATED = ("olk_local", "http://127.0.0.1:9099", "sb_demo")
 # The variable's value of each form that a page shows, in order, and what it has to say.
@@ -69,15 +71,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> AirflowHome:
 @pytest.mark.parametrize("page", BOTH, ids=pages.name_of)
 def test_no_command_is_unknown_to_this_test(page: Path) -> None:
     """Each command is one that a test below runs or checks; whoever adds another adds its test."""
-    known = {f"make {target}" for target in targets()} | {"pip install .", TEST}
+    known = {f"make {target}" for target in targets()} | {"pip install .", TEST, *CHECKS}
     unknown = [line for line in pages.commands(page) if line not in known and not line.startswith((EXPORT, ADD))]
     assert unknown == []
 
 
 @pytest.mark.parametrize("page", BOTH, ids=pages.name_of)
 def test_no_snippet_is_of_an_unknown_kind(page: Path) -> None:
-    """A snippet is a command, a DAG, a connection or a picture, so that none goes unchecked."""
-    assert {snippet.language for snippet in pages.snippets(page)} <= {"bash", "python", "json", "mermaid"}
+    """A snippet is a command, a command's output, a DAG, a connection or a picture, so that none goes unchecked."""
+    assert {snippet.language for snippet in pages.snippets(page)} <= {"bash", "python", "json", "mermaid", "text"}
 
 
 @pytest.mark.parametrize("page", pages.PAGES, ids=pages.name_of)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_copass.api import CopassInputError
+from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.hooks.connection import read_connection
 from tests.hooks.connections import ENVIRONMENT, as_json, as_uri
@@ -27,6 +30,7 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, connection: str) -> Any:
         ({}, "https://api.copass.id"),
         ({"schema": "https"}, "https://api.copass.id"),
         ({"port": 0}, "https://api.copass.id"),
+        ({"port": 443}, "https://api.copass.id"),
         ({"host": "copass.example"}, "https://copass.example"),
         ({"host": "copass.example", "port": 8443}, "https://copass.example:8443"),
         ({"host": "copass.example", "port": 0}, "https://copass.example"),
@@ -61,6 +65,26 @@ def test_json_and_uri_give_the_same_client(monkeypatch: pytest.MonkeyPatch) -> N
     assert first == second == third
     assert first.settings.token == TOKEN
     assert (first.settings.timeout, first.settings.max_attempts, first.sandbox_id) == (12.5, 2, "sb_1")
+
+
+def test_what_airflow_makes_of_a_connection_for_a_test_is_the_same_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For its Test button Airflow turns a connection into a URI, and the hook reads that."""
+    extra = {"sandbox_id": "sb_1", "timeout": 12.5, "max_attempts": 2, "ca_bundle": None, "proxy": None}
+    given = as_json(password=TOKEN, host="https://copass.example/prefix", port=8443, extra=extra)
+    stored = Connection.from_json(given, conn_id="made_up")
+    assert settings_of(monkeypatch, stored.get_uri()) == settings_of(monkeypatch, given)
+
+
+@pytest.mark.parametrize("sign", ["/", "%", "@", ":", "+", "&", "=", "?", "#"])
+def test_a_sign_in_a_token_reaches_the_api(monkeypatch: pytest.MonkeyPatch, sign: str) -> None:
+    """As JSON and as a URI: the API accepts the token that arrives."""
+    token = f"olk_a{sign}b{sign}{sign}c"
+    with Emulator(token) as emulator:
+        address = {"host": emulator.url, "extra": {"sandbox_id": "sb_demo"}}
+        for given in (as_json(password=token, **address), as_uri(password=token, **address)):
+            monkeypatch.setenv(ENVIRONMENT, given)
+            with closing(CopassHook()) as hook:
+                assert hook.list_sources().sources == []
 
 
 def test_an_untouched_form_means_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

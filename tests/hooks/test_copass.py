@@ -1,8 +1,7 @@
-"""The hook against an emulated account: every call, the sandbox, and what Test Connection says."""
+"""The hook against an emulated account: every call, and the sandbox."""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -87,45 +86,6 @@ def test_a_sandbox_that_leads_elsewhere_is_refused(hook: CopassHook, emulator: E
     with pytest.raises(CopassInputError, match="sandbox_id"):
         CopassHook(sandbox_id=sandbox_id).register_source(provider="slack", name="n")
     assert emulator.requests() == []
-
-
-def test_test_connection_says_what_the_sandbox_holds(hook: CopassHook, emulator: Emulator) -> None:
-    """With a default sandbox it counts that sandbox's sources."""
-    hook.register_source(provider="slack", name="n")
-    worked, said = hook.test_connection()
-    assert worked
-    assert said == f"Reached {emulator.url}; the token is accepted, and sandbox 'sb_demo' holds 1 source(s)."
-
-
-def test_test_connection_without_a_sandbox_says_what_the_token_sees(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without one it lists sandboxes, and says where a default can be set."""
-    monkeypatch.setenv(ENVIRONMENT, as_json(password=emulator.token, host=emulator.url))
-    worked, said = CopassHook().test_connection()
-    assert worked
-    assert "sees 1 sandbox(es)" in said
-    assert "sandbox_id" in said
-
-
-def test_test_connection_says_why_it_fails(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong token, an unknown sandbox, a bad field and a dead host each give a sentence, without the token."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        dead = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        cases = [
-            (as_json(password="olk_wrong", host=emulator.url, extra={"sandbox_id": "sb_demo"}), "401"),
-            (as_json(password=emulator.token, host=emulator.url, extra={"sandbox_id": "sb_none"}), "404"),
-            (as_json(password="olk_wrong\n", host=emulator.url), "token"),
-            (as_json(password="olk_wrong", host=dead, extra={"max_attempts": 1}), "no connection could be made"),
-        ]
-        for connection, why in cases:
-            monkeypatch.setenv(ENVIRONMENT, connection)
-            worked, said = CopassHook().test_connection()
-            assert not worked
-            assert why in said
-            assert emulator.token not in said
-            assert "olk_wrong" not in said
 
 
 def test_a_refused_token_raises_our_own_error(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,59 @@
+"""The command ``check``: test a connection where Airflow's own test is switched off, as it is by default."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+from airflow_provider_copass.airflow_compat import find_connection
+from airflow_provider_copass.hooks import CopassHook
+
+if TYPE_CHECKING:
+    import argparse
+
+HELP = "Test a Copass connection: one call, one line, exit code 0 or 1"
+DESCRIPTION = (
+    "Make one call with an Airflow connection of type copass, and print one line: what it reached, or what to change. "
+    "The exit code is 0 where it worked, else 1. The connection is read as Airflow's own commands read it: from the "
+    "environment, the secrets backend or the metadata database. Airflow's own test need not be enabled for it."
+)
+CONN_ID = "--conn-id"
+CONN_ID_DEFAULT = CopassHook.default_conn_name
+CONN_ID_HELP = f"the connection to test; default: {CONN_ID_DEFAULT}"
+
+
+def check(conn_id: str) -> tuple[bool, str]:
+    """Test a connection.
+
+    :param conn_id: its id.
+    :return: whether it works, and one line.
+    """
+    connection = find_connection(conn_id)
+    if connection is None:
+        return False, (
+            f"There is no Airflow connection {conn_id!r} in the environment, the secrets backend or Airflow's "
+            "database, as far as these can be read here. Add it, or name another."
+        )
+    if connection.conn_type != CopassHook.conn_type:
+        # Its password is another service's, and would be sent.
+        return False, f"Airflow connection {conn_id!r} is of another type than {CopassHook.conn_type}. Name another."
+    worked, said = CopassHook(conn_id).test_connection()
+    return worked, f"{conn_id}: {said}"
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command.
+
+    :param arguments: with ``conn_id``.
+    :raises SystemExit: with 1 where the connection does not work.
+    """
+    # One line was asked for; Airflow and httpx log some of their own, and Airflow logs what libraries warn of.
+    logging.disable(logging.CRITICAL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        worked, said = check(arguments.conn_id)
+    sys.stdout.write(f"{said}\n")
+    if not worked:
+        raise SystemExit(1)

@@ -1,0 +1,201 @@
+"""What Test Connection says: one call, and one line on what it reached or what to change in the connection.
+
+A person waits for it, so nothing is sent a second time and no wait is long. The line is made of our own words, the
+place, the status and the sandbox; neither the token nor anything that the server wrote is in it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING
+
+from airflow_provider_copass.api import (
+    ClientSettings,
+    CopassAnswerError,
+    CopassAuthenticationError,
+    CopassCallError,
+    CopassClient,
+    CopassConnectError,
+    CopassConnectionLostError,
+    CopassError,
+    CopassInputError,
+    CopassNotFoundError,
+    CopassPermissionError,
+    CopassRateLimitError,
+    CopassRedirectError,
+    CopassServerError,
+    CopassStatusError,
+    CopassTimeoutError,
+    Unreached,
+    calls,
+)
+from airflow_provider_copass.connection_fields import EXTRA_FIELDS, STANDARD_FIELDS
+
+if TYPE_CHECKING:
+    from airflow_provider_copass.hooks.connection import CopassConnection
+
+LONGEST_WAIT = 10.0
+"""Seconds that a test waits at the most for a connection, and for each part of an answer, also where a task would wait
+longer."""
+
+_LABELS = {field.name: field.label for field in (*STANDARD_FIELDS, *EXTRA_FIELDS)} | {"token": "API token"}
+# An API key, or a JWT: pasted into a wrong field, it would be shown.
+_LIKE_A_TOKEN = re.compile(r"\b(olk_|eyJ)")
+
+# What is to be said after "what is wrong": each names the fields of the form that may mend it.
+_UNREACHED = {
+    Unreached.NO_ADDRESS: (
+        "The host name of {place} is not known here. Check the spelling of Base URL (host){proxy}; if it is right, the "
+        "DNS of this machine cannot resolve it."
+    ),
+    Unreached.REFUSED: "Nothing accepts connections at {place}. {check}.",
+    Unreached.UNTRUSTED: (
+        "The certificate of {place} is not trusted here, or has expired. If its authority is your company's own, put "
+        "the path of its PEM file into CA bundle (ca_bundle)."
+    ),
+    Unreached.OTHER_HOST: (
+        "The certificate of {place} is for another host. Put the name that it is for into Base URL (host)."
+    ),
+    Unreached.NO_TLS: ("What listens at {place} does not speak TLS, or no version of it that is accepted. {check}."),
+    Unreached.TOO_SLOW: (
+        "No connection to {place} within {seconds:g} s. {check}, and whether a firewall is in between."
+    ),
+    Unreached.PROXY: (
+        "The proxy does not let a call to {place} through. Check Proxy (proxy), or the environment's HTTPS_PROXY: its "
+        "address, user name and password."
+    ),
+    Unreached.UNKNOWN: "No connection to {place}. {check}, and the network of this machine.",
+}
+_FAILED: dict[type[CopassCallError], str] = {
+    CopassAuthenticationError: (
+        "Reached {place}, but it does not accept the token (401). Put another one into API token (password): whole, "
+        "without the word Bearer, and not expired (a JWT lives about an hour)."
+    ),
+    CopassPermissionError: (
+        "Reached {place}, but the token may not list {listed} (403). Put a token that may into API token "
+        "(password){or_sandbox}."
+    ),
+    CopassNotFoundError: (
+        "Reached {place}, but there is no Copass API (404). Check Base URL (host), its path included."
+    ),
+    CopassRateLimitError: (
+        "Reached {place}, but it has had too many requests (429). Test again in a minute; as far as this shows, the "
+        "connection is right."
+    ),
+    CopassServerError: (
+        "Reached {place}, but it, or a proxy before it, fails ({status}). Test again later; if that does not help: "
+        "{check}."
+    ),
+    CopassRedirectError: (
+        "{place} redirects to another address ({status}), which is not followed for the token's sake. Put the address "
+        "of the API itself into Base URL (host)."
+    ),
+    CopassStatusError: "Reached {place}, but it refuses the call ({status}). {check}.",
+    CopassAnswerError: (
+        "What answers at {place} is not the Copass API, but for instance a proxy or a login page. {check}."
+    ),
+    CopassTimeoutError: (
+        "{place} accepts connections, but did not answer within {seconds:g} s. Test again later; if that does not "
+        "help: {check}."
+    ),
+    CopassConnectionLostError: (
+        "{place} broke the connection off before it had answered. {check}, and whether it is http or https."
+    ),
+}
+
+
+def probe(
+    connection: CopassConnection, sandbox_id: str | None, *, longest_wait: float = LONGEST_WAIT
+) -> tuple[bool, str]:
+    """Make one call with a connection, and a second one where it takes that to tell what is missing.
+
+    :param connection: the connection.
+    :param sandbox_id: the sandbox whose sources are counted; None to count the token's sandboxes.
+    :param longest_wait: seconds; the connection's own time-out where that is shorter.
+    :return: whether it worked, and one line.
+    """
+    settings = dataclasses.replace(
+        connection.settings, timeout=min(connection.settings.timeout, longest_wait), max_attempts=1
+    )
+    try:
+        with CopassClient(settings) as client:
+            return _look(client, sandbox_id)
+    except CopassInputError as refused:
+        return False, in_terms_of_the_form(refused)
+    except CopassError as error:
+        return False, _advice(error, settings, sandbox_id)
+
+
+def in_terms_of_the_form(refused: CopassInputError, conn_id: str = "") -> str:
+    """Say which field of the form breaks which rule.
+
+    :param refused: what was refused.
+    :param conn_id: the connection's id, which is left out: the Connections page makes up another one for each test.
+    """
+    labels = [_LABELS[name] for name in refused.fields if name in _LABELS]
+    said = str(refused).removeprefix(f"Airflow connection {conn_id!r}: ")
+    return f"{', '.join(labels)}: {said}" if labels else said
+
+
+def _look(client: CopassClient, sandbox_id: str | None) -> tuple[bool, str]:
+    place = _place(client.settings)
+    if sandbox_id is None:
+        seen = len(client.send(calls.list_sandboxes()).sandboxes)
+        return True, (
+            f"Reached {place}. The token is accepted and sees {_number(seen, 'sandbox', 'sandboxes')}. There is no "
+            "default sandbox: fill in Default sandbox (sandbox_id), or name one at each task."
+        )
+    sandbox = _sandbox(client.settings, sandbox_id)
+    try:
+        held = len(client.send(calls.list_sources(sandbox_id)).sources)
+    except CopassNotFoundError:
+        pass
+    else:
+        return (
+            True,
+            f"Reached {place}. The token is accepted, and {sandbox} holds {_number(held, 'source', 'sources')}.",
+        )
+    # Is it the sandbox that is not there, or the API?
+    seen = len(client.send(calls.list_sandboxes()).sandboxes)
+    return False, (
+        f"Reached {place}. The token is accepted and sees {_number(seen, 'sandbox', 'sandboxes')}, but {sandbox} is "
+        "not among them (404). Put the id of one of them into Default sandbox (sandbox_id)."
+    )
+
+
+def _advice(error: CopassError, settings: ClientSettings, sandbox_id: str | None) -> str:
+    """Say what to change where a call has failed."""
+    if isinstance(error, CopassConnectError):
+        template = _UNREACHED[error.reason]
+    else:
+        found = [_FAILED[kind] for kind in type(error).__mro__ if kind in _FAILED]
+        if not found:
+            return str(error)
+        template = found[0]
+    proxy = "" if settings.proxy is None else ", and Proxy (proxy)"
+    return template.format(
+        place=_place(settings),
+        seconds=settings.timeout,
+        status=getattr(error, "status", ""),
+        proxy=proxy,
+        check=f"Check Base URL (host) and Port (port){proxy}",
+        listed="its sandboxes" if sandbox_id is None else f"the sources of {_sandbox(settings, sandbox_id)}",
+        or_sandbox="" if sandbox_id is None else ", or another id into Default sandbox (sandbox_id)",
+    )
+
+
+def _place(settings: ClientSettings) -> str:
+    """Name the API's origin, unless a token seems to stand in it."""
+    is_private = settings.is_token_in(settings.origin) or _LIKE_A_TOKEN.search(settings.origin)
+    return "the base URL" if is_private else settings.origin
+
+
+def _sandbox(settings: ClientSettings, sandbox_id: str) -> str:
+    """Name a sandbox, unless a token seems to stand in its place."""
+    is_private = settings.is_token_in(sandbox_id) or _LIKE_A_TOKEN.search(sandbox_id)
+    return "the sandbox given" if is_private else f"sandbox {sandbox_id!r}"
+
+
+def _number(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"

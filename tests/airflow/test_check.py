@@ -1,0 +1,75 @@
+"""The command ``check`` in a real Airflow: what is stored in its database is found, from either command line."""
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness.airflow_home import AIRFLOW_VERSION, AirflowHome
+from tests.harness.emulator import Emulator
+from tests.hooks.connections import as_json, as_uri
+
+pytestmark = pytest.mark.airflow
+
+AWKWARD = "olk_a/b%c@d:e+f"
+
+
+@pytest.fixture(name="stored", scope="module")
+def _stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AirflowHome, Emulator]]:
+    """An Airflow that tests no connections, as by default, with a good one and a bad one in its database."""
+    folder = tmp_path_factory.mktemp("check")
+    with Emulator(folder, token=AWKWARD) as emulator:
+        home = AirflowHome(folder / "home", settings={"CORE__TEST_CONNECTION": "Disabled"})
+        home.migrate()
+        extra = {"sandbox_id": "sb_demo"}
+        whole = {
+            "as_json": ("--conn-json", as_json(password=AWKWARD, host=emulator.url, extra=extra)),
+            "as_uri": ("--conn-uri", as_uri(password=AWKWARD, host=emulator.url, extra=extra)),
+        }
+        for conn_id, given in whole.items():
+            home.airflow("connections", "add", conn_id, *given)
+        for conn_id, token in (("copass_default", emulator.token), ("other", "olk_wrong/%@:+")):
+            home.airflow(
+                *("connections", "add", conn_id, "--conn-type", "copass", "--conn-host", emulator.url),
+                *("--conn-password", token, "--conn-extra", '{"sandbox_id": "sb_demo"}'),
+            )
+        yield home, emulator
+
+
+def commands() -> list[tuple[str, ...]]:
+    """Return how the command can be typed with this Airflow."""
+    typed = [(sys.executable, "-m", "airflow_provider_copass", "check")]
+    if AIRFLOW_VERSION >= (3, 2):
+        typed.append((sys.executable, "-m", "airflow", "copass", "check"))
+    return typed
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command[2])
+def test_a_stored_connection_is_checked(stored: tuple[AirflowHome, Emulator], command: tuple[str, ...]) -> None:
+    """Airflow's own test is switched off; the command finds the connection, and its standard output is one line."""
+    home, emulator = stored
+    done = home.run(*command)
+    assert done.stdout == (
+        f"copass_default: Reached {emulator.url}. The token is accepted, and sandbox 'sb_demo' holds 0 sources.\n"
+    )
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command[2])
+def test_a_stored_connection_that_does_not_work_is_exit_code_1(
+    stored: tuple[AirflowHome, Emulator], command: tuple[str, ...]
+) -> None:
+    """A script can tell by the exit code, a person by the line."""
+    home, _ = stored
+    done = home.run(*command, "--conn-id", "other", check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith("other: Reached ")
+    assert "does not accept the token (401)" in done.stdout
+    assert "olk_wrong" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("conn_id", ["as_json", "as_uri"])
+def test_an_awkward_token_arrives_however_it_was_stored(stored: tuple[AirflowHome, Emulator], conn_id: str) -> None:
+    """Slash, percent, at, colon and plus survive Airflow's database, and the API accepts what it is sent."""
+    home, _ = stored
+    done = home.run(*commands()[0], "--conn-id", conn_id)
+    assert "The token is accepted" in done.stdout

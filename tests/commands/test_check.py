@@ -1,0 +1,85 @@
+"""The command ``check``: one line and an exit code, for whichever connection it finds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_provider_copass.__main__ import main
+from airflow_provider_copass.emulator import Emulator
+from tests.hooks.connections import ENVIRONMENT, as_json, of
+
+
+@pytest.fixture(autouse=True)
+def _a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undo what the command does to its process, which is about to end."""
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def test_a_connection_that_works_is_one_line(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The default connection is tested, the line is that of Test Connection, and the exit code is 0."""
+    monkeypatch.setenv(ENVIRONMENT, of(emulator))
+    main(["check"])
+    assert capfd.readouterr() == (
+        f"copass_default: Reached {emulator.url}. The token is accepted, and sandbox 'sb_demo' holds 0 sources.\n",
+        "",
+    )
+
+
+def test_a_connection_that_does_not_work_is_one_line_and_exit_code_1(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The connection that is named is tested; its token is not shown."""
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", as_json(password="olk_canary", host=emulator.url))
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "--conn-id", "other"])
+    assert ended.value.code == 1
+    out, err = capfd.readouterr()
+    assert out.startswith(f"other: Reached {emulator.url}, but it does not accept the token (401).")
+    assert (out.count("\n"), err) == (1, "")
+    assert "canary" not in out
+
+
+def test_a_connection_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
+    """It is said so, by name, and where was looked."""
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "--conn-id", "nowhere"])
+    assert ended.value.code == 1
+    out, err = capfd.readouterr()
+    assert out.startswith("There is no Airflow connection 'nowhere' in the environment")
+    assert (out.count("\n"), err) == (1, "")
+
+
+def test_the_password_of_another_service_is_not_sent(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A connection of another type is refused before any call."""
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", of(emulator).replace('"copass"', '"http"'))
+    with pytest.raises(SystemExit) as ended:
+        main(["check", "--conn-id", "other"])
+    assert ended.value.code == 1
+    assert capfd.readouterr().out == ("Airflow connection 'other' is of another type than copass. Name another.\n")
+    assert emulator.requests() == []
+
+
+@pytest.mark.parametrize("asked", [["--help"], ["check", "--help"], ["--version"]])
+def test_it_explains_itself(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Help is an answer, not a failure."""
+    with pytest.raises(SystemExit) as ended:
+        main(asked)
+    assert ended.value.code == 0
+    assert capsys.readouterr().out
+
+
+def test_no_command_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    """The usage is shown, and the exit code is the one of a mistake in a command."""
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    assert "usage: python -m airflow_provider_copass" in capsys.readouterr().err
