@@ -14,6 +14,9 @@ CONSTRAINTS = Path(__file__).parent / "constraints"
 # What each file of pins is resolved for: (extra of the project, further requirements).
 PINNED = {
     "airflow-3.3.2": ("dev", ["apache-airflow==3.3.2"]),
+    # 3.2.2 bounds none of these three, and does not start with what is newer.
+    "airflow-3.2.2": ("test", ["apache-airflow==3.2.2", "cadwyn==7.0.0", "fastapi==0.136.3", "svcs==25.1.0"]),
+    "airflow-3.1.8": ("test", ["apache-airflow==3.1.8"]),
     "airflow-2.11.2": ("test", ["apache-airflow==2.11.2"]),
     "bench": ("bench", ["apache-airflow==3.3.2"]),
 }
@@ -49,9 +52,10 @@ def make(uv, into, extra, pins):
     say(f"{pins.stem} ready after {time.monotonic() - began:.0f} s")
 
 
-def pin(uv):
-    """Resolve each environment anew and write its pins: names and versions, nothing else."""
-    for name, (extra, more) in PINNED.items():
+def pin(uv, names):
+    """Resolve environments anew, all of them where none is named, and write pins: names and versions, nothing else."""
+    for name in names or PINNED:
+        extra, more = PINNED[name]
         wanted = CONSTRAINTS / f".{name}.in"
         wanted.write_text("\n".join([f".[{extra}]", *more]) + "\n", encoding="utf-8")
         try:
@@ -86,13 +90,14 @@ def main():
     environment.add_argument("--pins", type=Path, required=True)
     pins = commands.add_parser("pin")
     pins.add_argument("--uv", type=Path, required=True)
+    pins.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PINNED)}; default: all")
     given = parser.parse_args()
     if given.command == "uv":
         install_uv(given.into)
     elif given.command == "make":
         make(given.uv, given.into, given.extra, given.pins)
     else:
-        pin(given.uv)
+        pin(given.uv, given.names)
 
 
 if __name__ == "__main__":

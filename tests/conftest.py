@@ -16,6 +16,13 @@ for _name in [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "
     del os.environ[_name]
 
 from airflow_provider_copass.emulator import Emulator  # noqa: E402 - see above
+from tests.harness.own_words import WARNINGS  # noqa: E402 - see above
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have every warning be an error, but for those that this Airflow gives without us."""
+    for warning in WARNINGS:
+        config.addinivalue_line("filterwarnings", warning.as_filter())
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
+from tests.harness.airflow_home import AIRFLOW_VERSION, AirflowHome
 
 _MARK = "run: "
 
@@ -43,10 +44,16 @@ def run_dag(home: AirflowHome, file: Path, dag_id: str, *, times: int = 1) -> li
     return [FinishedRun(**json.loads(line.removeprefix(_MARK))) for line in lines]
 
 
+def dag_bag(path: str) -> Any:
+    """Return what Airflow reads from a DAG file, or from a folder of them."""
+    # Airflow 3.2 moved it.
+    module = "airflow.dag_processing.dagbag" if AIRFLOW_VERSION >= (3, 2) else "airflow.models.dagbag"
+    return importlib.import_module(module).DagBag(path)
+
+
 def main(file: str, dag_id: str, times: str) -> None:
     """Run the DAG, and print a line for each run beside whatever Airflow prints."""
-    home_of_dag_bag = "airflow.dag_processing.dagbag" if AIRFLOW_3 else "airflow.models.dagbag"
-    bag = importlib.import_module(home_of_dag_bag).DagBag(file)
+    bag = dag_bag(file)
     if dag_id not in bag.dags:
         sys.exit(f"{file} defines no DAG {dag_id}: {bag.import_errors or sorted(bag.dags)}")
     for _ in range(int(times)):
