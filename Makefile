@@ -2,10 +2,15 @@
 PYTHON ?= python3
 AIRFLOW := 3.3.2
 AIRFLOW2 := 2.11.2
+# Every version that is supported, in the order in which `make matrix` goes through them.
+VERSIONS := $(AIRFLOW2) 3.1.8 3.2.2 $(AIRFLOW)
 
 UV := .venv/uv/bin/uv
 ENV := .venv/airflow-$(AIRFLOW)
+# Those between are there for the matrix alone.
+BETWEEN := $(filter-out $(AIRFLOW) $(AIRFLOW2),$(VERSIONS))
 ENV2 := .venv/airflow-$(AIRFLOW2)
+BETWEEN_READY := $(BETWEEN:%=.venv/airflow-%/ready)
 BENCH := .venv/bench
 PY := $(ENV)/bin/python
 PIN := .ci/constraints
@@ -15,10 +20,11 @@ unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo ui test test-airflow2 test-all check lint format bench constraints clean
+.PHONY: help demo ui test test-airflow2 matrix matrix-quick test-all check lint format bench constraints clean
 
 help: ## what there is
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}' \
+		| sed -e 's/$$(AIRFLOW)/$(AIRFLOW)/; s/$$(AIRFLOW2)/$(AIRFLOW2)/; s/$$(BETWEEN)/$(BETWEEN)/'
 
 demo: $(ENV)/ready ## register sources in a real Airflow against the emulator, and show what happened
 	@$(PY) -m tests.tools.demo
@@ -35,7 +41,13 @@ test: $(ENV)/ready ## run the tests on Airflow $(AIRFLOW), with coverage
 test-airflow2: $(ENV2)/ready ## run the tests that touch Airflow, and the example DAGs, on Airflow $(AIRFLOW2)
 	@$(ENV2)/bin/python -m pytest tests/airflow tests/hooks tests/operators tests/secret_stores -m "not slow"
 
-test-all: test test-airflow2 ## everything, the slow rounds included
+matrix: $(ENV)/ready $(ENV2)/ready $(BETWEEN_READY) ## run the tests that touch Airflow on each version, with a table of what ran where
+	@$(PY) -m tests.tools.matrix $(VERSIONS)
+
+matrix-quick: $(ENV)/ready $(BETWEEN_READY) ## the same on $(BETWEEN) alone, without the tests that start a scheduler
+	@$(PY) -m tests.tools.matrix --quick $(BETWEEN)
+
+test-all: test matrix ## everything, the slow rounds included
 	@$(PY) -m pytest -m slow || test $$? -eq 5
 
 lint: $(ENV)/ready ## format check, lint, types, import contracts
@@ -67,6 +79,9 @@ $(ENV)/ready: $(UV) pyproject.toml $(PIN)/airflow-$(AIRFLOW).txt
 
 $(ENV2)/ready: $(UV) pyproject.toml $(PIN)/airflow-$(AIRFLOW2).txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into $(ENV2) --extra test --pins $(PIN)/airflow-$(AIRFLOW2).txt
+
+$(BETWEEN_READY): .venv/airflow-%/ready: $(UV) pyproject.toml $(PIN)/airflow-%.txt
+	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/airflow-$* --extra test --pins $(PIN)/airflow-$*.txt
 
 $(BENCH)/ready: $(UV) pyproject.toml $(PIN)/bench.txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into $(BENCH) --extra bench --pins $(PIN)/bench.txt

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -23,6 +24,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Have every warning be an error, but for those that this Airflow gives without us."""
     for warning in WARNINGS:
         config.addinivalue_line("filterwarnings", warning.as_filter())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _with_which_airflow(record_testsuite_property: Callable[[str, object], None]) -> None:
+    """The report says with which Airflow these tests ran: ``make matrix`` reads it."""
+    record_testsuite_property("apache-airflow", importlib.metadata.version("apache-airflow"))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.airflow
 
 
 def told(folder: Path, *arguments: str) -> list[dict[str, Any]]:
-    """Run an ``airflow providers`` command and return its table; beside it there may be nothing but Airflow's own words."""
+    """Run an ``airflow providers`` command and return its table; it may add Airflow's own words alone."""
     home = AirflowHome(folder)
     done = home.run(*home.command("providers", *arguments, "--output", "json"))
     assert beyond_own_words(done.stderr) == ""
