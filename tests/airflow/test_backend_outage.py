@@ -15,7 +15,9 @@ pytestmark = pytest.mark.airflow
 FILE = CHECKOUT / "tests" / "airflow" / "dags" / "outage.py"
 
 
-def test_an_outage_makes_nothing_and_the_next_run_goes_on(emulator: Emulator, tmp_path: Path) -> None:
+def test_an_outage_makes_nothing_and_the_next_run_goes_on(
+    emulator: Emulator, migrated: AirflowHome, tmp_path: Path
+) -> None:
     """Down before the first run, and again after it: no POST, no rotation, a task that fails; and then all is well."""
     folder = tmp_path / "variables"
     folder.mkdir()
@@ -35,7 +37,7 @@ def test_an_outage_makes_nothing_and_the_next_run_goes_on(emulator: Emulator, tm
         },
     )
     shutil.copy(FILE, home.dags)
-    home.migrate()
+    home.copy_database(migrated)
 
     def run() -> tuple[str, int, int]:
         [run] = run_dag(home, home.dags / FILE.name, "outage")

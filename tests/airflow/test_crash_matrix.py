@@ -162,7 +162,7 @@ class Stage:
 
 
 @pytest.fixture(name="stage", scope="module")
-def _stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def _stage(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("crashes")
     with Emulator() as emulator:
         connection = {
@@ -180,7 +180,7 @@ def _stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         }
         home = AirflowHome(folder / "home", connections={"copass_default": connection}, settings=settings)
         shutil.copy(FILE, home.dags)
-        home.migrate()
+        home.copy_database(migrated)
         with Airflow(home) as airflow:
             airflow.wait_healthy()
             airflow.wait_dags([FILE.name])

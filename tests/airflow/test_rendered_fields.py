@@ -41,7 +41,7 @@ class Ran:
 
 
 @pytest.fixture(name="ran", scope="module")
-def _ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     with Emulator() as emulator:
         connection = {
             "conn_type": "copass",
@@ -51,7 +51,7 @@ def _ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         }
         home = AirflowHome(tmp_path_factory.mktemp("rendered") / "home", connections={"copass_default": connection})
         shutil.copy(FILE, home.dags)
-        home.migrate()
+        home.copy_database(migrated)
         # Not by ``variables set``: of a command Airflow keeps every word in its audit log.
         file = tmp_path_factory.mktemp("variables") / "variables.json"
         file.write_text(json.dumps({VARIABLE: CREDENTIAL}), encoding="utf-8")

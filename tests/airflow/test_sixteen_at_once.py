@@ -34,7 +34,7 @@ class Ran:
 
 
 @pytest.fixture(name="ran", scope="module")
-def _ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     with Emulator() as emulator:
         connection = {
             "conn_type": "copass",
@@ -49,7 +49,7 @@ def _ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
             settings={"CORE__PARALLELISM": str(COUNT), "SCHEDULER__MAX_TIS_PER_QUERY": "1"},
         )
         shutil.copy(FILE, home.dags)
-        home.migrate()
+        home.copy_database(migrated)
         with Airflow(home) as airflow:
             airflow.wait_healthy()
             [dag_id] = airflow.wait_dags([FILE.name])

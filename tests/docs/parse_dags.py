@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import sys
 
-from tests.harness.dag_runs import dag_bag
+from tests.harness.dag_runs import dag_bag_class
 
 
 def main() -> None:
     """Say which DAGs and tasks there are, and what could not be imported."""
-    bag = dag_bag(sys.argv[1])
+    bag = dag_bag_class()(sys.argv[1])
     dags = {dag_id: sorted(dag.task_ids) for dag_id, dag in bag.dags.items()}
     sys.stdout.write(json.dumps({"dags": dags, "errors": bag.import_errors}) + "\n")
 

@@ -34,6 +34,8 @@ _WARNINGS = {
         ),
         # A relationship of the Connection model, with SQLAlchemy 2.1.
         OwnWarning("The ``noload`` loader strategy is deprecated", "sqlalchemy.exc.SADeprecationWarning"),
+        # Any hook's connection, where a variable has it as JSON and there is no scheduler.
+        OwnWarning("Using Connection.from_json from `airflow.models` is deprecated", "DeprecationWarning"),
     ),
 }
 # Airflow 3.1 sets up its log before it imports alembic, whose plugins report themselves since 1.18.
