@@ -34,7 +34,7 @@ def connection_to(emulator: Emulator, *, sandbox_id: str | None = "sb_demo", **e
 
 @pytest.fixture
 def copass_emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An emulated Copass account for this test, which the connection ``copass_default`` leads to.
+    """Serve an emulated Copass account for this test, which the connection ``copass_default`` leads to.
 
     Its sandbox is ``sb_demo``, its token made up. A task that runs in the test's own process or in a child of it, as by
     ``dag.test()``, finds the connection in the environment.

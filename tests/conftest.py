@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -33,7 +33,6 @@ def _with_which_airflow(record_testsuite_property: Callable[[str, object], None]
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    """An emulated Copass account with a token made up for this test, served on a free loopback port."""
-    with Emulator() as running:
-        yield running
+def emulator(copass_emulator: Emulator) -> Emulator:
+    """The account that users' tests get; :func:`airflow_provider_copass.pytest_plugin.connection_to` leads to it."""
+    return copass_emulator

@@ -1,5 +1,6 @@
 """Sixteen tasks of a real scheduler register the same source at the same moment."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import pytest
 
 from airflow_provider_copass.airflow_variables import PROBE
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.pytest_plugin import connection_to
 from airflow_provider_copass.registration.record import Closed, from_text
 from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
 from tests.harness.airflow_processes import Airflow, TaskOutcome
@@ -36,12 +38,7 @@ class Ran:
 @pytest.fixture(name="ran", scope="module")
 def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     with Emulator() as emulator:
-        connection = {
-            "conn_type": "copass",
-            "host": emulator.url,
-            "password": emulator.token,
-            "extra": {"sandbox_id": "sb_demo", "timeout": 120},
-        }
+        connection = json.loads(connection_to(emulator, timeout=120))
         home = AirflowHome(
             tmp_path_factory.mktemp("sixteen") / "home",
             connections={"copass_default": connection},
