@@ -49,7 +49,7 @@ def install_uv(into):
 
 
 def make(uv, into, extra, pins, dist):
-    """Make one environment: this checkout, editable, or the wheel of a folder; with one extra, every version pinned."""
+    """Make one environment, every version pinned: this checkout with an extra, or the wheel of a folder, or neither."""
     say(f"{pins.stem} -> {into}")
     began = time.monotonic()
     run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, into)
@@ -60,7 +60,7 @@ def make(uv, into, extra, pins, dist):
         [wheel] = dist.glob("*.whl")
         run(*install, "-c", pins, f"{wheel}[{extra}]" if extra else wheel)
     else:
-        run(*install, "-r", pins, "-e", f".[{extra}]")
+        run(*install, "-r", pins, *(["-e", f".[{extra}]"] if extra else []))
     (into / "ready").touch()
     say(f"{pins.stem} ready after {time.monotonic() - began:.0f} s")
 

@@ -6,6 +6,10 @@ import json
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from airflow_provider_copass.pytest_plugin import connection_to as of
+
+__all__ = ["ENVIRONMENT", "as_json", "as_uri", "of"]
+
 ENVIRONMENT = "AIRFLOW_CONN_COPASS_DEFAULT"
 
 

@@ -14,12 +14,13 @@ from airflow_provider_copass.airflow_compat import airflow_version
 from airflow_provider_copass.api import CopassAuthenticationError, CopassInputError, CopassNotFoundError
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.hooks import CopassHook
-from tests.hooks.connections import ENVIRONMENT, as_json
+from tests.hooks.connections import ENVIRONMENT, as_json, of
 
 
 @pytest.fixture
-def hook(emulator: Emulator) -> Iterator[CopassHook]:
+def hook(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[CopassHook]:
     """A hook whose connection leads to the emulator."""
+    monkeypatch.setenv(ENVIRONMENT, of(emulator))
     hook = CopassHook()
     yield hook
     hook.close()

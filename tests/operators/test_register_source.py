@@ -19,10 +19,9 @@ from airflow_provider_copass.api import (
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import RegisterSourceOperator
 from airflow_provider_copass.operators.base import value_of
-from airflow_provider_copass.pytest_plugin import connection_to
 from airflow_provider_copass.registration import Timing
 from airflow_provider_copass.secret_stores import SecretOwner, SecretStore
-from tests.hooks.connections import ENVIRONMENT, as_json
+from tests.hooks.connections import ENVIRONMENT, as_json, of
 
 
 class Memory(SecretStore):
@@ -100,7 +99,7 @@ class TaskInstance:
 @pytest.fixture
 def account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """An emulated account that the default connection leads to; nothing is retried for long."""
-    monkeypatch.setenv(ENVIRONMENT, connection_to(emulator, max_attempts=1, timeout=5))
+    monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1, timeout=5))
     monkeypatch.setattr(InMemory, "records", Texts())
     return emulator
 
@@ -308,7 +307,7 @@ def test_a_post_whose_answer_was_lost_is_not_repeated_blindly(
 
 def test_a_slow_server_is_a_time_out(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection's ``timeout`` bounds the wait."""
-    monkeypatch.setenv(ENVIRONMENT, connection_to(account, max_attempts=1, timeout=0.2))
+    monkeypatch.setenv(ENVIRONMENT, of(account, max_attempts=1, timeout=0.2))
     account.add_fault(operation="list", action={"hold": True})
     with pytest.raises(CopassTimeoutError):
         run()

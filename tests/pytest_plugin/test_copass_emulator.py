@@ -114,7 +114,8 @@ def test_a_missing_extra_is_said_in_a_line(tmp_path: Path) -> None:
     blocked = tmp_path / "fastapi"
     blocked.mkdir()
     (blocked / "__init__.py").write_text("raise ModuleNotFoundError('fastapi', name='fastapi')\n")
-    done = pytest_of_a_user(tmp_path, "def test_it(copass_emulator): pass\n", "-o", "pythonpath=.")
+    (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
+    done = pytest_of_a_user(tmp_path, "def test_it(copass_emulator): pass\n")
     assert done.returncode == 1
     assert "pip install 'airflow-provider-copass[emulator]'" in done.stdout
     assert "Traceback" not in done.stdout
@@ -124,7 +125,7 @@ def test_a_missing_extra_is_said_in_a_line(tmp_path: Path) -> None:
 def test_a_package_that_is_loaded_before_pytest_gives_no_warning(tmp_path: Path) -> None:
     """A program that imports this package and then calls pytest, all warnings being errors, runs."""
     (tmp_path / "test_users.py").write_text("def test_it(copass_emulator): pass\n")
-    program = f"import airflow_provider_copass.api, pytest, sys; sys.exit(pytest.main({list(STRICT)!r}))"
+    program = f"import airflow_provider_copass.get_provider_info, pytest, sys; sys.exit(pytest.main({list(STRICT)!r}))"
     done = python(tmp_path, "-W", "error", "-c", program)
     assert done.returncode == 0, done.stdout + done.stderr
 
