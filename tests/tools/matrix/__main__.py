@@ -13,11 +13,12 @@ from tests.harness.processes import CHECKOUT
 from tests.tools.matrix import table
 from tests.tools.matrix.outcome import Outcome
 
-_ALL = ("tests/hooks", "tests/operators", "tests/secret_stores", "tests/airflow")
+_ALL = ("tests/hooks", "tests/operators", "tests/pytest_plugin", "tests/secret_stores", "tests/airflow")
 # Without those that start a scheduler, or run a DAG only to break it.
 _QUICK = (
     "tests/hooks",
     "tests/operators",
+    "tests/pytest_plugin/test_copass_emulator.py",
     "tests/secret_stores",
     "tests/airflow/test_example_dags.py",
     "tests/airflow/test_providers_listing.py",
