@@ -2,25 +2,39 @@
 PYTHON ?= python3
 AIRFLOW := 3.3.2
 AIRFLOW2 := 2.11.2
+# Every version that is supported, in the order in which `make matrix` goes through them.
+VERSIONS := $(AIRFLOW2) 3.1.8 3.2.2 $(AIRFLOW)
 
 UV := .venv/uv/bin/uv
 ENV := .venv/airflow-$(AIRFLOW)
+# Those between are there for the matrix alone.
+BETWEEN := $(filter-out $(AIRFLOW) $(AIRFLOW2),$(VERSIONS))
 ENV2 := .venv/airflow-$(AIRFLOW2)
 BACKENDS := .venv/backends-$(AIRFLOW)
 BACKENDS2 := .venv/backends-$(AIRFLOW2)
+BETWEEN_READY := $(BETWEEN:%=.venv/airflow-%/ready)
 BENCH := .venv/bench
 PY := $(ENV)/bin/python
 PIN := .ci/constraints
+DIST_TOOLS := .venv/dist
+# The tests of the sdist, which unpacked has no package: theirs can only be the installed one.
+UNPACKED := .venv/unpacked
+# With the installed wheel, the scheduler's tests and those of our tools would show nothing that others do not.
+WHEEL_TESTS := tests/api tests/distribution/check_installed.py tests/emulator tests/hooks tests/operators \
+	tests/pytest_plugin tests/secret_stores tests/airflow/test_example_dags.py tests/airflow/test_providers_listing.py
+# With `=`, for pytest takes the path of an option that it does not know yet for one of tests, and looks there.
+CHECK := -m pytest -q -p no:cacheprovider -o "python_files=test_*.py check_*.py" --dist=$(CURDIR)/dist
 # A home that the developer has for Airflow is none of our business, and ours none of theirs.
 export AIRFLOW_HOME := $(CURDIR)/.venv/airflow-home
 unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help browser demo screenshots ui test test-airflow2 test-backends test-all check lint format bench constraints clean
+.PHONY: help browser demo screenshots ui test test-airflow2 test-backends matrix matrix-quick dist test-wheel test-all check lint format bench constraints clean
 
 help: ## what there is
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}' \
+		| sed -e 's/$$(AIRFLOW)/$(AIRFLOW)/; s/$$(AIRFLOW2)/$(AIRFLOW2)/; s/$$(BETWEEN)/$(BETWEEN)/'
 
 demo: $(ENV)/ready ## register sources in a real Airflow against the emulator, and show what happened
 	@$(PY) -m tests.tools.demo
@@ -41,7 +55,25 @@ test-backends: $(BACKENDS)/ready $(BACKENDS2)/ready ## write secrets to real sec
 	@$(BACKENDS)/bin/python -m pytest tests/backends -m "not slow"
 	@$(BACKENDS2)/bin/python -m pytest tests/backends -m "not slow"
 
-test-all: test test-airflow2 test-backends ## everything, the slow rounds included
+matrix: $(ENV)/ready $(ENV2)/ready $(BETWEEN_READY) ## run the tests that touch Airflow on each version, with a table of what ran where
+	@$(PY) -m tests.tools.matrix $(VERSIONS)
+
+matrix-quick: $(ENV)/ready $(BETWEEN_READY) ## the same on $(BETWEEN) alone, without the tests that start a scheduler
+	@$(PY) -m tests.tools.matrix --quick $(BETWEEN)
+
+dist: $(DIST_TOOLS)/ready ## build the sdist and the wheel, and check their metadata
+	@$(PYTHON) .ci/environment.py build --uv $(UV) --into dist --pins $(PIN)/dist.txt
+	@$(DIST_TOOLS)/bin/twine --no-color check --strict dist/*
+
+test-wheel: dist ## test the installed wheel: on Airflow $(AIRFLOW), on one that has nothing else, on the lowest versions
+	@$(PYTHON) .ci/environment.py unpack --dist dist --into $(UNPACKED)
+	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/plain --dist dist --pins $(PIN)/airflow-$(AIRFLOW).txt
+	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/wheel --dist dist --extra test --pins $(PIN)/airflow-$(AIRFLOW).txt
+	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/lowest --dist dist --extra test --pins $(PIN)/lowest.txt
+	@cd $(UNPACKED) && $(CURDIR)/.venv/wheel/bin/python $(CHECK) --plain=$(CURDIR)/.venv/plain tests/distribution $(WHEEL_TESTS)
+	@cd $(UNPACKED) && $(CURDIR)/.venv/lowest/bin/python $(CHECK) $(WHEEL_TESTS)
+
+test-all: test matrix test-backends test-wheel ## everything, the slow rounds included
 	@$(PY) -m pytest -m slow || test $$? -eq 5
 
 browser: ## get a Chromium for the tests that look at Airflow's pages (Debian, Ubuntu; as root)
@@ -83,6 +115,11 @@ $(ENV2)/ready: $(UV) pyproject.toml $(PIN)/airflow-$(AIRFLOW2).txt
 .venv/backends-%/ready: $(UV) pyproject.toml $(PIN)/backends-%.txt $(PIN)/backends-bare.txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/backends-$* --extra backends \
 		--pins $(PIN)/backends-$*.txt --bare $(PIN)/backends-bare.txt
+$(BETWEEN_READY): .venv/airflow-%/ready: $(UV) pyproject.toml $(PIN)/airflow-%.txt
+	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/airflow-$* --extra test --pins $(PIN)/airflow-$*.txt
+
+$(DIST_TOOLS)/ready: $(UV) $(PIN)/dist.txt
+	@$(PYTHON) .ci/environment.py make --uv $(UV) --into $(DIST_TOOLS) --pins $(PIN)/dist.txt
 
 $(BENCH)/ready: $(UV) pyproject.toml $(PIN)/bench.txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into $(BENCH) --extra bench --pins $(PIN)/bench.txt

@@ -5,8 +5,10 @@ lacks instead of being shown a SyntaxError.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -21,7 +23,12 @@ PINNED = {
     "backends-3.3.2": ("backends", ["apache-airflow==3.3.2"]),
     "backends-2.11.2": ("backends", ["apache-airflow==2.11.2"]),
     "bench": ("bench", ["apache-airflow==3.3.2"]),
+    # What `make dist` builds and checks with.
+    "dist": (None, ["hatchling", "twine"]),
+    # The lowest versions that we declare, ours alone: what they depend on themselves is the newest that they take.
+    "lowest": ("test", []),
 }
+PACKAGE = "airflow_provider_copass"
 
 
 def run(*command):
@@ -43,8 +50,8 @@ def install_uv(into):
     (into / "bin" / "uv").touch()
 
 
-def make(uv, into, extra, pins, bare):
-    """Make one environment: this checkout, editable, with one extra, every version pinned.
+def make(uv, into, *, extra, pins, dist, bare):
+    """Make one environment, every version pinned: this checkout with an extra, or the wheel of a folder, or neither.
 
     What is ``bare`` is installed without what it depends on.
     """
@@ -52,11 +59,38 @@ def make(uv, into, extra, pins, bare):
     began = time.monotonic()
     run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, into)
     python = into / "bin" / "python"
-    run(uv, "pip", "install", "--quiet", "--python", python, "-r", pins, "-e", f".[{extra}]")
+    install = (uv, "pip", "install", "--quiet", "--python", python)
+    if dist:
+        # Pins as constraints, so that what the wheel does not ask for is not there either.
+        [wheel] = dist.glob("*.whl")
+        run(*install, "-c", pins, f"{wheel}[{extra}]" if extra else wheel)
+    else:
+        run(*install, "-r", pins, *(["-e", f".[{extra}]"] if extra else []))
     if bare:
-        run(uv, "pip", "install", "--quiet", "--python", python, "--no-deps", "-r", bare)
+        run(*install, "--no-deps", "-r", bare)
     (into / "ready").touch()
     say(f"{pins.stem} ready after {time.monotonic() - began:.0f} s")
+
+
+def build(uv, into, pins):
+    """Build the sdist, and from it the wheel, and let nothing older stand beside them."""
+    shutil.rmtree(into, ignore_errors=True)
+    run(uv, "build", "--quiet", "--python", sys.executable, "--build-constraint", pins, "--out-dir", into)
+    for path in sorted([*into.glob("*.whl"), *into.glob("*.tar.gz")]):
+        say(f"{path} ({path.stat().st_size // 1024} KiB)")
+
+
+def unpack(dist, into):
+    """Unpack the sdist without the package, so that its tests can only find the package that is installed."""
+    shutil.rmtree(into, ignore_errors=True)
+    [sdist] = dist.glob("*.tar.gz")
+    unpacked = into.with_name(f"{into.name}.tmp")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(unpacked, filter="data")
+    [root] = unpacked.iterdir()
+    root.rename(into)
+    unpacked.rmdir()
+    shutil.rmtree(into / PACKAGE)
 
 
 def pin(uv, names):
@@ -64,11 +98,13 @@ def pin(uv, names):
     for name in names or PINNED:
         extra, more = PINNED[name]
         wanted = CONSTRAINTS / f".{name}.in"
-        wanted.write_text("\n".join([f".[{extra}]", *more]) + "\n", encoding="utf-8")
+        wanted.write_text("\n".join([f".[{extra}]" if extra else "", *more]) + "\n", encoding="utf-8")
+        # What we declare ourselves is direct in the project's own file alone.
+        of = ("pyproject.toml", "--extra", extra, "--resolution", "lowest-direct") if name == "lowest" else (wanted,)
         try:
             resolved = run(
                 uv, "pip", "compile", "--quiet", "--python-version", "3.11", "--no-header", "--no-annotate",
-                "--no-emit-package", "airflow-provider-copass", wanted,
+                "--no-emit-package", "airflow-provider-copass", *of,
             )  # fmt: skip
         finally:
             wanted.unlink()
@@ -93,9 +129,17 @@ def main():
     environment = commands.add_parser("make")
     environment.add_argument("--uv", type=Path, required=True)
     environment.add_argument("--into", type=Path, required=True)
-    environment.add_argument("--extra", required=True)
+    environment.add_argument("--extra")
     environment.add_argument("--pins", type=Path, required=True)
     environment.add_argument("--bare", type=Path)
+    environment.add_argument("--dist", type=Path, help="install the wheel of this folder")
+    built = commands.add_parser("build")
+    built.add_argument("--uv", type=Path, required=True)
+    built.add_argument("--into", type=Path, required=True)
+    built.add_argument("--pins", type=Path, required=True)
+    unpacked = commands.add_parser("unpack")
+    unpacked.add_argument("--dist", type=Path, required=True)
+    unpacked.add_argument("--into", type=Path, required=True)
     pins = commands.add_parser("pin")
     pins.add_argument("--uv", type=Path, required=True)
     pins.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PINNED)}; default: all")
@@ -103,7 +147,11 @@ def main():
     if given.command == "uv":
         install_uv(given.into)
     elif given.command == "make":
-        make(given.uv, given.into, given.extra, given.pins, given.bare)
+        make(given.uv, given.into, extra=given.extra, pins=given.pins, dist=given.dist, bare=given.bare)
+    elif given.command == "build":
+        build(given.uv, given.into, given.pins)
+    elif given.command == "unpack":
+        unpack(given.dist, given.into)
     else:
         pin(given.uv, given.names)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,19 @@ for _name in [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "
     del os.environ[_name]
 
 from airflow_provider_copass.emulator import Emulator  # noqa: E402 - see above
+from tests.harness.own_words import WARNINGS  # noqa: E402 - see above
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have every warning be an error, but for those that this Airflow gives without us."""
+    for warning in WARNINGS:
+        config.addinivalue_line("filterwarnings", warning.as_filter())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _with_which_airflow(record_testsuite_property: Callable[[str, object], None]) -> None:
+    """The report says with which Airflow these tests ran: ``make matrix`` reads it."""
+    record_testsuite_property("apache-airflow", importlib.metadata.version("apache-airflow"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,7 +39,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    """An emulated Copass account with a token made up for this test, served on a free loopback port."""
-    with Emulator() as running:
-        yield running
+def emulator(copass_emulator: Emulator) -> Emulator:
+    """The account that users' tests get; :func:`airflow_provider_copass.pytest_plugin.connection_to` leads to it."""
+    return copass_emulator

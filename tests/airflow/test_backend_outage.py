@@ -1,11 +1,13 @@
 """A secrets backend that is down while a real Airflow runs the task: nothing is concluded from what cannot be read."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.pytest_plugin import connection_to
 from tests.harness.airflow_home import AirflowHome
 from tests.harness.dag_runs import run_dag
 from tests.harness.processes import CHECKOUT
@@ -15,16 +17,13 @@ pytestmark = pytest.mark.airflow
 FILE = CHECKOUT / "tests" / "airflow" / "dags" / "outage.py"
 
 
-def test_an_outage_makes_nothing_and_the_next_run_goes_on(emulator: Emulator, tmp_path: Path) -> None:
+def test_an_outage_makes_nothing_and_the_next_run_goes_on(
+    emulator: Emulator, migrated: AirflowHome, tmp_path: Path
+) -> None:
     """Down before the first run, and again after it: no POST, no rotation, a task that fails; and then all is well."""
     folder = tmp_path / "variables"
     folder.mkdir()
-    connection = {
-        "conn_type": "copass",
-        "host": emulator.url,
-        "password": emulator.token,
-        "extra": {"sandbox_id": "sb_demo"},
-    }
+    connection = json.loads(connection_to(emulator))
     backend = "tests.secret_stores.folder_backend.FolderBackend"
     home = AirflowHome(
         tmp_path / "home",
@@ -35,7 +34,7 @@ def test_an_outage_makes_nothing_and_the_next_run_goes_on(emulator: Emulator, tm
         },
     )
     shutil.copy(FILE, home.dags)
-    home.migrate()
+    home.copy_database(migrated)
 
     def run() -> tuple[str, int, int]:
         [run] = run_dag(home, home.dags / FILE.name, "outage")

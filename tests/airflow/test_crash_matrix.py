@@ -1,5 +1,6 @@
 """A real task of a real scheduler is killed at every boundary of a registration, and Airflow's retry mends it."""
 
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from airflow_provider_copass.airflow_variables import PROBE
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.pytest_plugin import connection_to
 from airflow_provider_copass.registration.record import Closed, from_text, name_of
 from tests.airflow.crash_points import KILLED, LONG_LIST, REQUESTS, SHORT_LIST, TIMED_OUT, Kill, Marks, Point
 from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
@@ -162,16 +164,11 @@ class Stage:
 
 
 @pytest.fixture(name="stage", scope="module")
-def _stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def _stage(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("crashes")
     with Emulator() as emulator:
-        connection = {
-            "conn_type": "copass",
-            "host": emulator.url,
-            "password": emulator.token,
-            # A request that is held shall not end by itself.
-            "extra": {"sandbox_id": SANDBOX, "timeout": 300},
-        }
+        # A request that is held shall not end by itself.
+        connection = json.loads(connection_to(emulator, timeout=300))
         settings = {
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
             "CORE__PARALLELISM": "12",
@@ -180,7 +177,7 @@ def _stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         }
         home = AirflowHome(folder / "home", connections={"copass_default": connection}, settings=settings)
         shutil.copy(FILE, home.dags)
-        home.migrate()
+        home.copy_database(migrated)
         with Airflow(home) as airflow:
             airflow.wait_healthy()
             airflow.wait_dags([FILE.name])

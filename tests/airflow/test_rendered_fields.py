@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.pytest_plugin import connection_to
 from tests.harness import leak_search
 from tests.harness.airflow_home import AirflowHome
 from tests.harness.dag_runs import FinishedRun, run_dag
@@ -41,17 +42,12 @@ class Ran:
 
 
 @pytest.fixture(name="ran", scope="module")
-def _ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     with Emulator() as emulator:
-        connection = {
-            "conn_type": "copass",
-            "host": emulator.url,
-            "password": emulator.token,
-            "extra": {"sandbox_id": "sb_demo"},
-        }
+        connection = json.loads(connection_to(emulator))
         home = AirflowHome(tmp_path_factory.mktemp("rendered") / "home", connections={"copass_default": connection})
         shutil.copy(FILE, home.dags)
-        home.migrate()
+        home.copy_database(migrated)
         # Not by ``variables set``: of a command Airflow keeps every word in its audit log.
         file = tmp_path_factory.mktemp("variables") / "variables.json"
         file.write_text(json.dumps({VARIABLE: CREDENTIAL}), encoding="utf-8")

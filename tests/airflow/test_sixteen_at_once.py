@@ -1,5 +1,6 @@
 """Sixteen tasks of a real scheduler register the same source at the same moment."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import pytest
 
 from airflow_provider_copass.airflow_variables import PROBE
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.pytest_plugin import connection_to
 from airflow_provider_copass.registration.record import Closed, from_text
 from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
 from tests.harness.airflow_processes import Airflow, TaskOutcome
@@ -34,14 +36,9 @@ class Ran:
 
 
 @pytest.fixture(name="ran", scope="module")
-def _ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     with Emulator() as emulator:
-        connection = {
-            "conn_type": "copass",
-            "host": emulator.url,
-            "password": emulator.token,
-            "extra": {"sandbox_id": "sb_demo", "timeout": 120},
-        }
+        connection = json.loads(connection_to(emulator, timeout=120))
         home = AirflowHome(
             tmp_path_factory.mktemp("sixteen") / "home",
             connections={"copass_default": connection},
@@ -49,7 +46,7 @@ def _ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
             settings={"CORE__PARALLELISM": str(COUNT), "SCHEDULER__MAX_TIS_PER_QUERY": "1"},
         )
         shutil.copy(FILE, home.dags)
-        home.migrate()
+        home.copy_database(migrated)
         with Airflow(home) as airflow:
             airflow.wait_healthy()
             [dag_id] = airflow.wait_dags([FILE.name])

@@ -5,19 +5,15 @@ Of Airflow's own examples it reads none, as the setting of the environment says.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import sys
 
-# Airflow 3.2 moved it.
-_MODULES = ("airflow.dag_processing.dagbag", "airflow.models.dagbag")
+from tests.harness.dag_runs import dag_bag_class
 
 
 def main() -> None:
     """Say which DAGs and tasks there are, and what could not be imported."""
-    module = next(name for name in _MODULES if importlib.util.find_spec(name))
-    bag = importlib.import_module(module).DagBag(sys.argv[1])
+    bag = dag_bag_class()(sys.argv[1])
     dags = {dag_id: sorted(dag.task_ids) for dag_id, dag in bag.dags.items()}
     sys.stdout.write(json.dumps({"dags": dags, "errors": bag.import_errors}) + "\n")
 

@@ -6,11 +6,17 @@ environment. Masking does not work this way, so it is not for what is said about
 
 import importlib
 import json
+import re
 import sys
+import traceback
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
+import airflow_provider_copass
+from tests.harness.airflow_home import AIRFLOW_VERSION, AirflowHome
+from tests.harness.own_words import WARNINGS
 
 _MARK = "run: "
 
@@ -20,11 +26,14 @@ class FinishedRun:
     """A DAG run that is over.
 
     :param tasks: the state of each task instance, under ``TASK_ID`` or ``TASK_ID[MAP_INDEX]``.
+    :param warned: each warning that was given while this package, or the DAG file, was doing something: during the
+        run, and for the first one also while the file was read.
     """
 
     run_id: str
     state: str
     tasks: dict[str, str]
+    warned: list[str]
 
 
 def run_dag(home: AirflowHome, file: Path, dag_id: str, *, times: int = 1) -> list[FinishedRun]:
@@ -43,10 +52,52 @@ def run_dag(home: AirflowHome, file: Path, dag_id: str, *, times: int = 1) -> li
     return [FinishedRun(**json.loads(line.removeprefix(_MARK))) for line in lines]
 
 
+def dag_bag_class() -> Any:
+    """Return Airflow's class for what it reads from a DAG file, or from a folder of them."""
+    # Airflow 3.2 moved it.
+    module = "airflow.dag_processing.dagbag" if AIRFLOW_VERSION >= (3, 2) else "airflow.models.dagbag"
+    return importlib.import_module(module).DagBag
+
+
+class Warned:
+    """Collects the warnings that come of our own code, directly or by what it calls.
+
+    :param file: the DAG file, which is ours as well.
+    """
+
+    reading = False
+    """The file is being read, so whatever comes is of it: Airflow holds warnings back then, and gives them later."""
+
+    def __init__(self, file: str) -> None:
+        self._ours = (str(Path(airflow_provider_copass.__file__).parent), str(Path(file).resolve()))
+        self._told: list[str] = []
+
+    def start(self) -> None:
+        """Have every warning come by here from now on, and each time."""
+        warnings.simplefilter("always")
+        warnings.showwarning = self._look
+
+    def _look(self, message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+        stack = [frame.filename for frame in traceback.extract_stack()]
+        ours = self.reading or any(name.startswith(self._ours) for name in [filename, *stack])
+        if ours and not any(re.match(own.message, str(message)) for own in WARNINGS):
+            self._told.append(f"{filename}:{lineno}: {category.__name__}: {message}")
+
+    def take(self) -> list[str]:
+        """Return what has come since the last time."""
+        told, self._told = self._told, []
+        return told
+
+
 def main(file: str, dag_id: str, times: str) -> None:
     """Run the DAG, and print a line for each run beside whatever Airflow prints."""
-    home_of_dag_bag = "airflow.dag_processing.dagbag" if AIRFLOW_3 else "airflow.models.dagbag"
-    bag = importlib.import_module(home_of_dag_bag).DagBag(file)
+    # First the class: on its import, Airflow sets filters and a way of showing warnings of its own.
+    read = dag_bag_class()
+    warned = Warned(file)
+    warned.start()
+    warned.reading = True
+    bag = read(file)
+    warned.reading = False
     if dag_id not in bag.dags:
         sys.exit(f"{file} defines no DAG {dag_id}: {bag.import_errors or sorted(bag.dags)}")
     for _ in range(int(times)):
@@ -55,7 +106,7 @@ def main(file: str, dag_id: str, times: str) -> None:
             each.task_id if each.map_index < 0 else f"{each.task_id}[{each.map_index}]": str(each.state)
             for each in run.get_task_instances()
         }
-        told = {"run_id": run.run_id, "state": str(run.state), "tasks": tasks}
+        told = {"run_id": run.run_id, "state": str(run.state), "tasks": tasks, "warned": warned.take()}
         print(f"\n{_MARK}{json.dumps(told)}", flush=True)  # noqa: T201 - read by the parent
 
 

@@ -6,7 +6,9 @@ import json
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.pytest_plugin import connection_to as of
+
+__all__ = ["ENVIRONMENT", "as_json", "as_uri", "of"]
 
 ENVIRONMENT = "AIRFLOW_CONN_COPASS_DEFAULT"
 
@@ -20,8 +22,3 @@ def as_uri(*, password: str, host: str, port: int | None = None, schema: str = "
     """Return a connection as a URI, every part of it encoded."""
     place = quote(host, safe="") + (f":{port}" if port else "")
     return f"copass://:{quote(password, safe='')}@{place}/{schema}?{urlencode(extra)}"
-
-
-def of(emulator: Emulator, **extra: Any) -> str:
-    """Return the connection to an emulator, as JSON."""
-    return as_json(password=emulator.token, host=emulator.url, extra={"sandbox_id": "sb_demo", **extra})
