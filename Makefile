@@ -80,7 +80,7 @@ browser: ## get a Chromium for the tests that look at Airflow's pages (Debian, U
 	@$(PYTHON) .ci/browser.py
 
 screenshots: $(ENV)/ready browser ## take the pictures of docs/images anew
-	@$(PY) -m pytest tests/airflow/test_connection_form.py --screenshots docs/images
+	@$(PY) -m pytest tests/airflow/test_connection_form.py tests/airflow/test_green_run.py --screenshots docs/images
 
 lint: $(ENV)/ready ## format check, lint, types, import contracts
 	@$(ENV)/bin/ruff format --check .
