@@ -13,9 +13,17 @@ from tests.harness.processes import CHECKOUT
 from tests.tools.matrix import table
 from tests.tools.matrix.outcome import Outcome
 
-_ALL = ("tests/hooks", "tests/operators", "tests/pytest_plugin", "tests/secret_stores", "tests/airflow")
+_ALL = (
+    "tests/commands",
+    "tests/hooks",
+    "tests/operators",
+    "tests/pytest_plugin",
+    "tests/secret_stores",
+    "tests/airflow",
+)
 # Without those that start a scheduler, or run a DAG only to break it.
 _QUICK = (
+    "tests/commands",
     "tests/hooks",
     "tests/operators",
     "tests/pytest_plugin/test_copass_emulator.py",
