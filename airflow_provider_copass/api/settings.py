@@ -14,6 +14,10 @@ DEFAULT_BASE_URL = "https://api.copass.id"
 """The base URL on the vendor's register page; its public clients default to ``https://ai.copass.id``."""
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+# A name in the DNS, or an IPv6 address. An API key in its place is neither, for its underscore, nor is a JWT, for its
+# length; to ask the DNS for one would show it to the network, and to the log of whoever resolves it.
+_LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|[0-9A-Fa-f:.]+(?:%[\w.~-]+)?")
 _MOST_ATTEMPTS = 20
 _MOST_SECONDS = 3600.0
 
@@ -107,7 +111,8 @@ def _check_base_url(base_url: str) -> SplitResult:
     parts = None
     try:
         parts = urlsplit(base_url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        named = _HOST.fullmatch(parts.hostname or "") is not None
+        usable = parts.scheme in {"http", "https"} and named and parts.port != 0
     except ValueError:  # a port that is no number, a bracket that is not closed
         usable = False
     if parts is None or not usable or not _VISIBLE_ASCII.fullmatch(base_url):

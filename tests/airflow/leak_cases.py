@@ -7,6 +7,7 @@ DAG_ID = "leaks"
 CONNECTION = "copass_leaks"
 REFUSED_CONNECTION = "copass_refused"
 BROKEN_CONNECTION = "copass_broken"
+MISPLACED_CONNECTION = "copass_misplaced"
 # Variables are masked by key: this one's key does not look like a secret's, on purpose.
 CREDENTIAL_KEY = "copass_test_credential"
 
@@ -65,6 +66,7 @@ CASES = (
     Case("updated", seeded=True, fields={"if_exists": "update", "on_missing_secret": "ignore"}),
     Case("refused", state="failed", fields={"copass_conn_id": REFUSED_CONNECTION}),
     Case("broken_connection", state="failed", fields={"copass_conn_id": BROKEN_CONNECTION}),
+    Case("token_as_host", state="failed", fields={"copass_conn_id": MISPLACED_CONNECTION}),
     Case(
         "broken_config",
         state="failed",

@@ -17,6 +17,7 @@ from tests.airflow.leak_cases import (
     CREDENTIAL_KEY,
     DAG_ID,
     ECHO,
+    MISPLACED_CONNECTION,
     REFUSED_CONNECTION,
 )
 from tests.harness import leak_search
@@ -46,8 +47,9 @@ class Canaries:
         return cls(*words)
 
     def values(self) -> dict[str, str]:
-        """Return them by name."""
-        return {name.replace("_", " "): value for name, value in vars(self).items()}
+        """Return them by name; of the token also the part that a host's name could be."""
+        named = {name.replace("_", " "): value for name, value in vars(self).items()}
+        return {**named, "token as a host": self.token.partition("/")[0]}
 
 
 @dataclass
@@ -90,6 +92,14 @@ def _connections(url: str, canaries: Canaries) -> dict[str, dict[str, Any]]:
     }
 
 
+def _misplaced(canaries: Canaries) -> dict[str, Any]:
+    """Return a connection whose token is in the field of the host, given by the environment.
+
+    In the database a host is in the clear, and whoever puts a token there has put it there.
+    """
+    return {"conn_type": "copass", "host": canaries.token.partition("/")[0], "password": canaries.refused_token}
+
+
 def _echoing(script: Any, text: str) -> Any:
     if isinstance(script, str):
         return script.replace(ECHO, text)
@@ -111,7 +121,7 @@ def prepare(emulator: Emulator, tap: Wiretap, home: AirflowHome, canaries: Canar
             emulator.seed([{"provider": case.word, "name": "Leak", "ingestion_mode": "realtime"}])
     home.migrate()
     files.mkdir()
-    # By files: of a command Airflow keeps every word in its audit log.
+    # By files: of a command Airflow keeps words in its audit log.
     for kind, content in (
         ("connections", _connections(tap.url, canaries)),
         ("variables", {CREDENTIAL_KEY: canaries.credential}),
@@ -130,7 +140,11 @@ def played(folder: Path, settings: Mapping[str, str]) -> Iterator[Played]:
     """
     canaries = Canaries.make()
     with Emulator(canaries.token) as emulator, Wiretap(emulator.url) as tap:
-        home = AirflowHome(folder / "home", settings={**AT_DEBUG, "CORE__PARALLELISM": "6", **settings})
+        home = AirflowHome(
+            folder / "home",
+            connections={MISPLACED_CONNECTION: _misplaced(canaries)},
+            settings={**AT_DEBUG, "CORE__PARALLELISM": "6", **settings},
+        )
         prepare(emulator, tap, home, canaries, folder / "files")
         run_id, tasks = _run_on_3(home) if AIRFLOW_3 else _run_on_2(home)
         xcoms = {task.task_id: home.xcoms(DAG_ID, run_id, task.task_id).get(-1, {}) for task in tasks}

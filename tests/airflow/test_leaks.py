@@ -116,6 +116,7 @@ def test_the_search_is_not_blind(loud: Played) -> None:
     if AIRFLOW_3:
         assert loud.home.outputs / "scheduler.out" in seen
     assert "send_request_headers.started" in log_of(loud, "success", 1)
+    assert "HTTP Request: " in log_of(loud, "success", 1)
 
 
 def test_a_stored_secret_can_be_used(loud: Played) -> None:

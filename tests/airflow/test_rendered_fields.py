@@ -48,7 +48,7 @@ def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Ite
         home = AirflowHome(tmp_path_factory.mktemp("rendered") / "home", connections={"copass_default": connection})
         shutil.copy(FILE, home.dags)
         home.copy_database(migrated)
-        # Not by ``variables set``: of a command Airflow keeps every word in its audit log.
+        # Not by ``variables set``: Airflow's audit log keeps a value whose key does not look like a secret's.
         file = tmp_path_factory.mktemp("variables") / "variables.json"
         file.write_text(json.dumps({VARIABLE: CREDENTIAL}), encoding="utf-8")
         home.airflow("variables", "import", str(file))

@@ -23,6 +23,8 @@ class Airflow2:
         self.home = home
         home.settings["CORE__EXECUTOR"] = "LocalExecutor"
         home.settings.setdefault("CORE__PARALLELISM", "4")
+        # Two schedulers that write to one SQLite get in each other's way.
+        home.settings["SCHEDULER__SCHEDULE_AFTER_TASK_EXECUTION"] = "False"
         home.settings.setdefault("SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME", "0.2")
         self.processes: list[Process] = []
 

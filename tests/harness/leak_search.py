@@ -8,7 +8,6 @@ import base64
 import gzip
 import json
 import os
-import re
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +18,9 @@ from urllib.parse import quote, quote_plus
 
 # Something shorter would be found by chance.
 MIN_LENGTH = 8
+
+# Upper case would destroy it; in any case it would not be the value any more.
+_CASE_COUNTS = "base64"
 
 _SQLITE = b"SQLite format 3\0"
 _GZIP = b"\x1f\x8b"
@@ -63,7 +65,7 @@ def search(places: Iterable[Path], values: Mapping[str, str]) -> Outcome:
     :raises ValueError: for a value too short to be told from chance.
     :raises OSError: for a place that does not exist or cannot be read.
     """
-    patterns = {name: _patterns(name, value) for name, value in values.items()}
+    needles = {name: _needles(name, value) for name, value in values.items()}
     outcome = Outcome()
     found: set[Leak] = set()
     for path in sorted(set(_files(places))):
@@ -71,10 +73,13 @@ def search(places: Iterable[Path], values: Mapping[str, str]) -> Outcome:
         outcome.files += 1
         outcome.bytes += len(content)
         for inside, piece in _pieces(path, content):
-            for name, forms in patterns.items():
-                for form, pattern in forms.items():
-                    if pattern.search(piece):
-                        found.add(Leak(name, form, path, inside))
+            lower = piece.lower()
+            found.update(
+                Leak(name, form, path, inside)
+                for name, spelt in needles.items()
+                for form, spelling in spelt
+                if spelling in (piece if form == _CASE_COUNTS else lower)
+            )
     outcome.leaks = sorted(found, key=str)
     return outcome
 
@@ -87,7 +92,7 @@ def forms(value: str) -> dict[str, set[bytes]]:
     plain = value.encode()
     escaped = json.dumps(value)[1:-1]
     written = {
-        # Beside the pattern's own blindness to case, which ends with ASCII.
+        # Beside the search's own blindness to case, which ends with ASCII.
         "plain": {plain, value.upper().encode(), value.lower().encode()},
         "JSON": {
             escaped.encode(),
@@ -121,18 +126,31 @@ def _base64(plain: bytes) -> set[bytes]:
     return spellings
 
 
-def _patterns(name: str, value: str) -> dict[str, re.Pattern[bytes]]:
+def offsets(content: bytes, value: str) -> list[int]:
+    """Return where in the content a value stands, in whatever form, in their order.
+
+    :raises ValueError: for a value too short to be told from chance.
+    """
+    lower = content.lower()
+    found = set()
+    for form, spelling in _needles("the value", value):
+        text = content if form == _CASE_COUNTS else lower
+        at = text.find(spelling)
+        while at >= 0:
+            found.add(at)
+            at = text.find(spelling, at + 1)
+    return sorted(found)
+
+
+def _needles(name: str, value: str) -> list[tuple[str, bytes]]:
+    """Return each form and spelling to look for; but for base64, in lower case."""
     if len(value) < MIN_LENGTH:
         raise ValueError(f"{name}: under {MIN_LENGTH} characters, which would be found by chance")
-    patterns: dict[str, re.Pattern[bytes]] = {}
-    for form, spellings in forms(value).items():
-        either = b"|".join(re.escape(spelling) for spelling in sorted(spellings))
-        if form == "base64":
-            # Upper case would destroy base64; in any case it would not be the value any more.
-            patterns[form] = re.compile(either)
-        else:
-            patterns[form] = re.compile(either, re.IGNORECASE)
-    return patterns
+    return [
+        (form, spelling if form == _CASE_COUNTS else spelling.lower())
+        for form, spellings in forms(value).items()
+        for spelling in sorted(spellings)
+    ]
 
 
 def _files(places: Iterable[Path]) -> Iterator[Path]:

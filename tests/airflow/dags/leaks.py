@@ -1,5 +1,6 @@
 """A task for each of the leak test's cases, and one that reads a stored secret as a user's task would."""
 
+import logging
 import os
 import signal
 from datetime import timedelta
@@ -12,6 +13,9 @@ from airflow_provider_copass.operators import RegisterSourceOperator
 from airflow_provider_copass.registration import Timing
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, VariableStore
 from tests.airflow.leak_cases import CASES, CONNECTION, CREDENTIAL_KEY, DAG_ID, Case
+
+# Airflow 3 keeps it at WARNING, whatever else is at DEBUG.
+logging.getLogger("httpx").setLevel(logging.DEBUG)
 
 # Where the deployment has a secrets backend, secrets go there.
 STORE: type[VariableStore | BackendStore] = BackendStore if conf.get("secrets", "backend") else VariableStore
