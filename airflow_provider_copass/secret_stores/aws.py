@@ -23,8 +23,7 @@ class AwsWriter(BackendWriter):
 
     def check_served(self, key: str) -> None:
         """Refuse a key that the backend would never be asked for."""
-        if self.backend.variables_prefix is None:
-            raise Refused("variables_prefix in the backend's kwargs is None, so that it is never asked for a Variable.")
+        self.check_prefix()
         pattern = self.backend.variables_lookup_pattern
         if pattern and not re.match(pattern, key, re.IGNORECASE):
             raise Refused(

@@ -23,8 +23,7 @@ class KeyVaultWriter(BackendWriter):
 
     def check(self, key: str) -> None:
         """Refuse what is never asked for, and what is no name."""
-        if self.backend.variables_prefix is None:
-            raise Refused("variables_prefix in the backend's kwargs is None, so that it is never asked for a Variable.")
+        self.check_prefix()
         if not _NAME.fullmatch(self.place(key)):
             raise Refused("a name has 1 to 127 letters, digits and '-'.")
 

@@ -57,6 +57,14 @@ class BackendWriter(ABC):
     def __init__(self, backend: Any) -> None:
         self.backend = backend
 
+    def check_prefix(self) -> None:
+        """Refuse a backend that Airflow never asks for a Variable.
+
+        :raises Refused: naming the setting.
+        """
+        if self.backend.variables_prefix is None:
+            raise Refused("variables_prefix in the backend's kwargs is None, so that it is never asked for a Variable.")
+
     @abstractmethod
     def check(self, key: str) -> None:
         """Refuse a key that the backend cannot hold, or would never be asked for; without asking it.

@@ -22,8 +22,7 @@ class SecretManagerWriter(BackendWriter):
 
     def check(self, key: str) -> None:
         """Refuse what is never asked for, and what is no id."""
-        if self.backend.variables_prefix is None:
-            raise Refused("variables_prefix in the backend's kwargs is None, so that it is never asked for a Variable.")
+        self.check_prefix()
         if not _NAME.fullmatch(self._id(key)):
             raise Refused("a secret's id has 1 to 255 letters, digits, '_' and '-'.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,26 +17,16 @@ from pydantic import SecretStr
 from airflow_provider_copass.api import CopassInputError, SecretStoreError
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
 from airflow_provider_copass.secret_stores.testing import SecretStoreContract
-from tests.backends import servers
 
 OWNER = SecretOwner("ds_1", "sb_1", "slack")
 KEY = "copass_webhook_secret_ds_1"
 SECRET = SecretStr("olk_canary+/=%25")
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One server for all tests, emptied before each."""
-    with servers.aws(tmp_path_factory.mktemp("aws")) as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
-def _account(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty account, and an environment that leads to it."""
-    for name, value in {**servers.AWS, "AWS_ENDPOINT_URL": url, "NO_PROXY": "*"}.items():
-        monkeypatch.setenv(name, value)
-    httpx.post(f"{url}/moto-api/reset", trust_env=False).raise_for_status()
+def _account(aws: str) -> None:
+    """An empty account."""
+    httpx.post(f"{aws}/moto-api/reset", trust_env=False).raise_for_status()
 
 
 class TestSecretsManager(SecretStoreContract):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -37,15 +36,6 @@ def whole_life(store: BackendStore) -> None:
     assert store.read(KEY) is None
 
 
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A running stand-in of AWS, and an environment that leads to it."""
-    with servers.aws(tmp_path_factory.mktemp("aws")) as url, pytest.MonkeyPatch.context() as patch:
-        for name, value in {**servers.AWS, "AWS_ENDPOINT_URL": url}.items():
-            patch.setenv(name, value)
-        yield
-
-
 @pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize(
     ("service", "kind"),
@@ -67,24 +57,22 @@ def test_the_policy_for_aws_allows_what_is_asked_for(service: str, kind: type[An
     assert actions == asked
 
 
-def test_the_policy_for_vault_is_enough(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_policy_for_vault_is_enough(vault: servers.Vault) -> None:
     """A token with the policy of the page, and the options of its backend, can do all of it."""
     [policy] = [each.text for each in pages.snippets(PAGE) if each.language == "hcl"]
     [options] = [
         json.loads(each.text) for each in pages.snippets(PAGE) if each.language == "json" and "mount_point" in each.text
     ]
-    with servers.vault(tmp_path_factory.mktemp("vault")) as vault:
-        mount = vault.mount(2)
-        kept = {name: value for name, value in options.items() if name in {"variables_path", "kv_engine_version"}}
-        token = vault.token(re.sub(r'"airflow/', f'"{mount}/', policy))
-        whole_life(BackendStore(VaultBackend(url=vault.url, token=token, mount_point=mount, **kept)))
+    mount = vault.mount(2)
+    kept = {name: value for name, value in options.items() if name in {"variables_path", "kv_engine_version"}}
+    token = vault.token(re.sub(r'"airflow/', f'"{mount}/', policy))
+    whole_life(BackendStore(VaultBackend(url=vault.url, token=token, mount_point=mount, **kept)))
 
 
-def test_the_policy_for_vault_is_needed(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_policy_for_vault_is_needed(vault: servers.Vault) -> None:
     """Without its first path the store refuses before anything is written."""
-    with servers.vault(tmp_path_factory.mktemp("vault")) as vault:
-        mount = vault.mount(2)
-        token = vault.token(f'path "{mount}/metadata/*" {{ capabilities = ["create", "update", "read"] }}')
-        store = BackendStore(VaultBackend(url=vault.url, token=token, mount_point=mount))
-        with pytest.raises(Exception, match="does not allow create, update, read"):
-            store.check_write(KEY)
+    mount = vault.mount(2)
+    token = vault.token(f'path "{mount}/metadata/*" {{ capabilities = ["create", "update", "read"] }}')
+    store = BackendStore(VaultBackend(url=vault.url, token=token, mount_point=mount))
+    with pytest.raises(Exception, match="does not allow create, update, read"):
+        store.check_write(KEY)

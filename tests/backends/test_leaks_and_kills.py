@@ -20,13 +20,6 @@ VAULT = "airflow.providers.hashicorp.secrets.vault.VaultBackend"
 
 
 @pytest.fixture(scope="module")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Vault]:
-    """A running OpenBao."""
-    with servers.vault(tmp_path_factory.mktemp("vault")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def loud(vault: servers.Vault, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     """Every case, with all loggers at DEBUG."""
     mount = vault.mount(2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -22,15 +21,6 @@ from tests.backends import servers
 OWNER = SecretOwner("ds_1", "sb_1", "slack")
 KEY = "copass_webhook_secret_ds_1"
 CANARY = "olk_canary_of_the_debug_log"
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A running stand-in of AWS, and an environment that leads to it."""
-    with servers.aws(tmp_path_factory.mktemp("aws")) as url, pytest.MonkeyPatch.context() as patch:
-        for name, value in {**servers.AWS, "AWS_ENDPOINT_URL": url}.items():
-            patch.setenv(name, value)
-        yield
 
 
 @pytest.fixture
@@ -55,15 +45,12 @@ def test_aws_s_client_logs_no_secret(kind: type, debug: pytest.LogCaptureFixture
     assert "botocore" in {record.name.partition(".")[0] for record in debug.records}
 
 
-def test_vault_s_client_logs_no_secret(
-    tmp_path: object, debug: pytest.LogCaptureFixture, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_vault_s_client_logs_no_secret(vault: servers.Vault, debug: pytest.LogCaptureFixture) -> None:
     """It logs none, of itself."""
-    with servers.vault(tmp_path_factory.mktemp("vault")) as vault:
-        backend = VaultBackend(url=vault.url, token=vault.root_token, mount_point=vault.mount(2))
-        store = BackendStore(backend)
-        store.write(KEY, SecretStr(CANARY), OWNER)
-        assert store.read(KEY) == SecretStr(CANARY)
+    backend = VaultBackend(url=vault.url, token=vault.root_token, mount_point=vault.mount(2))
+    store = BackendStore(backend)
+    store.write(KEY, SecretStr(CANARY), OWNER)
+    assert store.read(KEY) == SecretStr(CANARY)
     assert CANARY not in debug.text
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,22 +25,6 @@ FILE = CHECKOUT / "tests" / "backends" / "dags" / "backend_store.py"
 VAULT = "airflow.providers.hashicorp.secrets.vault.VaultBackend"
 SECRETS_MANAGER = "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"
 PARAMETER_STORE = "airflow.providers.amazon.aws.secrets.systems_manager.SystemsManagerParameterStoreBackend"
-
-
-@pytest.fixture(scope="module")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Vault]:
-    """A running OpenBao."""
-    with servers.vault(tmp_path_factory.mktemp("vault")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A running stand-in of AWS, and an environment that leads to it."""
-    with servers.aws(tmp_path_factory.mktemp("aws")) as url, pytest.MonkeyPatch.context() as patch:
-        for name, value in {**servers.AWS, "AWS_ENDPOINT_URL": url}.items():
-            patch.setenv(name, value)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,13 +19,6 @@ from tests.backends import servers
 OWNER = SecretOwner("ds_1", "sb_1", "slack")
 KEY = "copass_webhook_secret_ds_1"
 SECRET = SecretStr("olk_canary+/=%25")
-
-
-@pytest.fixture(scope="module")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Vault]:
-    """One server for all tests; each has a mount of its own."""
-    with servers.vault(tmp_path_factory.mktemp("vault")) as running:
-        yield running
 
 
 def backend(vault: servers.Vault, **kwargs: Any) -> VaultBackend:
