@@ -6,6 +6,16 @@ from typing import Any
 
 from airflow_provider_copass.connection_fields import conn_fields, ui_field_behaviour
 
+_ACTS = (
+    "delete_source",
+    "disconnect_source",
+    "pause_source",
+    "pull_source",
+    "register_source",
+    "resume_source",
+    "rotate_webhook_secret",
+)
+
 
 def get_provider_info() -> dict[str, Any]:
     """Return this provider's description, in the format of Airflow's ``provider_info.schema.json``."""
@@ -20,7 +30,10 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": "Copass", "python-modules": ["airflow_provider_copass.hooks.copass"]},
         ],
         "operators": [
-            {"integration-name": "Copass", "python-modules": ["airflow_provider_copass.operators.register_source"]},
+            {
+                "integration-name": "Copass",
+                "python-modules": [f"airflow_provider_copass.operators.{act}" for act in _ACTS],
+            },
         ],
         "config": {
             "copass": {

@@ -30,6 +30,7 @@ from airflow_provider_copass.api.errors import (
     SeveralSourcesError,
     SourceChangedError,
     SourceExistsError,
+    SourceMissingError,
     Unreached,
 )
 from airflow_provider_copass.api.models import (
@@ -83,6 +84,7 @@ __all__ = [
     "SourceChangedError",
     "SourceExistsError",
     "SourceList",
+    "SourceMissingError",
     "SourceStatus",
     "Unreached",
     "calls",

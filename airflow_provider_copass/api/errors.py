@@ -219,6 +219,10 @@ class SourceExistsError(CopassRegistrationError):
     """A live source of this identity exists, and ``if_exists`` is ``fail``."""
 
 
+class SourceMissingError(CopassRegistrationError):
+    """There is no live source of this name."""
+
+
 class SeveralSourcesError(CopassRegistrationError):
     """Several live sources have this identity, and nothing tells which one is meant."""
 

@@ -1,5 +1,19 @@
 """The operators: a file per act. Importing them costs a DAG parse next to nothing."""
 
+from airflow_provider_copass.operators.delete_source import DeleteSourceOperator
+from airflow_provider_copass.operators.disconnect_source import DisconnectSourceOperator
+from airflow_provider_copass.operators.pause_source import PauseSourceOperator
+from airflow_provider_copass.operators.pull_source import PullSourceOperator
 from airflow_provider_copass.operators.register_source import RegisterSourceOperator
+from airflow_provider_copass.operators.resume_source import ResumeSourceOperator
+from airflow_provider_copass.operators.rotate_webhook_secret import RotateWebhookSecretOperator
 
-__all__ = ["RegisterSourceOperator"]
+__all__ = [
+    "DeleteSourceOperator",
+    "DisconnectSourceOperator",
+    "PauseSourceOperator",
+    "PullSourceOperator",
+    "RegisterSourceOperator",
+    "ResumeSourceOperator",
+    "RotateWebhookSecretOperator",
+]

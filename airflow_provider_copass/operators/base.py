@@ -14,6 +14,9 @@ from airflow_provider_copass.airflow_compat import BaseOperator
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_copass.airflow_compat import Context
+    from airflow_provider_copass.hooks import CopassHook
+
 HIDDEN = "***"
 
 
@@ -70,10 +73,52 @@ def value_of(field: object) -> Any:
 
 
 class CopassOperator(BaseOperator):
-    """An operator that talks to Copass. Not for use by itself."""
+    """An operator that talks to Copass. Not for use by itself.
+
+    :param sandbox_id: the sandbox; None for the connection's. (templated)
+    :param copass_conn_id: the Airflow connection, of type ``copass``. (templated)
+    """
 
     unshown_fields: ClassVar[Sequence[str]] = ("adapter_config",)
     """The templated fields that may hold a credential; read them with :func:`value_of`."""
+    ui_color = "#e6f0ff"
+
+    def __init__(self, *, sandbox_id: str | None = None, copass_conn_id: str = "copass_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sandbox_id = sandbox_id
+        self.copass_conn_id = copass_conn_id
+
+    def act(self, hook: CopassHook, context: Context) -> Any:
+        """Do what the operator is for; what it returns is the task's return value.
+
+        :param hook: talks to Copass for this task.
+        :param context: of the task.
+        :raises CopassError: where it cannot.
+        """
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> Any:
+        """Do what the operator is for.
+
+        :raises AirflowFailException: where trying again cannot help: bad input, a refusal of the server, something
+            that is not as asked for.
+        :raises CopassError: where it may: no answer, 429, 5xx, a store that does not work.
+        """
+        from airflow_provider_copass.airflow_compat import fail_at_once
+        from airflow_provider_copass.api import CopassError
+        from airflow_provider_copass.hooks import CopassHook
+        from airflow_provider_copass.operators.failures import is_final
+
+        hook = CopassHook(copass_conn_id=self.copass_conn_id, sandbox_id=self.sandbox_id)
+        failure: CopassError
+        try:
+            return self.act(hook, context)
+        except CopassError as error:
+            failure = error
+        finally:
+            hook.close()
+        # Raised out here: what failed is told by its message alone, and no cause of it reaches a log.
+        raise fail_at_once(str(failure)) if is_final(failure) else failure
 
     def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
         """Render, and hide at once what is not for showing.

@@ -62,7 +62,6 @@ class RegisterSourceOperator(CopassOperator):
         "copass_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"adapter_config": "json"}
-    ui_color = "#e6f0ff"
 
     def __init__(
         self,
@@ -82,10 +81,9 @@ class RegisterSourceOperator(CopassOperator):
         copass_conn_id: str = "copass_default",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(sandbox_id=sandbox_id, copass_conn_id=copass_conn_id, **kwargs)
         self.name = name
         self.provider = provider
-        self.sandbox_id = sandbox_id
         self.ingestion_mode = ingestion_mode
         self.kind = kind
         self.external_account_id = external_account_id
@@ -95,33 +93,12 @@ class RegisterSourceOperator(CopassOperator):
         self.secret_store = secret_store
         self.store_as = store_as
         self.on_missing_secret = on_missing_secret
-        self.copass_conn_id = copass_conn_id
 
-    def execute(self, context: Context) -> str:
-        """Register the source, or adopt the one that is there.
-
-        :raises AirflowFailException: where trying again cannot help: bad input, a refusal of the server, a source or a
-            secret that is not as asked for.
-        :raises CopassError: where it may: no answer, 429, 5xx, a store that does not work.
-        """
-        from airflow_provider_copass.airflow_compat import fail_at_once
-        from airflow_provider_copass.api import CopassError
-        from airflow_provider_copass.hooks import CopassHook
-        from airflow_provider_copass.operators.failures import is_final
-
-        hook = CopassHook(copass_conn_id=self.copass_conn_id, sandbox_id=self.sandbox_id)
-        failure: CopassError
-        try:
-            registered = self._register(hook, context)
-        except CopassError as error:
-            failure = error
-        else:
-            self._push(context, registered)
-            return registered.source.data_source_id
-        finally:
-            hook.close()
-        # Raised out here: what failed is told by its message alone, and no cause of it reaches a log.
-        raise fail_at_once(str(failure)) if is_final(failure) else failure
+    def act(self, hook: CopassHook, context: Context) -> str:
+        """Register the source, or adopt the one that is there."""
+        registered = self._register(hook, context)
+        self._push(context, registered)
+        return registered.source.data_source_id
 
     def _register(self, hook: CopassHook, context: Context) -> Registered:
         """Check everything that can be checked without a request, then go."""

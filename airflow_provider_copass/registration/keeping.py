@@ -125,6 +125,25 @@ class Keeping:
             return False
         return _is_same(self._read(key), stray.secret)
 
+    def keep_previous(self, source_id: str, claim: Claim) -> None:
+        """Copy the secret that is there to a key of its own, before a new one takes its place.
+
+        :param source_id: whose it is.
+        :param claim: checked right before the write.
+        :raises SecretStoreError: where the store does not work; nothing was rotated then.
+        """
+        key = self._wish.key_for(source_id)
+        secret = self._read(key)
+        if secret is None:
+            return
+        claim.check()
+        if not self._write(previous_key(key), secret, source_id):
+            raise SecretStoreError(
+                f"The {self.store} {previous_key(key)!r} cannot be written, so nothing was rotated. Mend the store; "
+                "the next try goes on from here.",
+                data_source_ids=(source_id,),
+            )
+
     def put(self, secret: SecretStr, source_id: str, claim: Claim, *, overwrite: bool) -> str:
         """Write a secret and read it back.
 
@@ -232,6 +251,14 @@ class Keeping:
     def _was_ours(self, key: str, before: Closed | None) -> bool:
         """Tell whether a key belonged to a source that the record knows to be gone."""
         return before is not None and (before.store, before.key) == (self.store, key)
+
+
+def previous_key(key: str) -> str:
+    """Return the key under which the secret before the present one is kept.
+
+    :param key: the key of the present one.
+    """
+    return f"{key}_previous"
 
 
 def _is_same(stored: SecretStr | None, secret: SecretStr) -> bool:

@@ -42,6 +42,7 @@ class Closed:
     :param none_issued: the server issued no secret for it.
     :param mints: how many rotations were begun under this record.
     :param owner: who registered it; None where it was found.
+    :param rotated_by: the task instance, without its try, that rotated the secret last; empty where none has.
     :param unread: for each key of ``adapter_config`` that the server does not show as it was sent, a salted hash of
         what was sent, so that it is not sent again at every run.
     """
@@ -52,6 +53,7 @@ class Closed:
     none_issued: bool = False
     mints: int = 0
     owner: Owner | None = None
+    rotated_by: str = ""
     unread: dict[str, str] = field(default_factory=dict)
 
 

@@ -63,6 +63,7 @@ class Work:
         self._timing = timing
         self._server_ahead = 0.0
         self._empty_at: datetime | None = None
+        self.rotated_by = ""
         self.made: list[str] = []
         """Every id that was answered to a POST of this process."""
 
@@ -99,9 +100,10 @@ class Work:
         ours = self._ours(found)
         return self._finish(ours[0], None) if ours else None
 
-    def mint(self, source: Source) -> Registered:
+    def mint(self, source: Source, *, is_lost: bool = True) -> Registered:
         """Mint a new secret for a source and store it.
 
+        :param is_lost: whether the secret before it is lost, for the message.
         :raises LostClaimError: where somebody else has taken the record over.
         """
         source_id = source.data_source_id
@@ -113,7 +115,7 @@ class Work:
                 "The answer of an earlier rotation for source %s was lost; rotating once more.", source_id
             )
         self._claim.check()
-        rotated = self._rotate(source_id)
+        rotated = self._rotate(source_id, is_lost=is_lost)
         secret = rotated.webhook_signing_secret
         return self._kept(source, secret, overwrite=True)
 
@@ -279,7 +281,7 @@ class Work:
                 ", ".join(foreign),
             )
 
-    def _rotate(self, source_id: str) -> Source:
+    def _rotate(self, source_id: str, *, is_lost: bool) -> Source:
         """Rotate, with a message that helps where the server knows no rotation."""
         refused: CopassStatusError
         try:
@@ -288,10 +290,14 @@ class Work:
             if error.status not in {404, 405}:
                 raise
             refused = error
+        what = f"The webhook secret of source {source_id} is lost, and the" if is_lost else "The"
+        way_out = (
+            f"Delete the source, or put its secret into the store by hand and delete the record {self._claim.name!r}."
+            if is_lost
+            else f"The secret of source {source_id} is as it was. Delete the source and register it anew for another."
+        )
         raise SourceChangedError(
-            f"The webhook secret of source {source_id} is lost, and the server offers no rotation for it (it answered "
-            f"{refused.status}). Delete the source, or put its secret into the store by hand and delete the record "
-            f"{self._claim.name!r}.",
+            f"{what} server offers no rotation for it (it answered {refused.status}). {way_out}",
             data_source_ids=(source_id,),
         )
 
@@ -319,8 +325,17 @@ class Work:
 
     def _stored_at(self, source_id: str, key: str) -> Closed:
         """Return the record of a secret that is where it belongs."""
-        mints = self._claim.held.mints
-        return Closed(source_id, self._keeping.store, key, mints=mints, owner=self._claim.owner)
+        held = self._claim.held
+        before = held.before if held.before is not None and held.before.source_id == source_id else None
+        return Closed(
+            source_id,
+            self._keeping.store,
+            key,
+            mints=held.mints,
+            owner=self._claim.owner if before is None or before.owner is None else before.owner,
+            rotated_by=self.rotated_by,
+            unread={} if before is None else before.unread,
+        )
 
     def _closed(self, source: Source, closed: Closed, *, is_new: bool = False) -> Registered:
         """Close the record, when nothing is left to tidy up that it alone knows of."""

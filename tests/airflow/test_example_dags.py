@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from tests.harness.processes import CHECKOUT
 EXAMPLES = CHECKOUT / "example_dags"
 REGISTER_SOURCE = EXAMPLES / "example_register_source.py"
 REGISTER_SOURCE_ID = "example_copass_register_source"
+LIFECYCLE = EXAMPLES / "example_source_lifecycle.py"
+EPHEMERAL = EXAMPLES / "example_ephemeral_source.py"
 
 pytestmark = pytest.mark.airflow
 
@@ -43,7 +46,7 @@ def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def test_no_example_is_left_out() -> None:
     """Each file among the examples is run by a test of this module."""
-    assert [path.name for path in EXAMPLES.glob("*.py")] == [REGISTER_SOURCE.name]
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {REGISTER_SOURCE.name, LIFECYCLE.name, EPHEMERAL.name}
 
 
 def test_every_task_of_both_runs_succeeds(ran: Ran) -> None:
@@ -112,3 +115,59 @@ def test_a_run_repairs_what_somebody_removed(ran: Ran) -> None:
     assert other["return_value"] == kept
     assert value is not None
     assert ran.emulator.secret_is_valid(again["return_value"], sha256=fingerprint(value))
+
+
+READS = {"list", "get"}
+
+
+@dataclass
+class Played:
+    """An example in a home and an account of its own."""
+
+    emulator: Emulator
+    home: AirflowHome
+
+    def run(self, file: Path, dag_id: str, *, times: int = 1, **conf: object) -> list[FinishedRun]:
+        """Run it."""
+        return run_dag(self.home, file, dag_id, times=times, conf=conf)
+
+    def writes(self) -> list[str]:
+        """Return the operations that change something, in their order."""
+        return [request["operation"] for request in self.emulator.requests() if request["operation"] not in READS]
+
+
+@pytest.fixture(name="played")
+def _played(migrated: AirflowHome, tmp_path: Path) -> Iterator[Played]:
+    with Emulator(tmp_path) as emulator:
+        home = AirflowHome(tmp_path / "home", dags=EXAMPLES, connections={"copass_default": emulator.connection()})
+        home.copy_database(migrated)
+        yield Played(emulator, home)
+
+
+def test_a_source_goes_through_its_life(played: Played) -> None:
+    """Each act is one write; the second run registers nothing, and does once more what is done at each run."""
+    dag_id = "example_copass_source_lifecycle"
+    first, second = played.run(LIFECYCLE, dag_id, times=2)
+    tasks = ("register", "pause", "maintain", "resume", "pull", "rotate")
+    assert [(run.state, run.tasks) for run in (first, second)] == [("success", dict.fromkeys(tasks, "success"))] * 2
+    assert [*first.warned, *second.warned] == []
+    acts = ["pause", "resume", "pull", "rotate"]
+    assert played.writes() == ["register", *acts, *acts]
+    xcoms = played.home.xcoms(dag_id, second.run_id, "rotate")[-1]
+    secret = played.home.variable(xcoms["stored_as"])
+    previous = played.home.variable(f"{xcoms['stored_as']}_previous")
+    assert secret is not None
+    assert previous is not None
+    assert secret != previous
+    assert played.emulator.secret_is_valid(xcoms["return_value"], sha256=fingerprint(secret))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_ephemeral_source_is_deleted_whatever_came_of_the_work(played: Played, *, fails: bool) -> None:
+    """Its secret and its record go with it; the run tells what the work came to."""
+    [run] = played.run(EPHEMERAL, "example_copass_ephemeral_source", fails=fails)
+    assert run.tasks == {"register": "success", "load": "failed" if fails else "success", "delete": "success"}
+    assert run.state == ("failed" if fails else "success")
+    assert run.warned == []
+    assert played.writes() == ["register", "delete"]
+    assert [key for key in played.home.variable_keys() if key != "copass_record_probe"] == []

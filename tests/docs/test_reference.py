@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_copass import api
+from airflow_provider_copass import api, operators
 from airflow_provider_copass.api.errors import STATUS_ERRORS, CopassError
 from airflow_provider_copass.operators import RegisterSourceOperator
 from airflow_provider_copass.operators.failures import is_final
@@ -49,7 +49,8 @@ def test_every_parameter_of_the_operator_is_listed() -> None:
 
 def test_what_is_called_templated_is() -> None:
     """Each row says so, and no other."""
-    rows = [row for row in OPERATORS.read_text().splitlines() if row.startswith("| `") and "templated" in row]
+    table = OPERATORS.read_text().partition("## RegisterSourceOperator")[2].partition("| XCom |")[0]
+    rows = [row for row in table.splitlines() if row.startswith("| `") and "templated" in row]
     named = {row.split("`")[1] for row in rows}
     assert named | {"copass_conn_id"} == set(RegisterSourceOperator.template_fields)
 
@@ -91,3 +92,9 @@ def test_each_error_stands_where_the_operators_put_it(kind: str) -> None:
     names = re.findall(r"\b(\w+Error)\b", "".join(first_cells(sections()[kind])))
     assert names
     assert {name: is_final(made(name)) for name in names} == dict.fromkeys(names, kind == "Final")
+
+
+def test_every_operator_has_its_place_on_the_page() -> None:
+    """In a heading or in a table."""
+    text = OPERATORS.read_text()
+    assert [name for name in operators.__all__ if f"`{name}`" not in text and f"## {name}" not in text] == []

@@ -1,7 +1,7 @@
 """Run a DAG of a file to its end, some times in a row, without a scheduler: in a child process of its own.
 
-As a command, ``python -m tests.harness.dag_runs FILE DAG_ID TIMES``, it is what :func:`run_dag` starts in the home's
-environment. Masking does not work this way, so it is not for what is said about logs.
+As a command, ``python -m tests.harness.dag_runs FILE DAG_ID TIMES CONF``, it is what :func:`run_dag` starts in the
+home's environment. Masking does not work this way, so it is not for what is said about logs.
 """
 
 import importlib
@@ -10,6 +10,7 @@ import re
 import sys
 import traceback
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,17 +37,20 @@ class FinishedRun:
     warned: list[str]
 
 
-def run_dag(home: AirflowHome, file: Path, dag_id: str, *, times: int = 1) -> list[FinishedRun]:
+def run_dag(
+    home: AirflowHome, file: Path, dag_id: str, *, times: int = 1, conf: Mapping[str, object] | None = None
+) -> list[FinishedRun]:
     """Run a DAG in a migrated home and return its runs, whatever their state.
 
     :param file: the file that defines the DAG, below the home's folder of DAGs.
     :param times: how many runs, one after the other, all in the same child process.
+    :param conf: what each run is given as its parameters.
     :raises CommandFailedError: when the child fails, e.g. because the file has no such DAG.
     """
     if home.dags not in file.parents:
         # Airflow 3 would say that the DAG is not serialized, which tells nobody what is wrong.
         raise ValueError(f"{file} does not lie below {home.dags}, where this home has its DAGs")
-    command = [sys.executable, "-m", "tests.harness.dag_runs", str(file), dag_id, str(times)]
+    command = [sys.executable, "-m", "tests.harness.dag_runs", str(file), dag_id, str(times), json.dumps(conf or {})]
     done = home.run(*command, seconds=180)
     lines = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
     return [FinishedRun(**json.loads(line.removeprefix(_MARK))) for line in lines]
@@ -89,7 +93,7 @@ class Warned:
         return told
 
 
-def main(file: str, dag_id: str, times: str) -> None:
+def main(file: str, dag_id: str, times: str, conf: str) -> None:
     """Run the DAG, and print a line for each run beside whatever Airflow prints."""
     # First the class: on its import, Airflow sets filters and a way of showing warnings of its own.
     read = dag_bag_class()
@@ -101,7 +105,7 @@ def main(file: str, dag_id: str, times: str) -> None:
     if dag_id not in bag.dags:
         sys.exit(f"{file} defines no DAG {dag_id}: {bag.import_errors or sorted(bag.dags)}")
     for _ in range(int(times)):
-        run = bag.dags[dag_id].test()
+        run = bag.dags[dag_id].test(run_conf=json.loads(conf))
         tasks = {
             each.task_id if each.map_index < 0 else f"{each.task_id}[{each.map_index}]": str(each.state)
             for each in run.get_task_instances()

@@ -26,6 +26,7 @@ from airflow_provider_copass.api import (
 )
 from airflow_provider_copass.registration import Owner, Registered, Registration, Timing, Wish
 from airflow_provider_copass.registration.ports import SecretOwner
+from airflow_provider_copass.registration.rotation import Rotation
 
 T = TypeVar("T")
 
@@ -100,6 +101,7 @@ class Process:
 
     :param kills: the boundaries, counted from 0, at which it is killed.
     :param freezes: for a boundary, how many seconds it stands still there.
+    :param build: what it runs.
     :param faults: what happens to the n-th effect, counted from 0 over all effects; or, by name and number, to the
         n-th of a name; or, by name, to each of a name.
     """
@@ -116,6 +118,7 @@ class Process:
         faults: dict[int | str | tuple[str, int], Fault] | None = None,
         ahead: float = 0.0,
         store: str = "test store",
+        build: Callable[..., Registration | Rotation] = Registration,
     ) -> None:
         self.world = world
         self.result: Registered | None = None
@@ -131,7 +134,7 @@ class Process:
         self._ahead = ahead
         self._go = threading.Event()
         self._stopped = threading.Event()
-        registration = Registration(
+        registration = build(
             wish,
             sources=self,
             secrets=_Store(self, store),
@@ -158,7 +161,7 @@ class Process:
         if self.result is not None or self.error is not None:
             self._thread.join()
 
-    def _run(self, registration: Registration) -> None:
+    def _run(self, registration: Registration | Rotation) -> None:
         self._go.wait()
         self._go.clear()
         try:

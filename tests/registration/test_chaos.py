@@ -17,7 +17,7 @@ from tests.harness.emulator import Emulator, fingerprint
 from tests.registration.file_world import QUICK, Folder, client_for, register
 
 THREADS = 16
-TRIES = 15
+TRIES = 40
 FATES = ("dropped before", "dropped after", "503 before", "502 after", "a page after", "cut off after", "429 before")
 
 
