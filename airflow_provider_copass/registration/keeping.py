@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from airflow_provider_copass.registration.claim import Claim
+    from airflow_provider_copass.registration.claim import Hold
     from airflow_provider_copass.registration.ports import Clock, Secrets
     from airflow_provider_copass.registration.wish import Wish
 
@@ -71,14 +71,21 @@ class Keeping:
         self._secrets.check_write(self._wish.key_for(source_id))
 
     def check_free(self, before: Closed | None) -> None:
-        """Refuse a key that is known before the POST and holds something that is not ours.
+        """Refuse a key that is known before the POST and may not be written, or holds something that is not ours.
 
         :param before: the record of a source that is gone, whose key may be written again.
         :raises SecretKeyTakenError: where nobody can tell whose the value is.
         """
-        if not self._wish.is_realtime:
-            return
-        self.check_write("id")
+        if self._wish.is_realtime:
+            self.check_write("id")
+            self.check_unused(before)
+
+    def check_unused(self, before: Closed | None) -> None:
+        """Refuse a key that is known before the POST and holds something that is not ours.
+
+        :param before: as of :meth:`check_free`.
+        :raises SecretKeyTakenError: as that does.
+        """
         if self._wish.key.needs_id:
             return
         key = self._wish.key_for()
@@ -125,7 +132,7 @@ class Keeping:
             return False
         return _is_same(self._read(key), stray.secret)
 
-    def keep_previous(self, source_id: str, claim: Claim) -> None:
+    def keep_previous(self, source_id: str, claim: Hold) -> None:
         """Copy the secret that is there to a key of its own, before a new one takes its place.
 
         :param source_id: whose it is.
@@ -144,7 +151,7 @@ class Keeping:
                 data_source_ids=(source_id,),
             )
 
-    def put(self, secret: SecretStr, source_id: str, claim: Claim, *, overwrite: bool) -> str:
+    def put(self, secret: SecretStr, source_id: str, claim: Hold, *, overwrite: bool) -> str:
         """Write a secret and read it back.
 
         :param secret: the secret, masked already.

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeVar, Unpack
 
     from pydantic import SecretStr
 
     from airflow_provider_copass.api import Source, SourceList
     from airflow_provider_copass.api.requests import SourceChanges
+
+    K = TypeVar("K")
+    T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +137,13 @@ class Report(Protocol):
 
     def warning(self, msg: str, /, *args: object) -> object:
         """Say something that a person should know."""
+
+
+class Pool(Protocol):
+    """Does several things at once."""
+
+    def each(self, jobs: Iterable[tuple[K, Callable[[], T]]]) -> Iterator[tuple[K, T]]:
+        """Do jobs, and give what each came to as it ends; of the jobs only as many are asked for as can be begun.
+
+        :param jobs: each with a word for it; none raises.
+        """

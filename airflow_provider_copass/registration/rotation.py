@@ -14,7 +14,7 @@ from airflow_provider_copass.api.errors import (
 from airflow_provider_copass.registration.claim import Claim, LookAgainError
 from airflow_provider_copass.registration.keeping import Keeping
 from airflow_provider_copass.registration.outcome import Registered
-from airflow_provider_copass.registration.record import Closed, Open, name_of
+from airflow_provider_copass.registration.record import Closed, Open
 from airflow_provider_copass.registration.timing import Timing
 from airflow_provider_copass.registration.work import Work
 
@@ -63,8 +63,7 @@ class Rotation:
         self._clock = clock
         self._timing = timing or Timing()
         self._keeping = Keeping(wish, secrets, clock)
-        name = name_of(wish.sandbox_id, wish.source.provider, wish.source.name)
-        self._claim = Claim(name, records, clock, self._timing, owner=owner, mark=mark)
+        self._claim = Claim(wish, records, clock, self._timing, owner=owner, mark=mark)
         self._work = Work(
             wish,
             sources=sources,

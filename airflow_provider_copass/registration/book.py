@@ -1,0 +1,150 @@
+"""The book of a sandbox: the records of many identities in one Variable, for those who register many sources at once.
+
+A record a source would cost a Variable's write a source. So who registers a whole list keeps its records together: the
+book is *held* by one process while it works, as a record is, and a record in it is the same as one that stands alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any
+
+from airflow_provider_copass.api.errors import RecordError
+from airflow_provider_copass.registration.record import Closed, Open, Owner
+
+_FORMAT = 1
+_PREFIX = "copass_record_"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a book.
+
+    :param mark: a random word of the process.
+    :param owner: the task instance that it works for.
+    :param since: seconds since the epoch, by the holder's clock, when the book was last written.
+    """
+
+    mark: str
+    owner: Owner
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The records of many identities, by the names that they would have standing alone.
+
+    :param records: the records.
+    :param holder: who is at work on them; None where nobody is.
+    """
+
+    records: dict[str, Open | Closed] = field(default_factory=dict)
+    holder: Holder | None = None
+
+
+def book_name(sandbox_id: str) -> str:
+    """Return the name of a sandbox's book: a good Variable's key."""
+    return f"{_PREFIX}book_{hashlib.sha256(sandbox_id.encode()).hexdigest()[:40]}"
+
+
+def book_to_text(book: Book) -> str:
+    """Return a book as JSON, in which nothing is written twice: a thousand records are some 150 kB."""
+    owners: list[Owner] = []
+    held = None
+    if book.holder is not None:
+        held = {"mark": book.holder.mark, "since": book.holder.since, "owner": _number_of(book.holder.owner, owners)}
+    records = {name.removeprefix(_PREFIX): _short(record, book.holder, owners) for name, record in book.records.items()}
+    known = [[owner.task, owner.attempt] for owner in owners]
+    return json.dumps(
+        {"copass_book": _FORMAT, "holder": held, "owners": known, "records": records}, separators=(",", ":")
+    )
+
+
+def book_from_text(text: str, *, name: str) -> Book:
+    """Read a book.
+
+    :param name: the book's name, for the message.
+    :raises RecordError: where it is none; guessing what it said could make second sources.
+    """
+    try:
+        read: dict[str, Any] = json.loads(text)
+        is_known = read["copass_book"] == _FORMAT
+        owners = [Owner(task, attempt) for task, attempt in read["owners"]]
+        held = read["holder"]
+        holder = None if held is None else Holder(held["mark"], owners[held["owner"]], held["since"])
+        records = {_PREFIX + short: _whole(each, holder, owners) for short, each in read["records"].items()}
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
+        is_known = False
+    if is_known:
+        return Book(records, holder)
+    raise RecordError(
+        f"The record {name!r} holds something that this version of the provider cannot read, so what was registered is "
+        "not known. Delete it to have the sources looked up by their names."
+    )
+
+
+def _number_of(owner: Owner, owners: list[Owner]) -> int:
+    """Return the place of an owner in the list, to which it is added where it is new."""
+    if owner not in owners:
+        owners.append(owner)
+    return owners.index(owner)
+
+
+def _short(record: Open | Closed, holder: Holder | None, owners: list[Owner]) -> dict[str, Any]:
+    """Return what a record says beyond its defaults and what the holder says."""
+    short = {
+        each.name: getattr(record, each.name)
+        for each in fields(record)
+        if getattr(record, each.name) != _default_of(each)
+    }
+    if isinstance(record, Open) and holder is not None and _holder_of(record) == holder:
+        for name in ("mark", "owner", "since"):
+            short.pop(name)
+    if "owner" in short:
+        short["owner"] = _number_of(short["owner"], owners)
+    if "before" in short:
+        short["before"] = _short(short["before"], None, owners)
+    return {"open": 1, **short} if isinstance(record, Open) else short
+
+
+def _default_of(of: Any) -> object:
+    return of.default_factory() if of.default_factory is not MISSING else of.default
+
+
+def _whole(short: dict[str, Any], holder: Holder | None, owners: list[Owner]) -> Open | Closed:
+    """Read a record again."""
+    is_open = bool(short.pop("open", None))
+    if "owner" in short:
+        short["owner"] = owners[short["owner"]]
+    if not is_open:
+        return Closed(**short)
+    if "mark" not in short:
+        short |= {} if holder is None else {"mark": holder.mark, "owner": holder.owner, "since": holder.since}
+    if "before" in short:
+        before = _whole(short.pop("before"), None, owners)
+        short["before"] = before if isinstance(before, Closed) else None
+    if "ids" in short:
+        short["ids"] = tuple(short["ids"])
+    return Open(**short)
+
+
+def _holder_of(record: Open) -> Holder:
+    return Holder(record.mark, record.owner, record.since)
+
+
+def refreshed(book: Book, holder: Holder) -> Book:
+    """Return a book in the hands of the same process as before, at a later moment.
+
+    :param holder: who holds it, and since when; the open records of this very process are as old as that.
+    """
+    return Book(
+        {
+            name: replace(each, owner=holder.owner, since=holder.since)
+            if isinstance(each, Open) and each.mark == holder.mark
+            else each
+            for name, each in book.records.items()
+        },
+        holder,
+    )
