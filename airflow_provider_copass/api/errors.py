@@ -26,6 +26,8 @@
         ├── SourceChangedError          what is there is not what the record or the task says
         ├── SecretKeyTakenError         the key holds something that is not this source's secret
         ├── SecretStoreError            the store cannot be read or written, or reads back another value
+        ├── SourcesFailedError          some sources of a list failed, and trying again would not help
+        ├── SourcesUnfinishedError      some sources of a list failed; the next try does those alone
         ├── BusyRecordError             somebody else is registering this source at the moment
         └── RecordError                 the record of what was registered cannot be read or written
 
@@ -243,6 +245,16 @@ class SecretStoreError(CopassRegistrationError):
 
 class SourceChangedError(CopassRegistrationError):
     """What is there is not what the record, or the task, says: somebody changed one of them by hand."""
+
+
+class SourcesFailedError(CopassRegistrationError):
+    """Some sources of a list failed, and would fail again; the others are there."""
+
+
+class SourcesUnfinishedError(CopassRegistrationError):
+    """Some sources of a list failed, and may not fail again; the others are there, and are not done again."""
+
+    retryable = True
 
 
 class BusyRecordError(CopassRegistrationError):

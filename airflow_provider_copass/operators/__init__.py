@@ -5,6 +5,7 @@ from airflow_provider_copass.operators.disconnect_source import DisconnectSource
 from airflow_provider_copass.operators.pause_source import PauseSourceOperator
 from airflow_provider_copass.operators.pull_source import PullSourceOperator
 from airflow_provider_copass.operators.register_source import RegisterSourceOperator
+from airflow_provider_copass.operators.register_sources import RegisterSourcesOperator
 from airflow_provider_copass.operators.resume_source import ResumeSourceOperator
 from airflow_provider_copass.operators.rotate_webhook_secret import RotateWebhookSecretOperator
 
@@ -14,6 +15,7 @@ __all__ = [
     "PauseSourceOperator",
     "PullSourceOperator",
     "RegisterSourceOperator",
+    "RegisterSourcesOperator",
     "ResumeSourceOperator",
     "RotateWebhookSecretOperator",
 ]

@@ -61,6 +61,11 @@ def bring_up_to_date(
     return changed, replace(closed, unread={**kept, **unread})
 
 
+def differing_fields(wish: Wish, found: Source) -> tuple[str, ...]:
+    """Return the names of the declared fields in which a source differs; of ``adapter_config`` each declared key."""
+    return tuple(_differing(wish, found))
+
+
 def _differing(wish: Wish, found: Source) -> dict[str, Any]:
     """Return the declared fields that differ, each with what is declared; of ``adapter_config`` each declared key."""
     differing: dict[str, Any] = {}

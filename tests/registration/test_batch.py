@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from airflow_provider_copass.registration.book import Book, book_from_text, book_name
 from airflow_provider_copass.registration.record import Closed
 from tests.registration import batches
