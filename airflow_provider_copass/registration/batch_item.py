@@ -36,12 +36,14 @@ class Outcome:
     error: CopassError | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Item:
     """One source of the list while it is worked on.
 
     :param name: its record's name.
     :param entry: its record in the book.
+    :param closed: its record as it shall be.
+    :param is_left: whether it is left to a registration of its own, once the book is closed.
     """
 
     wish: Wish
@@ -51,6 +53,7 @@ class Item:
     work: Work
     outcome: Outcome | None = None
     closed: Closed | None = None
+    is_left: bool = False
 
     def made(self, registered: Registered) -> None:
         """Note that it was registered."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api.errors import (
@@ -16,9 +15,10 @@ from airflow_provider_copass.api.errors import (
     CopassTimeoutError,
     SecretStoreError,
 )
+from airflow_provider_copass.registration.batch_finding import ours_of
 from airflow_provider_copass.registration.batch_item import Listed
 from airflow_provider_copass.registration.claim import LostClaimError
-from airflow_provider_copass.registration.lookout import DATE_SLACK, whole_list
+from airflow_provider_copass.registration.lookout import whole_list
 from airflow_provider_copass.registration.wish import DEAD
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.batch_item import Item
     from airflow_provider_copass.registration.book_claim import BookClaim
     from airflow_provider_copass.registration.ports import Clock, Pool, Report, Sources
-    from airflow_provider_copass.registration.record import Open
     from airflow_provider_copass.registration.timing import Timing
 
     Job = Callable[[], Source | CopassCallError | None]
@@ -92,22 +91,6 @@ class Posts:
         if listed.answered_at is not None:
             self._server_ahead = listed.answered_at.timestamp() - self._clock.now()
         return listed
-
-    @staticmethod
-    def ours(held: Open, found: Sequence[Source]) -> Source | None:
-        """Return the one that was made under a record: by the ids in it, else by the time of its unanswered POST.
-
-        While the book is held nobody else makes a source of this identity, so whatever came up since is ours.
-        """
-        noted = [source for source in found if source.data_source_id in {*held.ids, held.minting}]
-        if noted:
-            return noted[0]
-        if held.sent_at_server is None:
-            return None
-        since = datetime.fromtimestamp(held.sent_at_server - DATE_SLACK, UTC)
-        fitting = [source for source in found if source.created_at is not None and source.created_at >= since]
-        # Of two that fit, which one is ours nobody can tell.
-        return fitting[0] if len(fitting) == 1 else None
 
     def run(self, to_make: Sequence[Item], to_await: Sequence[Item]) -> None:
         """Make sources, and find out about those whose answer was lost.
@@ -257,7 +240,7 @@ class Posts:
         while True:
             listed = self.look()
             for item in list(waiting):
-                ours = self.ours(item.entry.held, listed.of(item.wish))
+                ours = ours_of(item.entry.held, listed.of(item.wish))
                 if ours is not None:
                     waiting.remove(item)
                     self._finish(item, ours)

@@ -78,3 +78,9 @@ def outcomes(process: Process) -> list[Outcome]:
 def acts(process: Process) -> list[str]:
     """Return what became of each source, in a word."""
     return [outcome.act for outcome in outcomes(process)]
+
+
+def single(world: World, name: str, task: str = "single/run/task/-1", attempt: int = 1, **script: Any) -> Process:
+    """Start one try of a single source."""
+    of = wish(ingestion_mode="realtime", name=name)
+    return Process(world, of, Owner(task, attempt), TIMING, **script)

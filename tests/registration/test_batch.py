@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from airflow_provider_copass.api import RecordError
 from airflow_provider_copass.registration.book import Book, book_from_text, book_name
 from airflow_provider_copass.registration.record import Closed
 from tests.registration import batches
-from tests.registration.batches import acts, outcomes
-from tests.registration.simulation import Process, World
+from tests.registration.batches import acts, outcomes, single
+from tests.registration.simulation import Fault, Process, World, run_all
+from tests.registration.worlds import seed
 
 
 def book_of(world: World) -> Book:
@@ -57,3 +59,126 @@ def test_the_second_run_is_one_look_and_no_write() -> None:
     assert_good(world, again)
     assert acts(again) == ["adopted"] * 5
     assert effects(again) == ["read record", "list", *["read secret"] * 5]
+
+
+def test_a_list_that_fails_half_way_keeps_nobody_waiting() -> None:
+    """Where the last look cannot be had, another list of the sandbox can go on at once, and the retry too."""
+    world = World()
+    assert batches.run(world, script={"faults": {("list", 1): Fault(applies=False)}}).error is not None
+    began = world.now
+    assert acts(batches.run(world, "xy", task="other/run/task/-1")) == ["made"] * 2
+    assert world.now - began < 10
+    again = batches.run(world, attempt=2)
+    assert acts(again) == ["adopted"] * 5
+    assert (world.posts, world.rotations) == (7, 0)
+
+
+def test_what_a_person_removed_is_made_again() -> None:
+    """One more look than usual: nothing is made that was not announced before it."""
+    world = World()
+    batches.run(world)
+    world.rows["ds-2"].alive = False
+    again = batches.run(world, task="list/run 2/task/-1")
+    assert_good(world, again)
+    assert acts(again) == ["adopted", "made", "adopted", "adopted", "adopted"]
+
+
+def test_what_was_renamed_is_an_error_of_its_own() -> None:
+    """The others are adopted, and no second source is made of it."""
+    world = World()
+    batches.run(world)
+    world.rows["ds-2"].fields["name"] = "another"
+    again = batches.run(world, task="list/run 2/task/-1")
+    assert acts(again) == ["adopted", "failed", "adopted", "adopted", "adopted"]
+    assert "ds-2 was registered as slack source 'b' and is now 'slack' 'another'" in str(outcomes(again)[1].error)
+    assert world.posts == 5
+
+
+def test_several_sources_of_a_name_are_an_error_of_their_own() -> None:
+    """It lists them, and none is touched."""
+    world = World()
+    twins = [seed(world, name="b"), seed(world, name="b")]
+    done = batches.run(world)
+    assert acts(done) == ["made", "failed", "made", "made", "made"]
+    assert all(twin in str(outcomes(done)[1].error) for twin in twins)
+
+
+def test_a_missing_secret_is_minted_where_that_is_asked_for() -> None:
+    """By the steps for a single source, once the list is done."""
+    world = World()
+    batches.run(world)
+    del world.store["copass_webhook_secret_ds-3"]
+    failed = batches.run(world, task="list/run 2/task/-1")
+    assert acts(failed) == ["adopted", "adopted", "failed", "adopted", "adopted"]
+    minted = batches.run(world, task="list/run 3/task/-1", on_missing_secret="rotate")
+    assert acts(minted) == ["adopted"] * 5
+    assert world.rotations == 1
+    assert world.store["copass_webhook_secret_ds-3"] == world.rows["ds-3"].secret
+
+
+def test_sources_without_an_issued_secret_are_remembered_as_such() -> None:
+    """The next run does not look for what never was."""
+    world = World(issues_secrets=False)
+    batches.run(world)
+    again = batches.run(world, task="list/run 2/task/-1")
+    assert acts(again) == ["adopted"] * 5
+    assert world.store == {}
+
+
+def test_a_process_that_stood_still_sends_no_more() -> None:
+    """Jobs that were handed out before it stood still are not done after it."""
+    world = World()
+    at = batches.run(World()).trace.index("after register")
+    zombie = batches.start(world, script={"freezes": {at: 1000.0}})
+    while zombie.wakes_at < world.now + 500 and not zombie.is_over:
+        world.advance(max(world.now, zombie.wakes_at))
+        zombie.step()
+    assert_good(world, batches.run(world, attempt=2))
+    posts = world.posts
+    run_all(world, [zombie])
+    assert world.posts == posts == 5
+
+
+def test_a_single_source_under_way_is_waited_for() -> None:
+    """A list that begins while a single task has sent its POST makes no twin, and adopts what comes of it."""
+    world = World()
+    one = single(world, "b")
+    while "after write record" not in one.trace:
+        one.step()
+    done = batches.start(world)
+    run_all(world, [done, one])
+    assert acts(done) == ["made", "adopted", "made", "made", "made"]
+    assert (world.posts, world.rotations) == (5, 0)
+
+
+def test_a_list_under_way_is_waited_for_by_a_single_source() -> None:
+    """A task for one source that begins while the list has announced it makes no twin either."""
+    world = World()
+    of_list = batches.start(world)
+    while "before register" not in of_list.trace:
+        of_list.step()
+        world.advance(max(world.now, of_list.wakes_at))
+    one = single(world, "b")
+    run_all(world, [one, of_list])
+    assert one.error is None
+    assert (world.posts, world.rotations) == (5, 0)
+
+
+def test_a_book_that_makes_no_sense_stops_it_all() -> None:
+    """Guessing could make everything twice; the message says how to go on."""
+    world = World()
+    batches.run(world)
+    world.records[book_name("sb")] = '{"copass_book": 2}'
+    failed = batches.run(world, task="list/run 2/task/-1")
+    assert isinstance(failed.error, RecordError)
+    assert "Delete it" in str(failed.error)
+    assert world.posts == 5
+
+
+def test_a_book_lets_go_of_what_is_gone() -> None:
+    """A source that nobody asks for and that is in no list leaves no record; one that lives keeps it."""
+    world = World()
+    batches.run(world)
+    world.rows["ds-1"].alive = False
+    batches.run(world, "bx", task="list/run 2/task/-1")
+    assert {record.source_id for record in book_of(world).records.values()} == {"ds-2", "ds-3", "ds-4", "ds-5", "ds-6"}

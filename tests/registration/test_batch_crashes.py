@@ -10,12 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_copass.api import CopassRegistrationError
-from airflow_provider_copass.registration import Owner
-from tests.registration import batches, worlds
-from tests.registration.batches import acts, outcomes
+from tests.registration import batches
+from tests.registration.batches import acts, outcomes, single
 from tests.registration.simulation import Fault, Killed, Process, World, run_all, server_error, timed_out
 from tests.registration.test_batch import assert_good
-from tests.registration.worlds import TIMING
 
 LOST = {
     "dropped before the effect": Fault(applies=False),
@@ -136,12 +134,6 @@ def test_lists_that_overlap_race_in_any_order(data: st.DataObject) -> None:
     )
     assert world.posts == len(set("".join(lists)))
     assert world.rotations == 0
-
-
-def single(world: World, name: str, task: str = "single/run/task/-1", attempt: int = 1, **script: Any) -> Process:
-    """Start one try of a single source."""
-    wish = worlds.wish(ingestion_mode="realtime", name=name)
-    return Process(world, wish, Owner(task, attempt), TIMING, **script)
 
 
 @given(st.data())
