@@ -84,3 +84,16 @@ def single(world: World, name: str, task: str = "single/run/task/-1", attempt: i
     """Start one try of a single source."""
     of = wish(ingestion_mode="realtime", name=name)
     return Process(world, of, Owner(task, attempt), TIMING, **script)
+
+
+def assert_good_beside_singles(world: World, process: Process, names: str = "abc") -> None:
+    """One live source a name, and its valid secret where the list says."""
+    live = {world.rows[source_id].fields["name"]: source_id for source_id in world.live()}
+    assert sorted(live) == sorted(names)
+    assert len(world.live()) == len(names)
+    for outcome in outcomes(process):
+        assert outcome.error is None
+        assert outcome.registered is not None
+        source_id = outcome.registered.source.data_source_id
+        assert source_id == live[outcome.wish.source.name]
+        assert world.store[outcome.registered.stored_as or ""] == world.rows[source_id].secret

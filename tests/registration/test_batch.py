@@ -6,7 +6,7 @@ from airflow_provider_copass.api import RecordError
 from airflow_provider_copass.registration.book import Book, book_from_text, book_name
 from airflow_provider_copass.registration.record import Closed
 from tests.registration import batches
-from tests.registration.batches import acts, outcomes, single
+from tests.registration.batches import acts, assert_good_beside_singles, outcomes, single
 from tests.registration.simulation import Fault, Process, World, run_all
 from tests.registration.worlds import seed
 
@@ -182,3 +182,44 @@ def test_a_book_lets_go_of_what_is_gone() -> None:
     world.rows["ds-1"].alive = False
     batches.run(world, "bx", task="list/run 2/task/-1")
     assert {record.source_id for record in book_of(world).records.values()} == {"ds-2", "ds-3", "ds-4", "ds-5", "ds-6"}
+
+
+def test_what_was_removed_is_made_again_beside_what_is_new() -> None:
+    """A list with one entry more, of which an old one is gone."""
+    world = World()
+    batches.run(world)
+    world.rows["ds-2"].alive = False
+    assert acts(batches.run(world, "abcdef", task="list/run 2/task/-1")) == [
+        "adopted",
+        "made",
+        "adopted",
+        "adopted",
+        "adopted",
+        "made",
+    ]
+
+
+def test_a_single_source_that_looked_before_the_list_announced_it_gives_way() -> None:
+    """It has its own record by then, and gives it back: the list could not see it any more."""
+    world = World()
+    one = single(world, "b")
+    while "before write record" not in one.trace:
+        one.step()
+    at = batches.run(World()).trace.index("after list")
+    of_list = batches.start(world, script={"freezes": {at: 3.0}})
+    while "after list" not in of_list.trace:
+        world.advance(max(world.now, of_list.wakes_at))
+        of_list.step()
+    run_all(world, [of_list, one])
+    assert_good_beside_singles(world, of_list, "abcde")
+    assert one.error is None
+    assert (world.posts, world.rotations) == (5, 0)
+
+
+def test_a_single_source_knows_what_a_list_recorded() -> None:
+    """Such as that no secret was ever issued for it, which its own record cannot tell."""
+    world = World(issues_secrets=False)
+    batches.run(world)
+    one = single(world, "b")
+    run_all(world, [one])
+    assert one.error is None

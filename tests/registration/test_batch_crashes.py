@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_copass.api import CopassRegistrationError
 from tests.registration import batches
-from tests.registration.batches import acts, outcomes, single
-from tests.registration.simulation import Fault, Killed, Process, World, run_all, server_error, timed_out
+from tests.registration.batches import acts, assert_good_beside_singles, outcomes, single
+from tests.registration.simulation import Fault, Killed, World, run_all, server_error, timed_out
 from tests.registration.test_batch import assert_good
 
 LOST = {
@@ -150,19 +150,6 @@ def test_a_list_and_single_sources_race_in_any_order(data: st.DataObject) -> Non
     assert [racer.error for racer in racers] == [None] * len(racers)
     assert_good_beside_singles(world, racers[0])
     assert (world.posts, world.rotations) == (3, 0)
-
-
-def assert_good_beside_singles(world: World, process: Process, names: str = "abc") -> None:
-    """One live source a name, and its valid secret where the list says."""
-    live = {world.rows[source_id].fields["name"]: source_id for source_id in world.live()}
-    assert sorted(live) == sorted(names)
-    assert len(world.live()) == len(names)
-    for outcome in outcomes(process):
-        assert outcome.error is None
-        assert outcome.registered is not None
-        source_id = outcome.registered.source.data_source_id
-        assert source_id == live[outcome.wish.source.name]
-        assert world.store[outcome.registered.stored_as or ""] == world.rows[source_id].secret
 
 
 @given(data=st.data())
