@@ -133,14 +133,23 @@ def remove_variable(key: str) -> None:
     Variable.delete(key)
 
 
+_MOST_MASKED = 20
+_masked: set[int] = set()
+
+
 def mask_secret(value: str) -> None:
     """Have Airflow show ``***`` for a value in the logs of this task from now on.
 
-    Masking is the second line of defence; the first is not to hand the value over.
+    Masking is the second line of defence; the first is not to hand the value over. So of a long list's secrets only the
+    first twenty are masked: Airflow builds its pattern anew for each, out of all of them, and a thousand take minutes.
 
     :param value: the value. It is given no name on purpose: with one that does not look like a secret's, Airflow
         masks nothing.
     """
     from airflow.providers.common.compat.sdk import mask_secret as mask
 
-    mask(value)
+    # Not the values themselves: this set lives as long as the process.
+    known = hash(value)
+    if known in _masked or len(_masked) < _MOST_MASKED:
+        _masked.add(known)
+        mask(value)

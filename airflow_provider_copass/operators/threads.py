@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Does jobs in a bounded number of threads; each job is begun as soon as it is asked for.
+    """Does jobs in a bounded number of threads.
 
     :param count: how many at once.
     """
@@ -37,8 +37,8 @@ class Threads:
         executor = ThreadPoolExecutor(self._count, thread_name_prefix="copass")
         try:
             while True:
-                # No job waits in a queue: what was true when it was asked for would not be any more.
-                for word, job in islice(waiting, self._count - len(under_way)):
+                # Each thread has its next job at hand, and does not wait for this one, which is busy with answers.
+                for word, job in islice(waiting, 2 * self._count - len(under_way)):
                     future = executor.submit(job)
                     under_way[future] = word
                     future.add_done_callback(ended.put)

@@ -40,8 +40,6 @@ _CHUNK = 250
 """How many POSTs are noted as sent in one write: after a kill each of them may have to be waited for."""
 _FAILURES_IN_A_ROW = 10
 """How many calls may fail one after the other before the rest is left to the next try."""
-_AT_ONCE = 1.0
-"""Seconds from the last look at the book within which a POST has to be sent."""
 _TELL_EVERY = 5.0
 """Seconds between two lines about how far it is."""
 
@@ -145,16 +143,20 @@ class Posts:
                 sent = replace(item.entry.held, sent_at=now, sent_at_server=now + self._server_ahead)
                 self._book.put(item.name, sent)
             self._book.write()
+            waiting: Sequence[Item] = chunk
             asked: set[str] = set()
-            for item, answer in self._pool.each(self._jobs(chunk, asked)):
-                if answer is None:
-                    unsent.append(item)
-                    continue
-                lost += self._came(item, answer)
-                self._tell(items)
+            while waiting and not (self._is_stopped or self._is_lost):
+                stale: list[Item] = []
+                for item, answer in self._pool.each(self._jobs(waiting, asked)):
+                    if answer is None:
+                        stale.append(item)
+                    else:
+                        lost += self._came(item, answer)
+                    self._tell(items)
+                waiting = stale
             if self._is_lost:
                 raise LostClaimError
-            unsent += [item for item in chunk if item.name not in asked]
+            unsent += [item for item in chunk if item.name not in asked or item in waiting]
         return lost, unsent
 
     def _jobs(self, items: Sequence[Item], asked: set[str]) -> Iterator[tuple[Item, Job]]:
@@ -171,11 +173,10 @@ class Posts:
 
     def _job(self, item: Item) -> Job:
         body = item.wish.source.body()
-        asked_at = self._clock.now()
 
         def job() -> Source | CopassCallError | None:
-            if self._clock.now() - asked_at > _AT_ONCE:
-                # This process stood still, and somebody else may have the book by now.
+            if not self._book.is_fresh():
+                # This process stood still, or is slow: nobody else may have the book by now.
                 return None
             try:
                 return self._sources.register_source(**body)

@@ -81,6 +81,10 @@ class BookClaim:
         if not self._is_mine():
             raise LostClaimError
 
+    def is_fresh(self) -> bool:
+        """Tell whether the last look at the book was a moment ago; asks nobody, and may be called by any thread."""
+        return 0 <= self._clock.now() - self._looked_at <= self._timing.take_over / 2
+
     def write(self) -> None:
         """Write down all that was noted.
 
