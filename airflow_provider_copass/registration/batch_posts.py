@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 _ROUNDS = 2
 """How often one try of a task sends the POST of a source at the most."""
 _CHUNK = 250
-"""How many POSTs are noted as sent in one write: after a kill each of them may have to be waited for."""
+"""How many POSTs at the least are noted as sent in one write: after a kill each of them may have to be waited for."""
+_CHUNKS = 8
+"""How many such writes there are at the most: each is one of the whole book."""
 _FAILURES_IN_A_ROW = 10
 """How many calls may fail one after the other before the rest is left to the next try."""
 _TELL_EVERY = 5.0
@@ -120,6 +122,11 @@ class Posts:
             if not sending:
                 break
 
+    @property
+    def _is_over(self) -> bool:
+        """Whether no further POST is to be sent."""
+        return self._is_stopped or self._is_lost
+
     def _may_send_again(self, item: Item) -> bool:
         """Tell whether a POST that is known by now to have had no effect is worth another one."""
         error = self._lost.get(item.name)
@@ -133,8 +140,9 @@ class Posts:
         """
         lost: list[Item] = []
         unsent: list[Item] = []
-        for begin in range(0, len(items), _CHUNK):
-            chunk = items[begin : begin + _CHUNK]
+        size = max(_CHUNK, -(-len(items) // _CHUNKS))
+        for begin in range(0, len(items), size):
+            chunk = items[begin : begin + size]
             if self._is_stopped:
                 unsent += chunk
                 continue
@@ -145,7 +153,7 @@ class Posts:
             self._book.write()
             waiting: Sequence[Item] = chunk
             asked: set[str] = set()
-            while waiting and not (self._is_stopped or self._is_lost):
+            while waiting and not self._is_over:
                 stale: list[Item] = []
                 for item, answer in self._pool.each(self._jobs(waiting, asked)):
                     if answer is None:
@@ -166,7 +174,7 @@ class Posts:
                 self._book.check()
             except LostClaimError:
                 self._is_lost = True
-            if self._is_stopped or self._is_lost:
+            if self._is_over:
                 return
             asked.add(item.name)
             yield item, self._job(item)

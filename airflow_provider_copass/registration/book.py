@@ -85,32 +85,51 @@ def book_from_text(text: str, *, name: str) -> Book:
     )
 
 
+def mark_of(text: str) -> str:
+    """Return the mark of who holds a book; empty where nobody does, or where it makes no sense."""
+    try:
+        held = json.loads(text)["holder"]
+        return "" if held is None else str(held["mark"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return ""
+
+
 def _number_of(owner: Owner, owners: list[Owner]) -> int:
     """Return the place of an owner in the list, to which it is added where it is new."""
-    if owner not in owners:
+    try:
+        return owners.index(owner)
+    except ValueError:
         owners.append(owner)
-    return owners.index(owner)
+        return len(owners) - 1
 
 
 def _short(record: Open | Closed, holder: Holder | None, owners: list[Owner]) -> dict[str, Any]:
     """Return what a record says beyond its defaults and what the holder says."""
-    short = {
-        each.name: getattr(record, each.name)
-        for each in fields(record)
-        if getattr(record, each.name) != _default_of(each)
-    }
-    if isinstance(record, Open) and holder is not None and _holder_of(record) == holder:
-        for name in ("mark", "owner", "since"):
-            short.pop(name)
+    is_open = isinstance(record, Open)
+    short: dict[str, Any] = {"open": 1} if is_open else {}
+    for name, default in _OPEN if is_open else _CLOSED:
+        value = getattr(record, name)
+        if value != default:
+            short[name] = value
+    if is_open and holder is not None and short["mark"] == holder.mark:
+        # What is its holder's is as old as the book itself.
+        del short["mark"], short["owner"], short["since"]
     if "owner" in short:
         short["owner"] = _number_of(short["owner"], owners)
     if "before" in short:
         short["before"] = _short(short["before"], None, owners)
-    return {"open": 1, **short} if isinstance(record, Open) else short
+    return short
 
 
-def _default_of(of: Any) -> object:
-    return of.default_factory() if of.default_factory is not MISSING else of.default
+def _fields_of(kind: type) -> tuple[tuple[str, Any], ...]:
+    """Return the names of a record's fields, each with its default; where it has none, with what no field holds."""
+    return tuple(
+        (each.name, each.default if each.default_factory is MISSING else each.default_factory())
+        for each in fields(kind)
+    )
+
+
+_OPEN, _CLOSED = _fields_of(Open), _fields_of(Closed)
 
 
 def _whole(short: dict[str, Any], holder: Holder | None, owners: list[Owner]) -> Open | Closed:
@@ -128,10 +147,6 @@ def _whole(short: dict[str, Any], holder: Holder | None, owners: list[Owner]) ->
     if "ids" in short:
         short["ids"] = tuple(short["ids"])
     return Open(**short)
-
-
-def _holder_of(record: Open) -> Holder:
-    return Holder(record.mark, record.owner, record.since)
 
 
 def refreshed(book: Book, holder: Holder) -> Book:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.registration.book import Book, Holder, book_from_text, book_name, book_to_text, refreshed
+from airflow_provider_copass.registration.book import (
+    Book,
+    Holder,
+    book_from_text,
+    book_name,
+    book_to_text,
+    mark_of,
+    refreshed,
+)
 from airflow_provider_copass.registration.claim import LostClaimError
 from airflow_provider_copass.registration.record import Closed, Open
 
@@ -111,7 +119,8 @@ class BookClaim:
         if not self._is_mine():
             raise LostClaimError
         self._looked_at = 0.0
-        self._records.write(self.name, book_to_text(Book(self._book.records)))
+        held = Holder(self.mark, self.owner, self._clock.now())
+        self._records.write(self.name, book_to_text(Book(refreshed(self._book, held).records)))
 
     def note(self, seen: Book, records: dict[str, Open | Closed]) -> None:
         """Write down sources that were found, where nobody has written the book since it was seen."""
@@ -147,14 +156,14 @@ class BookClaim:
 
     def _is_mine(self) -> bool:
         now = self._clock.now()
-        holder = self.read().holder
-        mine = holder is not None and holder.mark == self.mark
+        text = self._records.read(self.name)
+        mine = text is not None and mark_of(text) == self.mark
         self._looked_at = now if mine else 0.0
         return mine
 
     def _write(self) -> None:
         self._written_at = self._clock.now()
-        self._book = refreshed(self._book, Holder(self.mark, self.owner, self._written_at))
+        self._book = Book(self._book.records, Holder(self.mark, self.owner, self._written_at))
         self._records.write(self.name, book_to_text(self._book))
 
 
