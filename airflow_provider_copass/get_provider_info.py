@@ -14,6 +14,7 @@ _ACTS = (
     "register_source",
     "resume_source",
     "rotate_webhook_secret",
+    "update_source",
 )
 
 

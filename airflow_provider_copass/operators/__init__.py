@@ -7,6 +7,7 @@ from airflow_provider_copass.operators.pull_source import PullSourceOperator
 from airflow_provider_copass.operators.register_source import RegisterSourceOperator
 from airflow_provider_copass.operators.resume_source import ResumeSourceOperator
 from airflow_provider_copass.operators.rotate_webhook_secret import RotateWebhookSecretOperator
+from airflow_provider_copass.operators.update_source import UpdateSourceOperator
 
 __all__ = [
     "DeleteSourceOperator",
@@ -16,4 +17,5 @@ __all__ = [
     "RegisterSourceOperator",
     "ResumeSourceOperator",
     "RotateWebhookSecretOperator",
+    "UpdateSourceOperator",
 ]

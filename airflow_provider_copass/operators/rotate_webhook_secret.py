@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass.operators.named_source import NamedSourceOperator
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.hooks import CopassHook
-    from airflow_provider_copass.registration import Timing
-    from airflow_provider_copass.registration.ports import Records
     from airflow_provider_copass.secret_stores import SecretStore
 
 
@@ -21,7 +20,8 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
 
     Once a run: a try that finds that an earlier one of the same task instance has done it does nothing more. One that
     was killed between the rotation and the store, or whose answer was lost, is mended by the retry, which rotates once
-    more and says so. To tell others, give the task ``outlets``: their event comes when the new secret is in the store.
+    more and says so. To tell others, give the task ``outlets``: their event comes when the new secret is in the store,
+    and its extra holds ``data_source_id`` and ``stored_as``.
 
     :param secret_store: where the secret is, as of
         :class:`~airflow_provider_copass.operators.RegisterSourceOperator`.
@@ -61,14 +61,16 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
 
         store = configured_secret_store() if self.secret_store is None else as_secret_store(self.secret_store)
         key = configured_store_key() if self.store_as is None else StoreKey(self.store_as)
-        source = self.there(hook)
+        # By its name it is looked up with the record in sight, and need not be before that.
+        source = self.there(hook) if self.named.data_source_id else None
+        provider, name = (self.provider, self.name) if source is None else (source.provider, source.name)
         done = Rotation(
             Wish(
                 sandbox_id=hook.sandbox_id,
-                source=read_register(provider=source.provider, name=source.name, ingestion_mode="realtime"),
+                source=read_register(provider=provider, name=name, ingestion_mode="realtime"),
                 key=key,
             ),
-            source_id=source.data_source_id,
+            found=source,
             keep_previous=self.keep_previous,
             sources=hook,
             secrets=store,
@@ -79,18 +81,16 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
             mark=new_mark(),
             timing=self._timing(hook),
         ).run()
+        source_id = done.source.data_source_id
         if self.do_xcom_push and done.stored_as is not None:
             context["ti"].xcom_push(key="stored_as", value=done.stored_as)
-        return done.source.data_source_id
+        self._tell(context, source_id, done.stored_as)
+        return source_id
 
-    def _records(self) -> Records:
-        """Return where records are kept: Airflow Variables."""
-        from airflow_provider_copass.airflow_variables import ProvenVariables
-
-        return ProvenVariables()
-
-    def _timing(self, hook: CopassHook) -> Timing:
-        """Return how long to wait for what."""
-        from airflow_provider_copass.operators.task_instance import timing_for
-
-        return timing_for(hook.connection.settings)
+    def _tell(self, context: Context, data_source_id: str, stored_as: str | None) -> None:
+        """Have the events of the task's outlets say whose secret is new, and under which key it is."""
+        events: Any = context["outlet_events"] if self.outlets else {}
+        for outlet in self.outlets:
+            # An outlet may also be something without events, such as a file for lineage.
+            with suppress(TypeError, KeyError):
+                events[outlet].extra.update({"data_source_id": data_source_id, "stored_as": stored_as})

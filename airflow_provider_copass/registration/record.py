@@ -70,6 +70,9 @@ class Open:
     :param minting: the id of a source whose secret is being minted anew: what the store holds may be void.
     :param mints: how many rotations were begun under this record: who knows of fewer has a secret that may be void.
     :param before: the closed record that this one stands in for.
+    :param previous_of: the task instance, without its try, that has kept the secret which was valid before it began to
+        mint; empty where none has.
+    :param renaming: the name that a source is being renamed from, to this record's; empty where none is.
     """
 
     mark: str
@@ -81,6 +84,8 @@ class Open:
     minting: str = ""
     mints: int = 0
     before: Closed | None = None
+    previous_of: str = ""
+    renaming: str = ""
 
     def with_id(self, source_id: str) -> Open:
         """Note an id that was answered; the POST is no longer open then."""
