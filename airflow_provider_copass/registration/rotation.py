@@ -30,7 +30,7 @@ class Rotation:
     """One rotation, one process's try at it.
 
     :param wish: whose secret, and under which key; a ``realtime`` source.
-    :param found: which of the live sources of that identity, as it was looked up by its id; None where there is but one.
+    :param found: which of that identity's live sources, as it was looked up by its id; None where there is but one.
     :param keep_previous: keep the secret before it under a key of its own.
     :param sources: the API's calls on the sandbox.
     :param secrets: where the secret is kept.
@@ -137,13 +137,11 @@ class Rotation:
 
     def _found(self) -> Source:
         """Return the one live source that is meant."""
-        found, self._at_hand = self._at_hand, None
-        if found is None:
-            matching = self._work.matching()
-        else:
-            matching = [found] if self._wish.is_met_by(found) else []
-        if self._source_id:
-            matching = [source for source in matching if source.data_source_id == self._source_id]
+        at_hand, self._at_hand = self._at_hand, None
+        seen = self._work.matching() if at_hand is None else [at_hand]
+        matching = [
+            source for source in seen if self._wish.is_met_by(source) and self._source_id in {"", source.data_source_id}
+        ]
         if len(matching) > 1:
             ids = tuple(source.data_source_id for source in matching)
             raise SeveralSourcesError(
