@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass.operators.named_source import NamedSourceOperator
@@ -48,6 +47,7 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
 
     def act(self, hook: CopassHook, context: Context) -> str:
         """Rotate, unless this task instance has done so already."""
+        from airflow_provider_copass.airflow_compat import events_of
         from airflow_provider_copass.api.requests import read_register
         from airflow_provider_copass.operators.task_instance import WallClock, new_mark, owner_of
         from airflow_provider_copass.registration.rotation import Rotation
@@ -84,13 +84,6 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
         source_id = done.source.data_source_id
         if self.do_xcom_push and done.stored_as is not None:
             context["ti"].xcom_push(key="stored_as", value=done.stored_as)
-        self._tell(context, source_id, done.stored_as)
+        for event in events_of(self.outlets, context):
+            event.extra.update({"data_source_id": source_id, "stored_as": done.stored_as})
         return source_id
-
-    def _tell(self, context: Context, data_source_id: str, stored_as: str | None) -> None:
-        """Have the events of the task's outlets say whose secret is new, and under which key it is."""
-        events: Any = context["outlet_events"] if self.outlets else {}
-        for outlet in self.outlets:
-            # An outlet may also be something without events, such as a file for lineage.
-            with suppress(TypeError, KeyError):
-                events[outlet].extra.update({"data_source_id": data_source_id, "stored_as": stored_as})
