@@ -1,5 +1,6 @@
 """Every example DAG does what it says, on the Airflow of this Python."""
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.docs import pages
 from tests.harness import leak_search
 from tests.harness.airflow_home import AirflowHome
 from tests.harness.dag_runs import FinishedRun, run_dag
@@ -180,17 +182,17 @@ def test_a_rotation_keeps_the_secret_before_it_and_tells_of_the_new_one(played: 
     dag_id = "example_copass_source_lifecycle"
     # As a DAG processor does: 2.11 knows no event of what it has not read in a DAG file.
     played.home.airflow("dags", "reserialize")
-    secrets = []
+    stored = []
     for _ in range(2):
         [run] = played.run(LIFECYCLE, dag_id)
         xcoms = played.home.xcoms(dag_id, run.run_id, "rotate")[-1]
         assert played.secret_is_valid(xcoms["return_value"], xcoms["stored_as"])
-        secrets.append(played.home.variable(xcoms["stored_as"]))
-    assert played.home.variable(f"{xcoms['stored_as']}_previous") == secrets[0] != secrets[1]
+        stored.append(played.home.variable(xcoms["stored_as"]))
+    assert played.home.variable(f"{xcoms['stored_as']}_previous") == stored[0] != stored[1]
     extra = {"data_source_id": xcoms["return_value"], "stored_as": xcoms["stored_as"]}
     events = played.home.asset_events("copass://github/pull-requests/secret")
     assert [extra.items() <= event.items() for event in events] == [True, True]
-    assert not [secret for secret in secrets if str(secret) in str(events)]
+    assert not [secret for secret in stored if str(secret) in str(events)]
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -214,6 +216,8 @@ def test_sources_are_changed_renamed_and_retired_once(played: Played) -> None:
         {"provider": "custom", "name": "Old feed"},
         {"provider": "custom", "name": "Older feed"},
     )
+    key = f"notion_{secrets.token_hex(16)}"
+    played.home.airflow("variables", "set", "notion_api_key", key)
     dag_id = "example_copass_change_sources"
     first, second = played.run(CHANGE, dag_id, times=2)
     tasks = dict.fromkeys(("change[0]", "change[1]", "rename", "retire[0]", "retire[1]"), "success")
@@ -224,7 +228,9 @@ def test_sources_are_changed_renamed_and_retired_once(played: Played) -> None:
     issues, handbook, support, old, older = (rows[source_id] for source_id in ids)
     assert issues["poll_interval_seconds"] == 1800
     assert handbook["poll_interval_seconds"] is None
-    assert handbook["adapter_config"] == {"api_key": "not set", "pages": ["Onboarding"]}
+    assert handbook["adapter_config"] == {"api_key": key, "pages": ["Onboarding"]}
+    # A rendered credential is shown nowhere, although nothing is masked in such a run.
+    assert leak_search.search([played.home.path], {"key": key}).leaks == []
     assert support["name"] == "Customer support"
     assert [old["status"], older["status"]] == ["disconnected"] * 2
     assert played.home.xcoms(dag_id, first.run_id, "change")[1]["changed"] == [
@@ -255,3 +261,23 @@ def test_the_second_of_the_same_act_sends_no_write(migrated: AirflowHome, tmp_pa
             *["get", "delete", "get", "list"],
         ]
         assert [key for key in played.home.variable_keys() if key != "copass_record_probe"] == []
+
+
+def test_the_page_s_example_of_an_outlet_does_what_it_says(migrated: AirflowHome, tmp_path: Path) -> None:
+    """Who reads the event finds the new secret by it; the code is that of docs/operators.md."""
+    [code] = [each.text for each in pages.snippets(pages.CHECKOUT / "docs" / "operators.md") if "outlets" in each.text]
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    (dags / "shown.py").write_text(code, encoding="utf-8")
+    for played in played_in(tmp_path, migrated, dags):
+        [source_id] = played.emulator.seed(
+            {"provider": "slack", "name": "Support channel", "ingestion_mode": "realtime"}
+        )
+        # As a DAG processor does: 2.11 knows no event of what it has not read in a DAG file.
+        played.home.airflow("dags", "reserialize")
+        for dag_id in ("copass_rotate", "copass_pick_up"):
+            [run] = played.run(dags / "shown.py", dag_id)
+            assert run.state == "success", run.tasks
+        xcoms = played.home.xcoms(dag_id, run.run_id, "set_up_sender")[-1]
+        assert xcoms["return_value"] == source_id
+        assert played.requests() == ["list", "rotate"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, Asset
 
-from airflow_provider_copass.api import BusyRecordError, CopassConnectionLostError
+from airflow_provider_copass.api import BusyRecordError, CopassConnectionLostError, CopassServerError
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import (
     DeleteSourceOperator,
@@ -117,6 +117,22 @@ def test_the_status_changes_once(
     assert again == (source_id if by_id or operation != "disconnect" else None)
     assert writes(account) == [operation]
     assert len(account.requests()) == 3
+
+
+@pytest.mark.parametrize(("kind", "fields", "operation", "status"), ACTS, ids=[act[2] for act in ACTS])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_lost_answer_is_mended_by_the_retry(
+    account: Emulator, kind: type[Any], fields: dict[str, Any], operation: str, status: str, when: str
+) -> None:
+    """It looks first, and sends again only what had no effect."""
+    source_id = the_source(account)
+    account.set_source(source_id, status="paused" if operation == "resume" else "active")
+    account.add_fault(operation=operation, when=when, action={"status": 503})
+    with pytest.raises(CopassServerError):
+        execute(kind, **fields, data_source_id=source_id)
+    execute(kind, try_number=2, **fields, data_source_id=source_id)
+    assert account.sources()[0]["status"] == status
+    assert writes(account) == [operation] * (2 if when == "before" else 1)
 
 
 @pytest.mark.parametrize("kind", [DisconnectSourceOperator, InMemoryDelete])
