@@ -137,7 +137,8 @@ class Renaming:
         A dead task's that was registering the source of this name, or rotating its secret, is not ours to close.
         """
         is_mine = found.owner.task == claim.owner.task
-        return claim.may_take(found) and (is_mine or bool(found.renaming) or not is_renamed)
+        is_rename = bool(found.renaming) and not found.minting
+        return claim.may_take(found) and (is_mine or is_rename or not is_renamed)
 
     def _old_name(self, source: Source, record: Open | Closed | None) -> str:
         """Return the name that the source has, or had: as a dead try has noted it, else as the task names it."""

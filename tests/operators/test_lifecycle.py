@@ -122,7 +122,7 @@ def test_the_status_changes_once(
 @pytest.mark.parametrize(("kind", "fields", "operation", "status"), ACTS, ids=[act[2] for act in ACTS])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_lost_answer_is_mended_by_the_retry(
-    account: Emulator, kind: type[Any], fields: dict[str, Any], operation: str, status: str, when: str
+    account: Emulator, kind: type[Any], fields: dict[str, Any], operation: str, status: str, *, when: str
 ) -> None:
     """It looks first, and sends again only what had no effect."""
     source_id = the_source(account)

@@ -219,10 +219,11 @@ def test_an_open_record_of_somebody_else_is_waited_for(world: World, name: str) 
     assert (world.patches, world.records) == ([], before)
 
 
-def test_a_dead_registration_of_the_new_name_is_not_closed_by_it(world: World) -> None:
-    """A source of that name which is there already may lack its secret: that is for its registration to mend."""
+@pytest.mark.parametrize("renaming", ["", "n"], ids=["by itself", "over a dead rename"])
+def test_a_dead_rotation_under_the_new_name_is_not_closed_by_it(world: World, renaming: str) -> None:
+    """A source of that name which is there already may lack its secret: that is for its own task to mend."""
     rename(world)
-    dead = to_text(Open("mark", Owner("other/run/task/-1", 1), world.now - 1000, minting="ds-1"))
+    dead = to_text(Open("mark", Owner("other/run/task/-1", 1), world.now - 1000, minting="ds-1", renaming=renaming))
     world.records[NEW] = dead
     assert isinstance(rename(world, BY_ID, task="update/next").error, BusyRecordError)
     assert world.records[NEW] == dead
