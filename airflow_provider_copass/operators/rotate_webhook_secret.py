@@ -61,13 +61,11 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
 
         store = configured_secret_store() if self.secret_store is None else as_secret_store(self.secret_store)
         key = configured_store_key() if self.store_as is None else StoreKey(self.store_as)
-        # By its name it is looked up with the record in sight, and need not be before that.
-        source = self.there(hook) if self.named.data_source_id else None
-        provider, name = (self.provider, self.name) if source is None else (source.provider, source.name)
+        source = self.there(hook)
         done = Rotation(
             Wish(
                 sandbox_id=hook.sandbox_id,
-                source=read_register(provider=provider, name=name, ingestion_mode="realtime"),
+                source=read_register(provider=source.provider, name=source.name, ingestion_mode="realtime"),
                 key=key,
             ),
             found=source,
