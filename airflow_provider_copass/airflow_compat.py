@@ -7,11 +7,14 @@ bridged here.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow.providers.common.compat.sdk import Context as Context  # noqa: PLC0414 - re-exported for typing
     from airflow.sdk import RetryDecision as RetryDecision  # noqa: PLC0414 - see __getattr__
     from airflow.sdk import RetryPolicy as RetryPolicy  # noqa: PLC0414 - see __getattr__
@@ -22,6 +25,7 @@ __all__ = [
     "airflow_version",
     "cli_config",
     "configured",
+    "events_of",
     "fail_at_once",
     "find_connection",
     "mask_secret",
@@ -70,6 +74,24 @@ def fail_at_once(message: str) -> Exception:
     from airflow.providers.common.compat.sdk import AirflowFailException
 
     return AirflowFailException(message)
+
+
+def events_of(outlets: Iterable[Any], context: Context) -> list[Any]:
+    """Return the events that a task's success will send; each has an ``extra``, which the task may fill.
+
+    :param outlets: the task's; one without events, such as a file for lineage, is passed over.
+    :param context: of the task.
+    """
+    from airflow.providers.common.compat.sdk import Asset, AssetAlias
+    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+    events = []
+    for outlet in outlets:
+        # Airflow 2 takes the text of anything else for the name of an event that never comes.
+        if AIRFLOW_V_3_0_PLUS or isinstance(outlet, (Asset, AssetAlias)):
+            with suppress(TypeError):
+                events.append(context["outlet_events"][outlet])
+    return events
 
 
 def cli_config() -> Any:

@@ -15,6 +15,7 @@ _ACTS = (
     "register_sources",
     "resume_source",
     "rotate_webhook_secret",
+    "update_source",
 )
 
 

@@ -20,7 +20,7 @@
     │   ├── CopassRateLimitError        429
     │   └── CopassServerError           5xx
     └── CopassRegistrationError         the registration cannot go on as asked
-        ├── SourceExistsError           there is one already, and ``if_exists="fail"``
+        ├── SourceExistsError           there is one already, and ``if_exists="fail"``; or the new name is taken
         ├── SeveralSourcesError         several live sources have this identity
         ├── SecretMissingError          the source lives, its webhook secret is not in the store
         ├── SourceChangedError          what is there is not what the record or the task says
@@ -28,7 +28,7 @@
         ├── SecretStoreError            the store cannot be read or written, or reads back another value
         ├── SourcesFailedError          some sources of a list failed, and trying again would not help
         ├── SourcesUnfinishedError      some sources of a list failed; the next try does those alone
-        ├── BusyRecordError             somebody else is registering this source at the moment
+        ├── BusyRecordError             somebody else is at this source at the moment
         └── RecordError                 the record of what was registered cannot be read or written
 
 None of them carries a body, a header, a token or a value that was sent: an answer may echo a credential, and
@@ -218,7 +218,7 @@ class CopassRegistrationError(CopassError):
 
 
 class SourceExistsError(CopassRegistrationError):
-    """A live source of this identity exists, and ``if_exists`` is ``fail``."""
+    """A live source of this identity exists, and ``if_exists`` is ``fail``, or another source is to get its name."""
 
 
 class SourceMissingError(CopassRegistrationError):
@@ -258,7 +258,7 @@ class SourcesUnfinishedError(CopassRegistrationError):
 
 
 class BusyRecordError(CopassRegistrationError):
-    """Somebody else is registering this source, or died while doing so not long ago."""
+    """Somebody else is registering or rotating this source, or died while doing so not long ago."""
 
     retryable = True
 

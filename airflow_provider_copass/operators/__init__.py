@@ -8,6 +8,7 @@ from airflow_provider_copass.operators.register_source import RegisterSourceOper
 from airflow_provider_copass.operators.register_sources import RegisterSourcesOperator
 from airflow_provider_copass.operators.resume_source import ResumeSourceOperator
 from airflow_provider_copass.operators.rotate_webhook_secret import RotateWebhookSecretOperator
+from airflow_provider_copass.operators.update_source import UpdateSourceOperator
 
 __all__ = [
     "DeleteSourceOperator",
@@ -18,4 +19,5 @@ __all__ = [
     "RegisterSourcesOperator",
     "ResumeSourceOperator",
     "RotateWebhookSecretOperator",
+    "UpdateSourceOperator",
 ]

@@ -12,7 +12,7 @@ from airflow_provider_copass.api.errors import (
     SourceChangedError,
 )
 from airflow_provider_copass.registration.lookout import DATE_SLACK
-from airflow_provider_copass.registration.record import Closed, Open, from_text
+from airflow_provider_copass.registration.record import NOTHING, Closed, Open, from_text
 from airflow_provider_copass.registration.wish import DEAD
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Finding:
                 source = self._sources.get_source(source_id)
             except CopassNotFoundError:
                 return
-        if source.status in DEAD or item.wish.is_met_by(source):
+        if source.status in DEAD or item.wish.is_met_by(source) or self._own_record(item) == NOTHING:
             return
         raise SourceChangedError(
             f"Source {source_id} was registered as {item.wish.named} and is now {source.provider!r} {source.name!r}. "

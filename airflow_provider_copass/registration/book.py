@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import MISSING, dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass.api.errors import RecordError
 from airflow_provider_copass.registration.record import Closed, Open, Owner
+
+if TYPE_CHECKING:
+    from airflow_provider_copass.registration.ports import Records
 
 _FORMAT = 1
 _PREFIX = "copass_record_"
@@ -83,6 +86,18 @@ def book_from_text(text: str, *, name: str) -> Book:
         f"The record {name!r} holds something that this version of the provider cannot read, so what was registered is "
         "not known. Delete it to have the sources looked up by their names."
     )
+
+
+def record_in_book(records: Records, sandbox_id: str, name: str) -> Open | Closed | None:
+    """Return what a sandbox's book says of a source.
+
+    :param records: where records are kept.
+    :param name: the record's name.
+    :raises RecordError: where the book cannot be read or makes no sense.
+    """
+    book = book_name(sandbox_id)
+    text = records.read(book)
+    return None if text is None else book_from_text(text, name=book).records.get(name)
 
 
 def mark_of(text: str) -> str:

@@ -11,15 +11,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_copass.registration.activity import Activity
-from airflow_provider_copass.registration.book import book_from_text, book_name
-from airflow_provider_copass.registration.record import Closed, Open, Owner, from_text, name_of, to_text
+from airflow_provider_copass.registration.book import record_in_book
+from airflow_provider_copass.registration.record import NOTHING, Closed, Open, Owner, from_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_provider_copass.registration.ports import Clock, Records
     from airflow_provider_copass.registration.timing import Timing
-    from airflow_provider_copass.registration.wish import Wish
 
 
 class LookAgainError(Exception):
@@ -64,17 +63,28 @@ class Hold(Protocol):
 class Claim:
     """One process's view of one identity's record.
 
-    :param wish: whose record it is.
+    :param name: the record's name.
+    :param sandbox_id: the sandbox, in whose book the record may stand in the place of its own.
     :param records: where records are kept.
     :param owner: who this process works for.
     :param mark: a random word of this process.
     """
 
-    def __init__(self, wish: Wish, records: Records, clock: Clock, timing: Timing, *, owner: Owner, mark: str) -> None:
-        self.name = name_of(wish.sandbox_id, wish.source.provider, wish.source.name)
+    def __init__(
+        self,
+        name: str,
+        sandbox_id: str,
+        records: Records,
+        clock: Clock,
+        timing: Timing,
+        *,
+        owner: Owner,
+        mark: str,
+    ) -> None:
+        self.name = name
         self.owner = owner
-        self._book_name = book_name(wish.sandbox_id)
-        self._activity = Activity(wish.sandbox_id, records, clock, timing)
+        self._sandbox_id = sandbox_id
+        self._activity = Activity(sandbox_id, records, clock, timing)
         self._records = records
         self._clock = clock
         self._timing = timing
@@ -96,7 +106,11 @@ class Claim:
 
         :raises RecordError: where it cannot be read or makes no sense.
         """
-        return self._read_own() or self._read_book()
+        own = self._read_own()
+        if own is not None and own != NOTHING:
+            return own
+        of_list = self._read_book()
+        return of_list if own is None or isinstance(of_list, Open) else None
 
     def _read_own(self) -> Open | Closed | None:
         text = self._records.read(self.name)
@@ -104,8 +118,7 @@ class Claim:
 
     def _read_book(self) -> Open | Closed | None:
         """Read what the book says of the source; who died over a list for long is not waited for."""
-        text = self._records.read(self._book_name)
-        found = None if text is None else book_from_text(text, name=self._book_name).records.get(self.name)
+        found = record_in_book(self._records, self._sandbox_id, self.name)
         is_dead = isinstance(found, Open) and self._clock.now() - found.since > self._timing.takeover_after
         return None if is_dead else found
 
@@ -181,6 +194,14 @@ class Claim:
     def note(self, closed: Closed) -> None:
         """Write down a source that was found; nobody holds the record then."""
         self._write(closed)
+
+    def forget(self) -> None:
+        """Have nothing be recorded any more; nobody holds the record then."""
+        if self._read_book() is None:
+            self._records.remove(self.name)
+        else:
+            # The book is its holder's alone to write, and a record of its own stands before it.
+            self._write(NOTHING)
 
     def release(self) -> None:
         """Give the record back as it was, for nothing was done."""

@@ -70,6 +70,15 @@ class Keeping:
         """
         self._secrets.check_write(self._wish.key_for(source_id))
 
+    def check_previous(self, source_id: str) -> None:
+        """Refuse a key of the secret before the present one that cannot be held or written, before one is minted.
+
+        :param source_id: whose key it is.
+        """
+        key = previous_key(self._wish.key_for(source_id))
+        self._secrets.check(key)
+        self._secrets.check_write(key)
+
     def check_free(self, before: Closed | None) -> None:
         """Refuse a key that is known before the POST and may not be written, or holds something that is not ours.
 

@@ -45,7 +45,15 @@ class Registered:
 
     def shown(self) -> dict[str, Any]:
         """Return the source as JSON, for others to see."""
-        return self.source.model_dump(mode="json", include=set(SHOWN))
+        return shown(self.source)
+
+
+def shown(source: Source) -> dict[str, Any]:
+    """Return a source as JSON, for others to see: what can hold a credential is left out.
+
+    :param source: the source.
+    """
+    return source.model_dump(mode="json", include=set(SHOWN))
 
 
 def without_secret(source: Source) -> Source:

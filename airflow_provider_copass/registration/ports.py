@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from airflow_provider_copass.api import Source, SourceList
+    from airflow_provider_copass.api import PurgeResult, Source, SourceList
     from airflow_provider_copass.api.requests import SourceChanges
 
     K = TypeVar("K")
@@ -69,6 +69,13 @@ class Sources(Protocol):
         """Mint a fresh secret, with one POST."""
 
 
+class PurgeableSources(Sources, Protocol):
+    """The same, with what came in through a source."""
+
+    def purge_source(self, data_source_id: str, *, delete_source: bool | None = None) -> PurgeResult:
+        """Remove what came in through a source."""
+
+
 class Secrets(Protocol):
     """Where secrets are kept."""
 
@@ -95,6 +102,13 @@ class Secrets(Protocol):
 
     def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
         """Let the key hold this secret."""
+
+
+class RemovableSecrets(Secrets, Protocol):
+    """Where secrets are kept, and removed from."""
+
+    def remove(self, key: str) -> None:
+        """Have a key hold nothing any more; one that holds nothing already is no error."""
 
 
 class Records(Protocol):

@@ -18,7 +18,7 @@ from airflow_provider_copass.registration.adoption import brought_up_to_date, wi
 from airflow_provider_copass.registration.claim import Claim, LookAgainError, LostClaimError
 from airflow_provider_copass.registration.keeping import Keeping
 from airflow_provider_copass.registration.outcome import Registered, without_secret
-from airflow_provider_copass.registration.record import Closed, Open
+from airflow_provider_copass.registration.record import Closed, Open, name_of
 from airflow_provider_copass.registration.timing import Timing
 from airflow_provider_copass.registration.wish import DEAD
 from airflow_provider_copass.registration.work import Work
@@ -64,7 +64,8 @@ class Registration:
         self._clock = clock
         self._timing = timing or Timing()
         self._keeping = Keeping(wish, secrets, clock)
-        self._claim = Claim(wish, records, clock, self._timing, owner=owner, mark=mark)
+        name = name_of(wish.sandbox_id, wish.source.provider, wish.source.name)
+        self._claim = Claim(name, wish.sandbox_id, records, clock, self._timing, owner=owner, mark=mark)
         self._seen: Closed | None = None
         self._work = Work(
             wish,

@@ -60,6 +60,7 @@ class Work:
         self._timing = timing
         self._lookout = Lookout(wish, sources, clock, timing)
         self.rotated_by = ""
+        self.previous_of = ""
         self.made: list[str] = []
         """Every id that was answered to a POST of this process."""
 
@@ -92,7 +93,9 @@ class Work:
         source_id = source.data_source_id
         # From here on what the store holds may be void, whether or not an answer comes.
         again = self._claim.held.minting == source_id
-        self._claim.change(replace(self._claim.held, minting=source_id, mints=self._claim.held.mints + 1))
+        held = self._claim.held
+        kept = self.previous_of or held.previous_of
+        self._claim.change(replace(held, minting=source_id, mints=held.mints + 1, previous_of=kept))
         if again:
             self._report.warning(
                 "The answer of an earlier rotation for source %s was lost; rotating once more.", source_id

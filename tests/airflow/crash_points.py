@@ -11,6 +11,9 @@ REQUESTS = {"list": "list", "POST": "register", "rotate": "rotate"}
 
 KILLED = "killed"
 TIMED_OUT = "timed_out"
+PREPARED = "prepared"
+"""Registers what a rotation is about, without a kill."""
+ROTATED = "rotated"
 
 
 @dataclass(frozen=True)
@@ -42,22 +45,34 @@ class Kill:
 
 @dataclass(frozen=True)
 class Point:
-    """One run of the task: killed once in each of its first tries, and then left alone."""
+    """One run of the task: killed once in each of its first tries, and then left alone.
+
+    :param rotates: the task rotates the secret of a source that is there; else it registers one.
+    """
 
     kills: tuple[Kill, ...]
+    rotates: bool = False
 
     @property
     def word(self) -> str:
         """What names it in files and URLs, and the provider of its source."""
-        return "_then_".join(re.sub(r"\W+", "_", str(kill)).strip("_") for kill in self.kills)
+        kills = "_then_".join(re.sub(r"\W+", "_", str(kill)).strip("_") for kill in self.kills)
+        return f"rotating_{kills}" if self.rotates else kills
 
     @property
     def dag_id(self) -> str:
-        """The DAG whose task has the ``execution_timeout`` that is wanted."""
+        """The DAG whose task does what is wanted, with the ``execution_timeout`` that is wanted."""
+        if self.rotates:
+            return ROTATED
         return TIMED_OUT if self.kills[0].by == "timeout" else KILLED
 
+    @property
+    def task_id(self) -> str:
+        """The task that is killed."""
+        return "rotate" if self.rotates else "register"
+
     def __str__(self) -> str:
-        return ", then ".join(map(str, self.kills))
+        return ("rotating: " if self.rotates else "") + ", then ".join(map(str, self.kills))
 
 
 _LOST = Kill("after", "POST")
@@ -118,7 +133,23 @@ _THRICE = (
 LONG_LIST = (*_TWICE, *_THRICE)
 
 
-BY_WORD = {point.word: point for point in (*SHORT_LIST, *LONG_LIST)}
+ROTATIONS = tuple(
+    Point(kills, rotates=True)
+    for kills in (
+        # The claim, then what tells that minting has begun, then the end.
+        *((Kill(side, "record", nth),) for nth in (1, 2, 3) for side in ("before", "after")),
+        # The secret that was valid before, then the new one.
+        *((Kill(side, "store", nth),) for nth in (1, 2) for side in ("before", "after")),
+        (Kill("before", "rotate"),),
+        (Kill("before", "rotate", late=True),),
+        (Kill("after", "rotate"),),
+        (Kill("after", "execute"),),
+        (Kill("after", "rotate"), Kill("before", "store")),
+    )
+)
+"""A task that rotates and keeps the secret before it."""
+
+BY_WORD = {point.word: point for point in (*SHORT_LIST, *LONG_LIST, *ROTATIONS)}
 MOST_TRIES = 1 + max(len(point.kills) for point in BY_WORD.values())
 
 

@@ -9,9 +9,9 @@ from airflow.providers.common.compat.sdk import DAG, Context
 from pydantic import SecretStr
 
 from airflow_provider_copass.airflow_variables import ProvenVariables
-from airflow_provider_copass.operators import RegisterSourceOperator
+from airflow_provider_copass.operators import RegisterSourceOperator, RotateWebhookSecretOperator
 from airflow_provider_copass.secret_stores import SecretOwner, VariableStore
-from tests.airflow.crash_points import BY_WORD, KILLED, MOST_TRIES, TIMED_OUT, Kill, Marks
+from tests.airflow.crash_points import BY_WORD, KILLED, MOST_TRIES, PREPARED, ROTATED, TIMED_OUT, Kill, Marks
 
 MARKS = Marks(Path(os.environ["AIRFLOW_HOME"]))
 
@@ -87,6 +87,24 @@ class StoppingOperator(RegisterSourceOperator):
         return result
 
 
+class StoppingRotation(RotateWebhookSecretOperator):
+    """The operator that rotates, which does what it always does until it stands still."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._stops = Stops()
+        super().__init__(secret_store=StoppingStore(self._stops), **kwargs)
+
+    def _records(self) -> ProvenVariables:
+        return StoppingRecords(self._stops)
+
+    def execute(self, context: Context) -> str:
+        """Rotate the secret."""
+        self._stops.begin(context["params"]["word"], context["ti"].try_number)
+        result = super().execute(context)
+        self._stops.pass_by("after", "execute")
+        return result
+
+
 def dag_of(dag_id: str, **more: Any) -> DAG:
     """Return a DAG of one task, which may be retried as often as any run needs."""
     with DAG(dag_id, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}) as dag:
@@ -103,6 +121,16 @@ def dag_of(dag_id: str, **more: Any) -> DAG:
         )
     return dag
 
+
+SOURCE: dict[str, Any] = {"name": "Crashed", "provider": "{{ params.word }}"}
+
+with DAG(PREPARED, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}):
+    RegisterSourceOperator(task_id="register", ingestion_mode="realtime", **SOURCE)
+
+with DAG(ROTATED, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}):
+    StoppingRotation(
+        task_id="rotate", keep_previous=True, retries=MOST_TRIES - 1, retry_delay=timedelta(seconds=1), **SOURCE
+    )
 
 killed = dag_of(KILLED)
 # Longer than a retry takes, shorter than a request is held.
