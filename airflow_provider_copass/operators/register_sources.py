@@ -46,6 +46,7 @@ class RegisterSourcesOperator(CopassOperator):
     :param on_missing_secret: as of the same: ``fail``, ``rotate`` or ``ignore``.
     :param max_concurrency: how many calls are under way at once, 1 to 20.
     :param plan_only: say what would be done, and do nothing of it: no request that changes anything, no Variable.
+        (templated)
     :param copass_conn_id: the Airflow connection, of type ``copass``. (templated)
 
     XComs: the return value is the list of the ids, in the order of the sources; ``sources`` says of each what became of
@@ -53,7 +54,7 @@ class RegisterSourcesOperator(CopassOperator):
     return value says of each what would be done. Never a secret.
     """
 
-    template_fields: Sequence[str] = ("sources", "manifest", "sandbox_id", "store_as", "copass_conn_id")
+    template_fields: Sequence[str] = ("sources", "manifest", "sandbox_id", "store_as", "plan_only", "copass_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"sources": "json"}
     unshown_fields: ClassVar[Sequence[str]] = ("sources",)
     shapes: ClassVar[Mapping[str, Callable[[object], object]]] = {"sources": shape_of_sources}
@@ -68,7 +69,7 @@ class RegisterSourcesOperator(CopassOperator):
         store_as: str | None = None,
         on_missing_secret: str = "fail",
         max_concurrency: int = 8,
-        plan_only: bool = False,
+        plan_only: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -86,13 +87,14 @@ class RegisterSourcesOperator(CopassOperator):
         from airflow_provider_copass.secret_stores.base import as_secret_store, configured_secret_store
 
         store = configured_secret_store() if self.secret_store is None else as_secret_store(self.secret_store)
+        is_plan = _is_said(self.plan_only)
         wishes = self._wishes(hook, context)
         if not wishes:
             self.log.info("The list is empty: there is nothing to register.")
             return []
         # A client that cannot work is refused here, before the first request; and no two threads make one.
         hook.get_conn()
-        if self.plan_only:
+        if is_plan:
             return self._plan(hook, wishes, store)
         outcomes = self._register(hook, wishes, store, context)
         self._tell(outcomes, context)
@@ -243,6 +245,19 @@ class _Unmasked:
         from airflow_provider_copass.api import calls
 
         return self._client.send(calls.register_source(self._sandbox_id, **fields))
+
+
+def _is_said(plan_only: object) -> bool:
+    """Read a switch, or one that a template rendered to text.
+
+    :raises CopassInputError: where it is neither on nor off.
+    """
+    from airflow_provider_copass.api import CopassInputError
+
+    word = str(plan_only).strip().lower()
+    if word in {"true", "false"}:
+        return word == "true"
+    raise CopassInputError("plan_only must be True or False, or a template that gives one.", fields=("plan_only",))
 
 
 def _mask(secret: SecretStr) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_copass.airflow_variables import PROBE
 from tests.docs import pages
 from tests.harness import leak_search
 from tests.harness.airflow_home import AirflowHome
@@ -21,6 +22,7 @@ REGISTER_SOURCE_ID = "example_copass_register_source"
 LIFECYCLE = EXAMPLES / "example_source_lifecycle.py"
 EPHEMERAL = EXAMPLES / "example_ephemeral_source.py"
 CHANGE = EXAMPLES / "example_change_sources.py"
+LIST = EXAMPLES / "example_register_sources.py"
 TWICE = CHECKOUT / "tests" / "airflow" / "dags" / "twice.py"
 
 pytestmark = pytest.mark.airflow
@@ -50,7 +52,7 @@ def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def test_no_example_is_left_out() -> None:
     """Each file among the examples is run by a test of this module."""
-    run = {REGISTER_SOURCE.name, LIFECYCLE.name, EPHEMERAL.name, CHANGE.name}
+    run = {REGISTER_SOURCE.name, LIFECYCLE.name, EPHEMERAL.name, CHANGE.name, LIST.name}
     assert {path.name for path in EXAMPLES.glob("*.py")} == run
 
 
@@ -137,6 +139,11 @@ class Played:
         """Return every operation that came in, reads included, in their order."""
         return [request["operation"] for request in self.emulator.requests()]
 
+    def left_over(self) -> list[str]:
+        """Return the keys of all Variables but those that stay: one to be read, one that tells of registrations."""
+        stay = (PROBE, "copass_record_singles_")
+        return [key for key in self.home.variable_keys() if not key.startswith(stay)]
+
     def secret_is_valid(self, data_source_id: str, key: str) -> bool:
         """Tell whether a Variable holds what the source's webhook accepts now."""
         value = self.home.variable(key)
@@ -203,7 +210,7 @@ def test_an_ephemeral_source_is_deleted_whatever_came_of_the_work(played: Played
     assert run.state == ("failed" if fails else "success")
     assert run.warned == []
     assert played.requests() == [*REGISTERED, "get", "delete"]
-    assert [key for key in played.home.variable_keys() if key != "copass_record_probe"] == []
+    assert played.left_over() == []
 
 
 def test_sources_are_changed_renamed_and_retired_once(played: Played) -> None:
@@ -241,6 +248,35 @@ def test_sources_are_changed_renamed_and_retired_once(played: Played) -> None:
     ]
 
 
+def test_a_list_is_planned_then_registered_then_left_alone(played: Played) -> None:
+    """The plan is a look and nothing else, a new list a look, its POSTs and a look, and the next run a look again."""
+    token = f"ghp_{secrets.token_hex(16)}"
+    played.home.airflow("variables", "set", "github_access_token", token)
+    dag_id = "example_copass_register_sources"
+    [planned] = played.run(LIST, dag_id, plan_only=True)
+    assert (planned.tasks, planned.warned) == ({"register": "success"}, [])
+    steps = played.home.xcoms(dag_id, planned.run_id, "register")[-1]["return_value"]
+    assert [(step["name"], step["step"]) for step in steps] == [
+        ("Support channel", "register"),
+        ("Issue tracker", "register"),
+        ("Pull requests", "register"),
+    ]
+    assert played.home.variable_keys() == ["github_access_token"]
+    first, second = played.run(LIST, dag_id, times=2)
+    assert [(run.state, run.warned) for run in (first, second)] == [("success", [])] * 2
+    assert played.requests() == ["list", *["list", *["register"] * 3, "list"], "list"]
+    for run, outcome in ((first, "made"), (second, "adopted")):
+        xcoms = played.home.xcoms(dag_id, run.run_id, "register")[-1]
+        assert [row["outcome"] for row in xcoms["sources"]] == [outcome] * 3
+        assert xcoms["return_value"] == [row["data_source_id"] for row in xcoms["sources"]]
+        [key] = xcoms["stored_as"]
+        assert played.secret_is_valid(xcoms["return_value"][0], key)
+    [github] = [source for source in played.emulator.sources() if source["provider"] == "github"]
+    assert github["adapter_config"] == {"repository": "copass/app", "token": token}
+    values = {"token": token, "secret": played.home.variable(key) or "", "bearer": played.emulator.token}
+    assert leak_search.search([played.home.path], values).leaks == []
+
+
 def test_the_second_of_the_same_act_sends_no_write(migrated: AirflowHome, tmp_path: Path) -> None:
     """Register, update, rename, pause, resume, disconnect, delete: twice in a row each, and all requests counted."""
     for played in played_in(tmp_path, migrated, TWICE.parent):
@@ -260,7 +296,7 @@ def test_the_second_of_the_same_act_sends_no_write(migrated: AirflowHome, tmp_pa
             # By id: there, and then not there in a sandbox that is.
             *["get", "delete", "get", "list"],
         ]
-        assert [key for key in played.home.variable_keys() if key != "copass_record_probe"] == []
+        assert played.left_over() == []
 
 
 def test_the_page_s_example_of_an_outlet_does_what_it_says(migrated: AirflowHome, tmp_path: Path) -> None:

@@ -246,6 +246,7 @@ BAD = [
     ({"sources": entries(1), "max_concurrency": 0}, "max_concurrency must be a whole number from 1 to 20"),
     ({"sources": entries(1), "max_concurrency": True}, "max_concurrency"),
     ({"sources": entries(1), "if_exists": "perhaps"}, "if_exists"),
+    ({"sources": entries(1), "plan_only": "perhaps"}, "plan_only must be True or False"),
     ({"manifest": "/no/such/manifest.yaml"}, "cannot be read"),
 ]
 
@@ -267,6 +268,13 @@ def test_every_bad_entry_is_named_at_once(account: Emulator) -> None:
     assert "2 of 3 entries" in str(failed.value)
     assert "sources[0]" in str(failed.value)
     assert "sources[2]" in str(failed.value)
+
+
+@pytest.mark.parametrize(("said", "made"), [(True, 0), ("True", 0), ("false", 2), (False, 2)])
+def test_a_plan_may_be_asked_for_by_a_template(account: Emulator, said: bool | str, made: int) -> None:
+    """A run's parameter comes as text."""
+    run(sources=entries(2, ingestion_mode="manual"), plan_only=said)
+    assert len(account.sources()) == made
 
 
 @pytest.mark.parametrize("as_object", [True, False])
