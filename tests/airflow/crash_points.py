@@ -14,6 +14,7 @@ TIMED_OUT = "timed_out"
 PREPARED = "prepared"
 """Registers what a rotation is about, without a kill."""
 ROTATED = "rotated"
+LISTED = "listed"
 
 
 @dataclass(frozen=True)
@@ -47,32 +48,32 @@ class Kill:
 class Point:
     """One run of the task: killed once in each of its first tries, and then left alone.
 
-    :param rotates: the task rotates the secret of a source that is there; else it registers one.
+    :param act: ``register`` a source, ``rotate`` the secret of one that is there, or register a ``list`` of them.
     """
 
     kills: tuple[Kill, ...]
-    rotates: bool = False
+    act: str = "register"
 
     @property
     def word(self) -> str:
         """What names it in files and URLs, and the provider of its source."""
         kills = "_then_".join(re.sub(r"\W+", "_", str(kill)).strip("_") for kill in self.kills)
-        return f"rotating_{kills}" if self.rotates else kills
+        return kills if self.act == "register" else f"{self.act}_{kills}"
 
     @property
     def dag_id(self) -> str:
         """The DAG whose task does what is wanted, with the ``execution_timeout`` that is wanted."""
-        if self.rotates:
-            return ROTATED
+        if self.act != "register":
+            return {"rotate": ROTATED, "list": LISTED}[self.act]
         return TIMED_OUT if self.kills[0].by == "timeout" else KILLED
 
     @property
     def task_id(self) -> str:
         """The task that is killed."""
-        return "rotate" if self.rotates else "register"
+        return self.act
 
     def __str__(self) -> str:
-        return ("rotating: " if self.rotates else "") + ", then ".join(map(str, self.kills))
+        return ("" if self.act == "register" else f"{self.act}: ") + ", then ".join(map(str, self.kills))
 
 
 _LOST = Kill("after", "POST")
@@ -134,7 +135,7 @@ LONG_LIST = (*_TWICE, *_THRICE)
 
 
 ROTATIONS = tuple(
-    Point(kills, rotates=True)
+    Point(kills, act="rotate")
     for kills in (
         # The claim, then what tells that minting has begun, then the end.
         *((Kill(side, "record", nth),) for nth in (1, 2, 3) for side in ("before", "after")),
@@ -149,7 +150,28 @@ ROTATIONS = tuple(
 )
 """A task that rotates and keeps the secret before it."""
 
-BY_WORD = {point.word: point for point in (*SHORT_LIST, *LONG_LIST, *ROTATIONS)}
+OF_LISTS = tuple(
+    Point(kills, act="list")
+    for kills in (
+        (Kill("before", "list"),),
+        (Kill("before", "POST", 2),),
+        (Kill("before", "POST", 2, late=True),),
+        (Kill("after", "POST"),),
+        (Kill("after", "POST", 3),),
+        # What is announced, what is about to be sent, the end.
+        *((Kill(side, "record", nth),) for nth in (1, 2, 3) for side in ("before", "after")),
+        *((Kill(side, "store", nth),) for nth in (1, 3) for side in ("before", "after")),
+        (Kill("after", "list", 2),),
+        (Kill("after", "execute"),),
+        (Kill("after", "POST", 2), Kill("after", "rotate")),
+        (Kill("after", "POST", 2), Kill("before", "store")),
+    )
+)
+"""A task that registers a list of :data:`NAMES`."""
+
+NAMES = ("Crashed 1", "Crashed 2", "Crashed 3")
+
+BY_WORD = {point.word: point for point in (*SHORT_LIST, *LONG_LIST, *ROTATIONS, *OF_LISTS)}
 MOST_TRIES = 1 + max(len(point.kills) for point in BY_WORD.values())
 
 

@@ -14,10 +14,14 @@ import pytest
 from airflow_provider_copass.airflow_variables import PROBE
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.pytest_plugin import connection_to
+from airflow_provider_copass.registration.book import book_from_text, book_name
 from airflow_provider_copass.registration.record import Closed, from_text, name_of
 from tests.airflow.crash_points import (
     KILLED,
+    LISTED,
     LONG_LIST,
+    NAMES,
+    OF_LISTS,
     PREPARED,
     REQUESTS,
     ROTATED,
@@ -121,7 +125,7 @@ class Stage:
 
     def _pause(self, *, paused: bool) -> None:
         """Have new runs wait, or begin."""
-        for dag_id in (KILLED, ROTATED, TIMED_OUT):
+        for dag_id in (KILLED, LISTED, ROTATED, TIMED_OUT):
             self.airflow.request("PATCH", f"dags/{dag_id}", json={"is_paused": paused})
 
     def _act(self, killing: Killing) -> Iterator[None]:
@@ -152,7 +156,12 @@ class Stage:
         if kill.thing not in REQUESTS:
             return None
         match = {"provider": point.word}
-        if kill.thing == "rotate":
+        if kill.thing == "list" and point.act == "list":
+            # A list is looked for in its whole sandbox.
+            match = {"sandbox_id": point.word}
+        if kill.thing == "rotate" and point.act == "list":
+            match = {"sandbox_id": point.word}
+        elif kill.thing == "rotate":
             [source] = self.live(point)
             match = {"data_source_id": source["data_source_id"]}
         return self.emulator.add_fault(
@@ -314,6 +323,41 @@ def test_no_more_is_rotated_than_it_takes(rotated: Stage, point: Point) -> None:
     lost = {"before rotate 1", "before rotate 1 (late)", "after rotate 1", "before store 2", "after store 2"}
     lost |= {"before record 3"} | ({"before store 1"} if len(point.kills) > 1 else set())
     assert rotated.rotations(point) == 1 + sum(str(kill) in lost for kill in point.kills)
+
+
+@pytest.fixture(name="listed", scope="module")
+def _listed(stage: Stage) -> Stage:
+    """The stage on which every list was played, each in a sandbox of its own."""
+    stage.emulator.seed(sandboxes=[point.word for point in OF_LISTS])
+    stage.play(OF_LISTS, seconds=150)
+    return stage
+
+
+@pytest.mark.parametrize("point", OF_LISTS, ids=str)
+def test_a_list_that_was_killed_is_mended_by_the_retry(listed: Stage, point: Point) -> None:
+    """Each source is there once, its valid secret is stored, the XComs name them all, and the book is closed."""
+    assert listed.task(point).tries == 1 + len(point.kills)
+    live = {source["name"]: source["data_source_id"] for source in listed.live(point)}
+    assert sorted(live) == list(NAMES)
+    assert len(listed.live(point)) == len(NAMES)
+    xcoms = listed.xcoms(point)
+    assert xcoms["return_value"] == [live[name] for name in NAMES]
+    assert xcoms["stored_as"] == [f"copass_webhook_secret_{live[name]}" for name in NAMES]
+    for source_id, key in zip(xcoms["return_value"], xcoms["stored_as"], strict=True):
+        secret = listed.home.variable(key)
+        assert secret is not None
+        assert listed.emulator.verify_secret(source_id, secret)
+    name = book_name(point.word)
+    book = book_from_text(listed.home.variable(name) or "", name=name)
+    assert book.holder is None
+    assert {record.source_id for record in book.records.values() if isinstance(record, Closed)} == set(live.values())
+
+
+@pytest.mark.parametrize("point", OF_LISTS, ids=str)
+def test_no_post_of_a_list_is_repeated_that_had_an_effect(listed: Stage, point: Point) -> None:
+    """Three requests for three sources, and one more where the first was killed before it took effect."""
+    lost = point.kills == (Kill("before", "POST", 2),)
+    assert listed.posts(point) == len(NAMES) + lost
 
 
 @pytest.fixture(name="played_twice", scope="module")

@@ -9,9 +9,24 @@ from airflow.providers.common.compat.sdk import DAG, Context
 from pydantic import SecretStr
 
 from airflow_provider_copass.airflow_variables import ProvenVariables
-from airflow_provider_copass.operators import RegisterSourceOperator, RotateWebhookSecretOperator
+from airflow_provider_copass.operators import (
+    RegisterSourceOperator,
+    RegisterSourcesOperator,
+    RotateWebhookSecretOperator,
+)
 from airflow_provider_copass.secret_stores import SecretOwner, VariableStore
-from tests.airflow.crash_points import BY_WORD, KILLED, MOST_TRIES, PREPARED, ROTATED, TIMED_OUT, Kill, Marks
+from tests.airflow.crash_points import (
+    BY_WORD,
+    KILLED,
+    LISTED,
+    MOST_TRIES,
+    NAMES,
+    PREPARED,
+    ROTATED,
+    TIMED_OUT,
+    Kill,
+    Marks,
+)
 
 MARKS = Marks(Path(os.environ["AIRFLOW_HOME"]))
 
@@ -105,6 +120,24 @@ class StoppingRotation(RotateWebhookSecretOperator):
         return result
 
 
+class StoppingList(RegisterSourcesOperator):
+    """The operator for a list, which does what it always does until it stands still."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._stops = Stops()
+        super().__init__(secret_store=StoppingStore(self._stops), **kwargs)
+
+    def _records(self) -> ProvenVariables:
+        return StoppingRecords(self._stops)
+
+    def execute(self, context: Context) -> list[Any]:
+        """Register the sources."""
+        self._stops.begin(context["params"]["word"], context["ti"].try_number)
+        result: list[Any] = super().execute(context)
+        self._stops.pass_by("after", "execute")
+        return result
+
+
 def dag_of(dag_id: str, **more: Any) -> DAG:
     """Return a DAG of one task, which may be retried as often as any run needs."""
     with DAG(dag_id, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}) as dag:
@@ -130,6 +163,18 @@ with DAG(PREPARED, schedule=None, max_active_runs=100, max_active_tasks=100, par
 with DAG(ROTATED, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}):
     StoppingRotation(
         task_id="rotate", keep_previous=True, retries=MOST_TRIES - 1, retry_delay=timedelta(seconds=1), **SOURCE
+    )
+
+with DAG(LISTED, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}):
+    StoppingList(
+        task_id="list",
+        # Lists of one sandbox are registered one after the other.
+        sandbox_id="{{ params.word }}",
+        sources=[{"provider": "{{ params.word }}", "name": name, "ingestion_mode": "realtime"} for name in NAMES],
+        max_concurrency=2,
+        if_exists="fail",
+        retries=MOST_TRIES - 1,
+        retry_delay=timedelta(seconds=1),
     )
 
 killed = dag_of(KILLED)
