@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_copass import api, operators
 from airflow_provider_copass.api.errors import STATUS_ERRORS, CopassError
-from airflow_provider_copass.operators import RegisterSourceOperator, UpdateSourceOperator
+from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator
 from airflow_provider_copass.operators.failures import is_final
 from tests.docs import pages
 from tests.harness.environment import clean_environment
@@ -51,14 +51,14 @@ def parameters_of(operator: type[Any]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("operator", [RegisterSourceOperator, UpdateSourceOperator])
+@pytest.mark.parametrize("operator", [RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator])
 def test_every_parameter_of_the_operator_is_listed(operator: type[Any]) -> None:
     """All of ``__init__``, in its order, but for the connection and the sandbox of every operator."""
     listed = [row.split("`")[1] for row in table_of(operator)]
     assert listed == [name for name in parameters_of(operator) if name != "copass_conn_id"]
 
 
-@pytest.mark.parametrize("operator", [RegisterSourceOperator, UpdateSourceOperator])
+@pytest.mark.parametrize("operator", [RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator])
 def test_what_is_called_templated_is(operator: type[Any]) -> None:
     """Each row says so, and no other."""
     named = {row.split("`")[1] for row in table_of(operator) if "templated" in row}
@@ -68,7 +68,7 @@ def test_what_is_called_templated_is(operator: type[Any]) -> None:
 CODE = [snippet.text for snippet in pages.snippets(OPERATORS) if snippet.language == "python"]
 
 
-@pytest.mark.parametrize("code", CODE, ids=["many sources", "outlets"])
+@pytest.mark.parametrize("code", CODE, ids=["many sources", "a list", "outlets"])
 def test_each_dag_of_the_page_is_parsed(tmp_path: Path, code: str) -> None:
     """It is a DAG file without an import error."""
     file = tmp_path / "shown.py"
