@@ -76,7 +76,7 @@ def register_source(
     :param poll_interval_seconds: at least 60.
     :raises CopassInputError: where a field breaks its rule.
     """
-    body = read_register(
+    source = read_register(
         provider=provider,
         name=name,
         ingestion_mode=ingestion_mode,
@@ -84,8 +84,18 @@ def register_source(
         external_account_id=external_account_id,
         adapter_config=adapter_config,
         poll_interval_seconds=poll_interval_seconds,
-    ).body()
-    return Call("register_source", "POST", _sources(sandbox_id), answers.source, body=body)
+    )
+    return registrations(sandbox_id)(source.body())
+
+
+def registrations(sandbox_id: str) -> Callable[[dict[str, Any]], Call[models.Source]]:
+    """Return what makes the call for each of many sources of a sandbox, out of bodies that were checked.
+
+    :param sandbox_id: where.
+    :raises CopassInputError: where it is no id.
+    """
+    path = _sources(sandbox_id)
+    return lambda body: Call("register_source", "POST", path, answers.source, body=body)
 
 
 def list_sources(sandbox_id: str, *, provider: str | None = None, status: str | None = None) -> Call[models.SourceList]:

@@ -232,8 +232,10 @@ class _Unmasked:
     """A hook whose answers are masked by whoever gets them: a task of Airflow may speak to it from one thread alone."""
 
     def __init__(self, hook: CopassHook) -> None:
-        self._client = hook.get_conn()
-        self._sandbox_id = hook.sandbox_id
+        from airflow_provider_copass.api import calls
+
+        self._send = hook.get_conn().send
+        self._call_for = calls.registrations(hook.sandbox_id)
         self.list_sources = hook.list_sources
         self.get_source = hook.get_source
         self.update_source = hook.update_source
@@ -241,10 +243,11 @@ class _Unmasked:
         self.rotate_webhook_secret = hook.rotate_webhook_secret
 
     def register_source(self, **fields: Any) -> Source:
-        """Register a source, with one POST."""
-        from airflow_provider_copass.api import calls
+        """Register a source, with one POST.
 
-        return self._client.send(calls.register_source(self._sandbox_id, **fields))
+        :param fields: of a checked source.
+        """
+        return self._send(self._call_for(fields))
 
 
 def _is_said(plan_only: object) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Does jobs in a bounded number of threads.
+    """Does jobs in a bounded number of threads. They end with the process: none of them keeps a dead task alive.
 
     :param count: how many at once.
     """
@@ -31,20 +31,41 @@ class Threads:
         :param jobs: each with a word for it.
         :raises BaseException: what a job raises.
         """
+        asked: SimpleQueue[tuple[K, Callable[[], T]] | None] = SimpleQueue()
+        ended: SimpleQueue[tuple[K, T | None, BaseException | None]] = SimpleQueue()
         waiting = iter(jobs)
-        ended: SimpleQueue[Future[T]] = SimpleQueue()
-        under_way: dict[Future[T], K] = {}
-        executor = ThreadPoolExecutor(self._count, thread_name_prefix="copass")
+        threads = [Thread(target=_work, args=(asked, ended), name="copass", daemon=True) for _ in range(self._count)]
+        for thread in threads:
+            thread.start()
+        under_way = 0
         try:
             while True:
                 # Each thread has its next job at hand, and does not wait for this one, which is busy with answers.
-                for word, job in islice(waiting, 2 * self._count - len(under_way)):
-                    future = executor.submit(job)
-                    under_way[future] = word
-                    future.add_done_callback(ended.put)
+                for job in islice(waiting, 2 * self._count - under_way):
+                    asked.put(job)
+                    under_way += 1
                 if not under_way:
                     return
-                came = ended.get()
-                yield under_way.pop(came), came.result()
+                word, result, error = ended.get()
+                under_way -= 1
+                if error is not None:
+                    raise error
+                yield word, result  # type: ignore[misc]  # what a job returns
         finally:
-            executor.shutdown(wait=False, cancel_futures=True)
+            while not asked.empty():
+                asked.get()
+            for _ in threads:
+                asked.put(None)
+
+
+def _work(
+    asked: SimpleQueue[tuple[K, Callable[[], T]] | None],
+    ended: SimpleQueue[tuple[K, T | None, BaseException | None]],
+) -> None:
+    """Do jobs until there is None."""
+    while (given := asked.get()) is not None:
+        word, job = given
+        try:
+            ended.put((word, job(), None))
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits for it
+            ended.put((word, None, error))
