@@ -29,6 +29,7 @@ from airflow_provider_copass.api import (
     CopassTimeoutError,
     Unreached,
     calls,
+    environment_proxy,
 )
 from airflow_provider_copass.connection_fields import EXTRA_FIELDS, STANDARD_FIELDS
 
@@ -46,8 +47,8 @@ _LIKE_A_TOKEN = re.compile(r"\b(olk_|eyJ)")
 # What is to be said after "what is wrong": each names the fields of the form that may mend it.
 _UNREACHED = {
     Unreached.NO_ADDRESS: (
-        "The host name of {place} is not known here. Check the spelling of Base URL (host){proxy}; if it is right, the "
-        "DNS of this machine cannot resolve it."
+        "The host name of {place} is not known here. Check the spelling of Base URL (host); if it is right, the DNS of "
+        "this machine cannot resolve it."
     ),
     Unreached.REFUSED: "Nothing accepts connections at {place}. {check}.",
     Unreached.UNTRUSTED: (
@@ -62,10 +63,17 @@ _UNREACHED = {
         "No connection to {place} within {seconds:g} s. {check}, and whether a firewall is in between."
     ),
     Unreached.PROXY: (
-        "The proxy does not let a call to {place} through. Check Proxy (proxy), or the environment's HTTPS_PROXY: its "
-        "address, user name and password."
+        "The proxy does not let a call to {place} through. Check {proxy}: its address, user name and password."
     ),
     Unreached.UNKNOWN: "No connection to {place}. {check}, and the network of this machine.",
+}
+# With a proxy, its name alone is looked up here, and a connection is made to it alone.
+_PROXY_UNREACHED = {
+    Unreached.NO_ADDRESS: (
+        "The host name of the proxy to {place} is not known here. Check the spelling of {proxy}; if it is right, the "
+        "DNS of this machine cannot resolve it."
+    ),
+    Unreached.REFUSED: "Nothing accepts connections at the proxy to {place}. Check {proxy}.",
 }
 _FAILED: dict[type[CopassCallError], str] = {
     CopassAuthenticationError: (
@@ -166,20 +174,21 @@ def _look(client: CopassClient, sandbox_id: str | None) -> tuple[bool, str]:
 
 def _advice(error: CopassError, settings: ClientSettings, sandbox_id: str | None) -> str:
     """Say what to change where a call has failed."""
+    proxy = _proxy(settings)
     if isinstance(error, CopassConnectError):
-        template = _UNREACHED[error.reason]
+        template = (_UNREACHED if proxy is None else {**_UNREACHED, **_PROXY_UNREACHED})[error.reason]
     else:
         found = [_FAILED[kind] for kind in type(error).__mro__ if kind in _FAILED]
         if not found:
             return str(error)
         template = found[0]
-    proxy = "" if settings.proxy is None else ", and Proxy (proxy)"
+    and_proxy = "" if proxy is None else f", and {proxy}"
     return template.format(
         place=_place(settings),
         seconds=settings.timeout,
         status=getattr(error, "status", ""),
-        proxy=proxy,
-        check=f"Check Base URL (host) and Port (port){proxy}",
+        proxy=proxy or "Proxy (proxy)",
+        check=f"Check Base URL (host) and Port (port){and_proxy}",
         listed="its sandboxes" if sandbox_id is None else f"the sources of {_sandbox(settings, sandbox_id)}",
         or_sandbox="" if sandbox_id is None else ", or another id into Default sandbox (sandbox_id)",
     )
@@ -189,6 +198,14 @@ def _place(settings: ClientSettings) -> str:
     """Name the API's origin, unless a token seems to stand in it."""
     is_private = settings.is_token_in(settings.origin) or _LIKE_A_TOKEN.search(settings.origin)
     return "the base URL" if is_private else settings.origin
+
+
+def _proxy(settings: ClientSettings) -> str | None:
+    """Say where the proxy is set that a call goes through; None where it goes through none."""
+    if settings.proxy is not None:
+        return "Proxy (proxy)"
+    variable = environment_proxy(settings)
+    return None if variable is None else f"the environment's proxy ({variable})"
 
 
 def _sandbox(settings: ClientSettings, sandbox_id: str) -> str:

@@ -68,6 +68,21 @@ def test_the_password_of_another_service_is_not_sent(
     assert emulator.requests() == []
 
 
+def test_a_proxy_of_the_environment_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is one line like any other, and no traceback with the proxy's password."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://me:canary@127.0.0.1:1080")
+    monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", host="copass.invalid"))
+    with pytest.raises(SystemExit) as ended:
+        main(["check"])
+    assert ended.value.code == 1
+    out, err = capfd.readouterr()
+    assert out.startswith("copass_default: Proxy: The environment's proxy cannot be used: HTTPS_PROXY")
+    assert (out.count("\n"), err) == (1, "")
+    assert "canary" not in out
+
+
 @pytest.mark.parametrize("asked", [["--help"], ["check", "--help"], ["--version"]])
 def test_it_explains_itself(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Help is an answer, not a failure."""

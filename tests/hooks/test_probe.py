@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,22 @@ from tests.hooks.connections import ENVIRONMENT, as_json, of
 TOKEN = "olk_canary/%@:+"
 HTML = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<html><body>Sign in</body></html>"
 NO_SOURCES = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + b'{"sources": []}'
+
+
+# Schemes that nothing here speaks, and no URL at all.
+UNUSABLE = [
+    ("ALL_PROXY", "socks5://me:canary@127.0.0.1:1080"),
+    ("HTTPS_PROXY", "ftp://me:canary@127.0.0.1:3128"),
+    ("HTTPS_PROXY", "http://me:canary@127.0.0.1:port"),
+]
+
+
+@pytest.fixture(name="proxies")
+def _proxies(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment that names no proxy."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    return monkeypatch
 
 
 def probed(monkeypatch: pytest.MonkeyPatch, connection: str) -> tuple[bool, str]:
@@ -141,10 +158,61 @@ def test_a_file_that_holds_no_certificate(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_a_closed_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a proxy is set, it is among what is to be looked at, without its password."""
+    """It is the proxy that takes no connection, and nothing else is to be looked at."""
     proxy = f"http://me:canary@127.0.0.1:{free_port()}"
     said = refused_at(monkeypatch, "copass.invalid", proxy=proxy)
-    assert said.endswith("Check Base URL (host) and Port (port), and Proxy (proxy).")
+    assert said == "Nothing accepts connections at the proxy to https://copass.invalid. Check Proxy (proxy)."
+
+
+def test_a_proxy_that_takes_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where what fails may be either, the proxy is among what is to be looked at."""
+    with accepting_nobody() as port:
+        said = refused_at(monkeypatch, "copass.invalid", proxy=f"http://me:canary@127.0.0.1:{port}", timeout=0.3)
+    assert said.startswith("No connection to https://copass.invalid within 0.3 s. ")
+    assert "Check Base URL (host) and Port (port), and Proxy (proxy), and whether a firewall" in said
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_a_closed_proxy_of_the_environment(proxies: pytest.MonkeyPatch, variable: str) -> None:
+    """It is named by the variable that sets it."""
+    proxies.setenv(variable, f"http://me:canary@127.0.0.1:{free_port()}")
+    said = refused_at(proxies, "copass.invalid")
+    assert said == (
+        "Nothing accepts connections at the proxy to https://copass.invalid. "
+        f"Check the environment's proxy ({variable})."
+    )
+
+
+def test_a_proxy_of_the_environment_whose_name_has_no_address(proxies: pytest.MonkeyPatch) -> None:
+    """It is the proxy's name that is not known, and not that of the API."""
+    proxies.setenv("HTTPS_PROXY", "http://me:canary@proxy.invalid:3128")
+    said = refused_at(proxies, "127.0.0.1.example")
+    assert said.startswith("The host name of the proxy to https://127.0.0.1.example is not known here.")
+    assert "Check the spelling of the environment's proxy (HTTPS_PROXY)" in said
+
+
+def test_a_proxy_of_the_environment_that_wants_another_password(proxies: pytest.MonkeyPatch) -> None:
+    """The line is about that proxy, and not about a field that is empty."""
+    with answering(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as port:
+        proxies.setenv("HTTPS_PROXY", f"http://me:canary@127.0.0.1:{port}")
+        said = refused_at(proxies, "copass.invalid")
+    assert said.startswith("The proxy does not let a call to https://copass.invalid through. Check the environment's")
+    assert "(proxy)" not in said
+
+
+def test_a_proxy_that_the_environment_keeps_from_the_host(proxies: pytest.MonkeyPatch) -> None:
+    """What is in ``NO_PROXY`` is reached without one, so none is to be looked at."""
+    proxies.setenv("HTTPS_PROXY", f"http://me:canary@127.0.0.1:{free_port()}")
+    proxies.setenv("NO_PROXY", "other.invalid,copass.invalid")
+    assert refused_at(proxies, "copass.invalid").startswith("The host name of https://copass.invalid is not known here")
+
+
+@pytest.mark.parametrize(("variable", "value"), UNUSABLE)
+def test_a_proxy_of_the_environment_that_cannot_be_used(proxies: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    """It is refused before anything is sent, as what it is, without its password."""
+    proxies.setenv(variable, value)
+    said = refused_at(proxies, "copass.invalid")
+    assert said.startswith("Proxy: The environment's proxy cannot be used: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY must")
 
 
 def test_a_proxy_that_wants_another_password(monkeypatch: pytest.MonkeyPatch) -> None:
