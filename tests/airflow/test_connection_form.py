@@ -201,7 +201,9 @@ def test_a_good_connection_is_green_and_says_what_it_reached(connections: Connec
     connections.put("copass_default", token=connections.emulator.token, port=port_of(connections.emulator))
     colour, said = connections.test("copass_default")
     assert colour == "green"
-    assert f"Reached {connections.emulator.url}. The token is accepted, and sandbox 'sb_demo' holds 0 sources." in said
+    assert (
+        f"Reached {connections.emulator.url}. The API key is accepted, and sandbox 'sb_demo' holds 0 sources." in said
+    )
     connections.pictures.take(connections.page, "connection-test", height=500)
 
 

@@ -70,8 +70,34 @@ def test_success_says_what_the_sandbox_holds(
     emulator.seed([{"provider": "slack", "name": str(number)} for number in range(held)])
     assert probed(monkeypatch, of(emulator)) == (
         True,
-        f"Reached {emulator.url}. The token is accepted, and sandbox 'sb_demo' holds {words}.",
+        f"Reached {emulator.url}. The API key is accepted, and sandbox 'sb_demo' holds {words}.",
     )
+
+
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [
+        (["active", "disconnected", "paused"], "3 sources, 2 of them live"),
+        (["archived", "disconnected"], "2 sources, none of them live"),
+        (["active", "another word"], "2 sources"),
+    ],
+)
+def test_success_tells_what_is_gone_for_good(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, statuses: list[str], words: str
+) -> None:
+    """A sandbox lists what was disconnected or archived, which no task will adopt."""
+    emulator.seed([{"provider": "slack", "name": str(n), "status": status} for n, status in enumerate(statuses)])
+    assert probed(monkeypatch, of(emulator))[1].endswith(f"sandbox 'sb_demo' holds {words}.")
+
+
+@pytest.mark.parametrize(
+    ("token", "kind"), [("olk_canary", "API key"), ("eyJjYW5hcnki.canary", "JWT"), ("canary-of-another-kind", "token")]
+)
+def test_success_says_as_what_one_is_known(monkeypatch: pytest.MonkeyPatch, token: str, kind: str) -> None:
+    """The kind of the token, which is not the token or a part of it."""
+    with Emulator(token) as emulator:
+        said = probed(monkeypatch, of(emulator))[1]
+        assert said.startswith(f"Reached {emulator.url}. The {kind} is accepted, and")
 
 
 def test_success_without_a_sandbox_says_what_the_token_sees(
@@ -80,7 +106,7 @@ def test_success_without_a_sandbox_says_what_the_token_sees(
     """It counts sandboxes instead, and says where a default can be set."""
     worked, said = probed(monkeypatch, as_json(password=emulator.token, host=emulator.url))
     assert worked
-    assert said.startswith(f"Reached {emulator.url}. The token is accepted and sees 1 sandbox.")
+    assert said.startswith(f"Reached {emulator.url}. The API key is accepted and sees 1 sandbox.")
     assert "Default sandbox (sandbox_id)" in said
 
 
@@ -242,14 +268,48 @@ def test_a_sandbox_that_is_not_there(emulator: Emulator, monkeypatch: pytest.Mon
     worked, said = probed(monkeypatch, connection)
     assert not worked
     assert said == (
-        f"Reached {emulator.url}. The token is accepted and sees 1 sandbox, but sandbox 'sb_none' is not among them "
+        f"Reached {emulator.url}. The API key is accepted and sees 1 sandbox, but sandbox 'sb_none' is not among them "
         "(404). Put the id of one of them into Default sandbox (sandbox_id)."
     )
 
 
-def test_an_api_that_is_not_there(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """404 for everything: the base URL is what is to be changed, and not the sandbox."""
+def test_a_token_that_sees_no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no id to choose then, so it is another token that helps."""
+    with Emulator(TOKEN, sandboxes=()) as emulator:
+        said = refused_at(monkeypatch, emulator.url)
+    assert said.endswith(
+        "sees 0 sandboxes, but sandbox 'sb_demo' is not among them (404). Put a token that sees it into API token "
+        "(password)."
+    )
+
+
+def test_a_sandbox_that_is_there_without_its_sources(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """404, but the token sees that very sandbox: its id is right, and the line does not say otherwise."""
+    emulator.add_fault(operation="list", action={"status": 404}, times=None)
+    worked, said = probed(monkeypatch, of(emulator))
+    assert not worked
+    assert said == (
+        f"Reached {emulator.url}. The API key is accepted and sees sandbox 'sb_demo', but its sources are not found "
+        "(404). Check Base URL (host), its path included; if that is right, test again later."
+    )
+
+
+@pytest.mark.parametrize("second", [404, 403, 503])
+def test_a_404_that_nothing_explains(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, second: int) -> None:
+    """Where the sandboxes cannot be listed either, the sandbox or the base URL may be wrong, and both are named."""
+    emulator.add_fault(operation="list_sandboxes", action={"status": second}, times=None)
     said = faulty(monkeypatch, emulator, {"status": 404})
+    assert said == (
+        f"Reached {emulator.url}, but it does not know sandbox 'sb_demo' (404). Check Default sandbox (sandbox_id); if "
+        "that is right, Base URL (host), its path included."
+    )
+
+
+def test_an_api_that_is_not_there(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """404 for a call without a sandbox: the base URL is what is to be changed."""
+    emulator.add_fault(operation="*", action={"status": 404}, times=None)
+    worked, said = probed(monkeypatch, of(emulator, sandbox_id=None))
+    assert not worked
     assert said == (
         f"Reached {emulator.url}, but there is no Copass API (404). Check Base URL (host), its path included."
     )
