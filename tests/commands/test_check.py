@@ -27,7 +27,7 @@ def test_a_connection_that_works_is_one_line(
     monkeypatch.setenv(ENVIRONMENT, of(emulator))
     main(["check"])
     assert capfd.readouterr() == (
-        f"copass_default: Reached {emulator.url}. The token is accepted, and sandbox 'sb_demo' holds 0 sources.\n",
+        f"copass_default: Reached {emulator.url}. The API key is accepted, and sandbox 'sb_demo' holds 0 sources.\n",
         "",
     )
 
@@ -54,6 +54,32 @@ def test_a_connection_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> No
     out, err = capfd.readouterr()
     assert out.startswith("There is no Airflow connection 'nowhere' in the environment")
     assert (out.count("\n"), err) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        '{"conn_type": "copass", "password": "olk_canary',
+        '{"conn_type": "copass", "passwort": "olk_canary"}',
+        "copass://:olk_a/canary@api.copass.id/https",
+        "copass://:olk_canary%2@:b%zz:c/",
+        "olk_canary",
+        '["olk_canary"]',
+    ],
+)
+def test_a_variable_that_airflow_cannot_read(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], unreadable: str
+) -> None:
+    """It is said to be there, and what may be wrong with it; it may hold a token, so nothing of it is shown."""
+    monkeypatch.setenv(ENVIRONMENT, unreadable)
+    with pytest.raises(SystemExit) as ended:
+        main(["check"])
+    assert ended.value.code == 1
+    out, err = capfd.readouterr()
+    assert out.startswith(f"The environment's {ENVIRONMENT} is there, but Airflow cannot read a connection in it.")
+    assert "percent-encoded" in out
+    assert (out.count("\n"), err) == (1, "")
+    assert "canary" not in out
 
 
 def test_the_password_of_another_service_is_not_sent(
