@@ -148,6 +148,22 @@ def test_the_readme_links_every_page_for_users() -> None:
     assert users | {"CONTRIBUTING.md", "CHANGELOG.md"} <= linked
 
 
+def test_the_readme_links_every_example() -> None:
+    """Each DAG file, in the table that says what it shows."""
+    rows = re.findall(r"^\| \[([\w.]+)\]\(example_dags/([\w.]+)\) \| \S", pages.README.read_text(), re.MULTILINE)
+    assert {target for _, target in rows} == {path.name for path in (pages.CHECKOUT / "example_dags").glob("*.py")}
+    assert [text for text, target in rows if text != target] == []
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=pages.name_of)
+def test_the_package_is_installed_from_where_it_can_be_had(page: Path) -> None:
+    """That is a checkout, with extras that it has: no index has it yet. When one does, change the pages with this."""
+    extras = tomllib.loads((pages.CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    installed = re.findall(r"pip install (?!-)'?([\w.-]+)(?:\[(\w+)\])?", page.read_text())
+    assert {what for what, _ in installed} <= {"."}
+    assert {extra for _, extra in installed if extra} <= set(extras)
+
+
 def test_the_changelog_has_a_place_for_what_is_not_released() -> None:
     """Keep a Changelog asks for it, and it comes first."""
     sections = re.findall(r"^## (.*)$", (pages.CHECKOUT / "CHANGELOG.md").read_text(), re.MULTILINE)
