@@ -55,10 +55,10 @@ test-backends: $(BACKENDS)/ready $(BACKENDS2)/ready ## write secrets to real sec
 	@$(BACKENDS)/bin/python -m pytest tests/backends -m "not slow"
 	@$(BACKENDS2)/bin/python -m pytest tests/backends -m "not slow"
 
-matrix: $(ENV)/ready $(ENV2)/ready $(BETWEEN_READY) ## run the tests that touch Airflow on each version, with a table of what ran where
+matrix: $(ENV)/ready $(ENV2)/ready $(BETWEEN_READY) browser ## run the tests that touch Airflow on each version, with a table of what ran where
 	@$(PY) -m tests.tools.matrix $(VERSIONS)
 
-matrix-quick: $(ENV)/ready $(BETWEEN_READY) ## the same on $(BETWEEN) alone, without the tests that start a scheduler
+matrix-quick: $(ENV)/ready $(BETWEEN_READY) browser ## the same on $(BETWEEN) alone, without the tests that start a scheduler
 	@$(PY) -m tests.tools.matrix --quick $(BETWEEN)
 
 dist: $(DIST_TOOLS)/ready ## build the sdist and the wheel, and check their metadata
