@@ -126,7 +126,8 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         ("HTTPS_PROXY", "ftp://me:canary@127.0.0.1:3128", "proxy"),
         ("HTTP_PROXY", "ftp://me:canary@127.0.0.1:3128", "proxy"),
         ("HTTPS_PROXY", "http://me:canary@127.0.0.1:port", "proxy"),
-        ("SSL_CERT_FILE", "/no/such/canary.pem", "ca_bundle"),
+        # A file without a certificate; one that is not there httpx passed over before 0.28.
+        ("SSL_CERT_FILE", __file__, "ca_bundle"),
     ],
 )
 def test_an_environment_that_cannot_be_used_is_refused_as_such(
