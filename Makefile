@@ -20,10 +20,14 @@ DIST_TOOLS := .venv/dist
 # The tests of the sdist, which unpacked has no package: theirs can only be the installed one.
 UNPACKED := .venv/unpacked
 # With the installed wheel, the scheduler's tests and those of our tools would show nothing that others do not.
-WHEEL_TESTS := tests/api tests/distribution/check_installed.py tests/emulator tests/hooks tests/operators \
-	tests/pytest_plugin tests/secret_stores tests/airflow/test_example_dags.py tests/airflow/test_providers_listing.py
+WHEEL_TESTS := tests/api tests/commands tests/distribution/check_installed.py tests/emulator tests/hooks \
+	tests/operators tests/pytest_plugin tests/secret_stores tests/airflow/test_check.py \
+	tests/airflow/test_example_dags.py tests/airflow/test_providers_listing.py
+# The protocol knows no Airflow: what differs for it is the lowest pydantic and httpx. Its crash rounds are left to
+# `make test`, for they take minutes and are about its logic.
+PROTOCOL_TESTS := tests/registration $(addprefix --ignore=tests/registration/test_,batch_crashes.py crashes.py chaos.py race.py)
 # With `=`, for pytest takes the path of an option that it does not know yet for one of tests, and looks there.
-CHECK := -m pytest -q -p no:cacheprovider -o "python_files=test_*.py check_*.py" --dist=$(CURDIR)/dist
+CHECK := -m pytest -q -p no:cacheprovider -m "not slow" -o "python_files=test_*.py check_*.py" --dist=$(CURDIR)/dist
 # A home that the developer has for Airflow is none of our business, and ours none of theirs.
 export AIRFLOW_HOME := $(CURDIR)/.venv/airflow-home
 unexport PYTHONPATH
@@ -55,10 +59,10 @@ test-backends: $(BACKENDS)/ready $(BACKENDS2)/ready ## write secrets to real sec
 	@$(BACKENDS)/bin/python -m pytest tests/backends -m "not slow"
 	@$(BACKENDS2)/bin/python -m pytest tests/backends -m "not slow"
 
-matrix: $(ENV)/ready $(ENV2)/ready $(BETWEEN_READY) ## run the tests that touch Airflow on each version, with a table of what ran where
+matrix: $(ENV)/ready $(ENV2)/ready $(BETWEEN_READY) browser ## run the tests that touch Airflow on each version, with a table of what ran where
 	@$(PY) -m tests.tools.matrix $(VERSIONS)
 
-matrix-quick: $(ENV)/ready $(BETWEEN_READY) ## the same on $(BETWEEN) alone, without the tests that start a scheduler
+matrix-quick: $(ENV)/ready $(BETWEEN_READY) browser ## the same on $(BETWEEN) alone, without the tests that start a scheduler
 	@$(PY) -m tests.tools.matrix --quick $(BETWEEN)
 
 dist: $(DIST_TOOLS)/ready ## build the sdist and the wheel, and check their metadata
@@ -71,7 +75,7 @@ test-wheel: dist ## test the installed wheel: on Airflow $(AIRFLOW), on one that
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/wheel --dist dist --extra test --pins $(PIN)/airflow-$(AIRFLOW).txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/lowest --dist dist --extra test --pins $(PIN)/lowest.txt
 	@cd $(UNPACKED) && $(CURDIR)/.venv/wheel/bin/python $(CHECK) --plain=$(CURDIR)/.venv/plain tests/distribution $(WHEEL_TESTS)
-	@cd $(UNPACKED) && $(CURDIR)/.venv/lowest/bin/python $(CHECK) $(WHEEL_TESTS)
+	@cd $(UNPACKED) && $(CURDIR)/.venv/lowest/bin/python $(CHECK) $(WHEEL_TESTS) $(PROTOCOL_TESTS)
 
 test-all: test matrix test-backends test-wheel ## everything, the slow rounds included
 	@$(PY) -m pytest -m slow || test $$? -eq 5

@@ -25,6 +25,7 @@ __all__ = [
     "airflow_version",
     "cli_config",
     "configured",
+    "connection_variable",
     "events_of",
     "fail_at_once",
     "find_connection",
@@ -116,6 +117,14 @@ def find_connection(conn_id: str) -> Any | None:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         return None
+
+
+def connection_variable(conn_id: str) -> str:
+    """Return the name of the environment's variable in which Airflow looks for a connection.
+
+    :param conn_id: its id.
+    """
+    return f"AIRFLOW_CONN_{conn_id.upper()}"
 
 
 def variable_backends() -> list[Any]:

@@ -35,6 +35,7 @@ from airflow_provider_copass.api.errors import (
     SourcesUnfinishedError,
     Unreached,
 )
+from airflow_provider_copass.api.http_setup import environment_proxy
 from airflow_provider_copass.api.models import (
     PullJob,
     PurgeResult,
@@ -92,4 +93,5 @@ __all__ = [
     "SourcesUnfinishedError",
     "Unreached",
     "calls",
+    "environment_proxy",
 ]

@@ -1,19 +1,19 @@
 """The two clients: a synchronous and an asynchronous driver of the same exchange, each with one pool of connections.
 
-This module alone knows httpx. Its exceptions hold the request, token included, so none of them leaves it.
+httpx is known to ``api`` alone. Its exceptions hold the request, token included, so none of them leaves it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 
-from airflow_provider_copass.api.errors import CopassInputError, Unreached
+from airflow_provider_copass.api.errors import Unreached
 from airflow_provider_copass.api.exchange import MOST_BYTES, NoReply, Pause, Reply, Send, exchange
+from airflow_provider_copass.api.http_setup import open_http
 from airflow_provider_copass.api.retry import RetryPolicy
 from airflow_provider_copass.api.unreached import why_unreached
 from airflow_provider_copass.api.wire_log import install, our_call
@@ -46,29 +46,6 @@ class _Driver:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.settings.origin!r})"
 
-    def _options(self) -> dict[str, Any]:
-        """Return how httpx is to be set up."""
-        settings = self.settings
-        headers = {
-            "Authorization": f"Bearer {settings.token}",
-            "Accept": "application/json",
-            "User-Agent": settings.user_agent,
-        }
-        if settings.ca_bundle is not None:
-            verify: ssl.SSLContext | bool = _trust(settings.ca_bundle)
-        else:
-            # A context takes tens of milliseconds to make, and plain http to this very machine has no use for one.
-            verify = not settings.base_url.startswith("http:")
-        return {
-            "headers": headers,
-            "timeout": settings.timeout,
-            "verify": verify,
-            "proxy": settings.proxy,
-            "follow_redirects": False,
-            # The environment's proxy would get the token in the clear where the API is this very machine.
-            "trust_env": not settings.is_loopback,
-        }
-
     def _build(self, client: httpx.Client | httpx.AsyncClient, send: Send) -> httpx.Request:
         """Make httpx's request of ours."""
         headers = None if send.content is None else {"Content-Type": "application/json"}
@@ -91,21 +68,6 @@ class _Driver:
         if isinstance(error, _NOT_SENT):
             return why_unreached(error)
         return NoReply.TIMED_OUT if isinstance(error, httpx.TimeoutException) else NoReply.LOST
-
-
-def _trust(ca_bundle: str) -> ssl.SSLContext:
-    """Trust the authorities of a PEM file.
-
-    :raises CopassInputError: where it holds none, or may not be read.
-    """
-    try:
-        return ssl.create_default_context(cafile=ca_bundle)
-    except OSError:  # ssl.SSLError is one
-        pass
-    raise CopassInputError(
-        "ca_bundle must be a PEM file with certificates ('-----BEGIN CERTIFICATE-----') that may be read here.",
-        fields=("ca_bundle",),
-    )
 
 
 class _Body:
@@ -144,7 +106,8 @@ class CopassClient(_Driver):
     :param sleep: how to pause, in seconds.
     :param now: seconds since the epoch.
     :param monotonic: seconds of a clock that is never set back.
-    :raises CopassInputError: where the settings' ``ca_bundle`` holds no certificate.
+    :raises CopassInputError: where the settings' ``ca_bundle`` holds no certificate, or the environment's proxy or
+        certificates cannot be used.
     """
 
     def __init__(
@@ -158,7 +121,7 @@ class CopassClient(_Driver):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(settings, policy=policy, monotonic=monotonic)
-        self._http = httpx.Client(transport=transport, **self._options())
+        self._http = open_http(httpx.Client, settings, transport=transport)
         self._sleep = sleep
         self._now = now
 
@@ -236,7 +199,7 @@ class AsyncCopassClient(_Driver):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(settings, policy=policy, monotonic=monotonic)
-        self._http = httpx.AsyncClient(transport=transport, **self._options())
+        self._http = open_http(httpx.AsyncClient, settings, transport=transport)
         self._sleep = sleep
         self._now = now
 

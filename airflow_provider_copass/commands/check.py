@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.airflow_compat import find_connection
+from airflow_provider_copass.airflow_compat import connection_variable, find_connection
 from airflow_provider_copass.hooks import CopassHook
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ def check(conn_id: str) -> tuple[bool, str]:
     :return: whether it works, and one line.
     """
     connection = find_connection(conn_id)
+    variable = connection_variable(conn_id)
+    if os.environ.get(variable) and (connection is None or not connection.conn_type):
+        # Airflow passes over what it cannot read, and takes a text without a scheme for a connection without a type.
+        return False, (
+            f"The environment's {variable} is there, but Airflow cannot read a connection in it. If it is JSON: is it "
+            'whole, does it say "conn_type", and is its "extra" an object? If it is a URI: does it begin with '
+            "copass://, and are the special signs of the token (/ @ : % # ?) percent-encoded? JSON needs no encoding."
+        )
     if connection is None:
         return False, (
             f"There is no Airflow connection {conn_id!r} in the environment, the secrets backend or Airflow's "

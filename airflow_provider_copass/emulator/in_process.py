@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.emulator.server import Server
 
-_MISSING = "The emulator needs fastapi and uvicorn: pip install 'airflow-provider-copass[emulator]'"
+_MISSING = (
+    "The emulator needs fastapi and uvicorn, its extra: pip install '.[emulator]' in a checkout of "
+    "airflow-provider-copass"
+)
 
 
 class Emulator:

@@ -7,6 +7,8 @@ into any of them.
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +25,7 @@ class AirflowConnection(Protocol):
     port: int | None
     schema: str | None
     password: str | None
+    extra: str | None
 
     @property
     def extra_dejson(self) -> dict[str, Any]:
@@ -58,9 +61,7 @@ def read_connection(conn_id: str, connection: AirflowConnection, *, user_agent: 
 
 
 def _read(connection: AirflowConnection, user_agent: str) -> CopassConnection:
-    extra = connection.extra_dejson
-    if not isinstance(extra, dict):
-        raise CopassInputError('extra must be a JSON object such as {"sandbox_id": "..."}.', fields=("extra",))
+    extra = _extra(connection)
     options: dict[str, Any] = {}
     if (timeout := _given(extra, "timeout")) is not None:
         options["timeout"] = _number(timeout, "timeout", float)
@@ -74,6 +75,20 @@ def _read(connection: AirflowConnection, user_agent: str) -> CopassConnection:
         token=connection.password or "", base_url=_base_url(connection), user_agent=user_agent, **options
     )
     return CopassConnection(settings, None if sandbox_id is None else _text(sandbox_id, "sandbox_id"))
+
+
+def _extra(connection: AirflowConnection) -> dict[str, Any]:
+    """Return the members of ``extra``; a text that is no JSON Airflow itself would pass over, and log."""
+    written = connection.extra
+    members: object = ""
+    with suppress(ValueError):
+        members = json.loads((written or "").strip() or "null")
+    if members is None:
+        return {}
+    if not isinstance(members, dict):
+        raise CopassInputError('extra must be a JSON object such as {"sandbox_id": "..."}.', fields=("extra",))
+    # By way of Airflow, which masks the values of what looks like a credential.
+    return connection.extra_dejson
 
 
 def _base_url(connection: AirflowConnection) -> str:

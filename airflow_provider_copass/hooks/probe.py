@@ -29,10 +29,13 @@ from airflow_provider_copass.api import (
     CopassTimeoutError,
     Unreached,
     calls,
+    environment_proxy,
 )
 from airflow_provider_copass.connection_fields import EXTRA_FIELDS, STANDARD_FIELDS
+from airflow_provider_copass.registration.wish import DEAD
 
 if TYPE_CHECKING:
+    from airflow_provider_copass.api import SourceList
     from airflow_provider_copass.hooks.connection import CopassConnection
 
 LONGEST_WAIT = 10.0
@@ -46,8 +49,8 @@ _LIKE_A_TOKEN = re.compile(r"\b(olk_|eyJ)")
 # What is to be said after "what is wrong": each names the fields of the form that may mend it.
 _UNREACHED = {
     Unreached.NO_ADDRESS: (
-        "The host name of {place} is not known here. Check the spelling of Base URL (host){proxy}; if it is right, the "
-        "DNS of this machine cannot resolve it."
+        "The host name of {place} is not known here. Check the spelling of Base URL (host); if it is right, the DNS of "
+        "this machine cannot resolve it."
     ),
     Unreached.REFUSED: "Nothing accepts connections at {place}. {check}.",
     Unreached.UNTRUSTED: (
@@ -62,10 +65,17 @@ _UNREACHED = {
         "No connection to {place} within {seconds:g} s. {check}, and whether a firewall is in between."
     ),
     Unreached.PROXY: (
-        "The proxy does not let a call to {place} through. Check Proxy (proxy), or the environment's HTTPS_PROXY: its "
-        "address, user name and password."
+        "The proxy does not let a call to {place} through. Check {proxy}: its address, user name and password."
     ),
     Unreached.UNKNOWN: "No connection to {place}. {check}, and the network of this machine.",
+}
+# With a proxy, its name alone is looked up here, and a connection is made to it alone.
+_PROXY_UNREACHED = {
+    Unreached.NO_ADDRESS: (
+        "The host name of the proxy to {place} is not known here. Check the spelling of {proxy}; if it is right, the "
+        "DNS of this machine cannot resolve it."
+    ),
+    Unreached.REFUSED: "Nothing accepts connections at the proxy to {place}. Check {proxy}.",
 }
 _FAILED: dict[type[CopassCallError], str] = {
     CopassAuthenticationError: (
@@ -139,47 +149,58 @@ def in_terms_of_the_form(refused: CopassInputError, conn_id: str = "") -> str:
 
 
 def _look(client: CopassClient, sandbox_id: str | None) -> tuple[bool, str]:
-    place = _place(client.settings)
+    reached = f"Reached {_place(client.settings)}"
+    accepted = f"{reached}. The {_kind_of_token(client.settings)} is accepted"
     if sandbox_id is None:
         seen = len(client.send(calls.list_sandboxes()).sandboxes)
         return True, (
-            f"Reached {place}. The token is accepted and sees {_number(seen, 'sandbox', 'sandboxes')}. There is no "
-            "default sandbox: fill in Default sandbox (sandbox_id), or name one at each task."
+            f"{accepted} and sees {_number(seen, 'sandbox', 'sandboxes')}. There is no default sandbox: fill in "
+            "Default sandbox (sandbox_id), or name one at each task."
         )
     sandbox = _sandbox(client.settings, sandbox_id)
     try:
-        held = len(client.send(calls.list_sources(sandbox_id)).sources)
+        return True, f"{accepted}, and {sandbox} holds {_held(client.send(calls.list_sources(sandbox_id)))}."
     except CopassNotFoundError:
         pass
-    else:
-        return (
-            True,
-            f"Reached {place}. The token is accepted, and {sandbox} holds {_number(held, 'source', 'sources')}.",
-        )
     # Is it the sandbox that is not there, or the API?
-    seen = len(client.send(calls.list_sandboxes()).sandboxes)
+    try:
+        seen_ids = [seen.sandbox_id for seen in client.send(calls.list_sandboxes()).sandboxes]
+    except CopassCallError:
+        return False, (
+            f"{reached}, but it does not know {sandbox} (404). Check Default sandbox (sandbox_id); if that is right, "
+            "Base URL (host), its path included."
+        )
+    if sandbox_id in seen_ids:
+        return False, (
+            f"{accepted} and sees {sandbox}, but its sources are not found (404). Check Base URL (host), its path "
+            "included; if that is right, test again later."
+        )
+    advice = "Put the id of one of them into Default sandbox (sandbox_id)"
+    if not seen_ids:
+        advice = "Put a token that sees it into API token (password)"
     return False, (
-        f"Reached {place}. The token is accepted and sees {_number(seen, 'sandbox', 'sandboxes')}, but {sandbox} is "
-        "not among them (404). Put the id of one of them into Default sandbox (sandbox_id)."
+        f"{accepted} and sees {_number(len(seen_ids), 'sandbox', 'sandboxes')}, but {sandbox} is not among them (404). "
+        f"{advice}."
     )
 
 
 def _advice(error: CopassError, settings: ClientSettings, sandbox_id: str | None) -> str:
     """Say what to change where a call has failed."""
+    proxy = _proxy(settings)
     if isinstance(error, CopassConnectError):
-        template = _UNREACHED[error.reason]
+        template = (_UNREACHED if proxy is None else {**_UNREACHED, **_PROXY_UNREACHED})[error.reason]
     else:
         found = [_FAILED[kind] for kind in type(error).__mro__ if kind in _FAILED]
         if not found:
             return str(error)
         template = found[0]
-    proxy = "" if settings.proxy is None else ", and Proxy (proxy)"
+    and_proxy = "" if proxy is None else f", and {proxy}"
     return template.format(
         place=_place(settings),
         seconds=settings.timeout,
         status=getattr(error, "status", ""),
-        proxy=proxy,
-        check=f"Check Base URL (host) and Port (port){proxy}",
+        proxy=proxy or "Proxy (proxy)",
+        check=f"Check Base URL (host) and Port (port){and_proxy}",
         listed="its sandboxes" if sandbox_id is None else f"the sources of {_sandbox(settings, sandbox_id)}",
         or_sandbox="" if sandbox_id is None else ", or another id into Default sandbox (sandbox_id)",
     )
@@ -191,10 +212,33 @@ def _place(settings: ClientSettings) -> str:
     return "the base URL" if is_private else settings.origin
 
 
+def _proxy(settings: ClientSettings) -> str | None:
+    """Say where the proxy is set that a call goes through; None where it goes through none."""
+    if settings.proxy is not None:
+        return "Proxy (proxy)"
+    variable = environment_proxy(settings)
+    return None if variable is None else f"the environment's proxy ({variable})"
+
+
 def _sandbox(settings: ClientSettings, sandbox_id: str) -> str:
     """Name a sandbox, unless a token seems to stand in its place."""
     is_private = settings.is_token_in(sandbox_id) or _LIKE_A_TOKEN.search(sandbox_id)
     return "the sandbox given" if is_private else f"sandbox {sandbox_id!r}"
+
+
+def _kind_of_token(settings: ClientSettings) -> str:
+    """Say as what one is known, by how the token begins and without a part of it."""
+    if settings.token.startswith("olk_"):
+        return "API key"
+    return "JWT" if settings.token.startswith("eyJ") else "token"
+
+
+def _held(listed: SourceList) -> str:
+    """Count the sources of a sandbox, and those that are not gone for good where some are."""
+    held = len(listed.sources)
+    live = sum(source.status not in DEAD for source in listed.sources)
+    told = _number(held, "source", "sources")
+    return told if live == held else f"{told}, {live or 'none'} of them live"
 
 
 def _number(count: int, one: str, more: str) -> str:

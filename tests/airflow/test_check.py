@@ -50,7 +50,7 @@ def test_a_stored_connection_is_checked(stored: tuple[AirflowHome, Emulator], co
     home, emulator = stored
     done = home.run(*command)
     assert done.stdout == (
-        f"copass_default: Reached {emulator.url}. The token is accepted, and sandbox 'sb_demo' holds 0 sources.\n"
+        f"copass_default: Reached {emulator.url}. The API key is accepted, and sandbox 'sb_demo' holds 0 sources.\n"
     )
 
 
@@ -72,4 +72,4 @@ def test_an_awkward_token_arrives_however_it_was_stored(stored: tuple[AirflowHom
     """Slash, percent, at, colon and plus survive Airflow's database, and the API accepts what it is sent."""
     home, _ = stored
     done = home.run(*commands()[0], "--conn-id", conn_id)
-    assert "The token is accepted" in done.stdout
+    assert "The API key is accepted" in done.stdout

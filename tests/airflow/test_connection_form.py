@@ -10,9 +10,11 @@ import pytest
 from playwright.sync_api import Locator, Page
 
 from airflow_provider_copass.connection_fields import EXTRA_FIELDS, STANDARD_FIELDS, StandardField
+from tests.docs import pages
 from tests.harness.airflow_home import AIRFLOW_3, AIRFLOW_VERSION, AirflowHome
 from tests.harness.browser import CHROMIUM, WHY_NOT, Pictures, opened_browser
 from tests.harness.emulator import Emulator
+from tests.harness.odd_servers import answering
 from tests.harness.ports import is_free
 from tests.harness.web_server import WebServer
 
@@ -24,6 +26,8 @@ pytestmark = [
 ]
 # The one of the emulator's page, so that a picture is the same each time.
 USUAL_PORT = 9099
+# The proxy through which the way to the real API leads, so that a call to it ends on this machine.
+LETS_NOBODY_THROUGH = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
 
 
 @dataclass
@@ -34,12 +38,14 @@ class Connections:
     :param url: where it is.
     :param emulator: what good connections lead to.
     :param pictures: where screenshots go.
+    :param home: the Airflow whose page it is.
     """
 
     page: Page
     url: str
     emulator: Emulator
     pictures: Pictures
+    home: AirflowHome
 
     def add(self, conn_id: str) -> Locator:
         """Open the form for a new connection, choose the type, and return the form."""
@@ -104,17 +110,18 @@ def port_of(emulator: Emulator) -> str:
 def _airflow(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Connections]:
     folder = tmp_path_factory.mktemp("form")
     pictures = Pictures(request.config.getoption("--screenshots"))
-    home = AirflowHome(folder / "home")
-    home.migrate()
-    with (
-        Emulator(folder, port=USUAL_PORT if is_free(USUAL_PORT) else 0) as emulator,
-        WebServer(home) as server,
-        opened_browser() as page,
-    ):
-        # The first visit is logged in, which in Airflow 3.1 ends on the home page, wherever it was to lead.
-        page.goto(server.url)
-        page.get_by_role("button", name="Admin").wait_for()
-        yield Connections(page, f"{server.url}/connections", emulator, pictures)
+    with answering(LETS_NOBODY_THROUGH) as proxy:
+        home = AirflowHome(folder / "home", proxy=f"http://127.0.0.1:{proxy}")
+        home.migrate()
+        with (
+            Emulator(folder, port=USUAL_PORT if is_free(USUAL_PORT) else 0) as emulator,
+            WebServer(home) as server,
+            opened_browser() as page,
+        ):
+            # The first visit is logged in, which in Airflow 3.1 ends on the home page, wherever it was to lead.
+            page.goto(server.url)
+            page.get_by_role("button", name="Admin").wait_for()
+            yield Connections(page, f"{server.url}/connections", emulator, pictures, home)
 
 
 @pytest.fixture(name="connections")
@@ -194,7 +201,9 @@ def test_a_good_connection_is_green_and_says_what_it_reached(connections: Connec
     connections.put("copass_default", token=connections.emulator.token, port=port_of(connections.emulator))
     colour, said = connections.test("copass_default")
     assert colour == "green"
-    assert f"Reached {connections.emulator.url}. The token is accepted, and sandbox 'sb_demo' holds 0 sources." in said
+    assert (
+        f"Reached {connections.emulator.url}. The API key is accepted, and sandbox 'sb_demo' holds 0 sources." in said
+    )
     connections.pictures.take(connections.page, "connection-test", height=500)
 
 
@@ -219,3 +228,13 @@ def test_without_a_port_the_button_fails_as_the_form_warns(connections: Connecti
     assert colour == "red"
     assert "Bad Request" in said
     assert len(connections.emulator.requests()) == before
+
+
+def test_the_button_of_a_connection_that_the_documented_command_stored_makes_a_call(connections: Connections) -> None:
+    """Whoever types what the README shows has a port stored, and the button asks this provider."""
+    connections.home.run("bash", "-c", pages.the_command_that_adds())
+    connections.page.goto(connections.url)
+    colour, said = connections.test("copass_default")
+    assert colour == "red"
+    assert "Bad Request" not in said
+    assert "The proxy does not let a call to https://api.copass.id" in said

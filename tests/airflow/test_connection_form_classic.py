@@ -94,7 +94,7 @@ def test_the_button_says_what_it_reached_or_what_to_change(form: Form) -> None:
     form.open("copass_default")
     form.fill(token=form.emulator.token)
     reached = f"Reached {form.emulator.url}"
-    assert f"{reached}. The token is accepted, and sandbox 'sb_demo' holds 0 sources." in form.test()
+    assert f"{reached}. The API key is accepted, and sandbox 'sb_demo' holds 0 sources." in form.test()
     form.open("copass_default")
     form.fill(token="olk_wrong")
     said = form.test()
@@ -118,4 +118,4 @@ def test_a_stored_token_is_not_shown_again(form: Form) -> None:
     form.page.fill("#password", form.emulator.token)
     with form.page.expect_response("**/api/v1/connections/test"):
         form.page.click("#test-connection")
-    form.page.get_by_text(f"Reached {form.emulator.url}. The token is accepted").wait_for()
+    form.page.get_by_text(f"Reached {form.emulator.url}. The API key is accepted").wait_for()

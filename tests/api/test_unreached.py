@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
+import httpx
 import pytest
 
 from airflow_provider_copass.api import (
@@ -15,6 +17,7 @@ from airflow_provider_copass.api import (
     CopassInputError,
     Unreached,
     calls,
+    environment_proxy,
 )
 from tests.harness.odd_servers import accepting_nobody, answering, self_signed
 from tests.harness.ports import free_port
@@ -105,3 +108,83 @@ def test_a_ca_bundle_without_a_certificate_is_refused_as_such(tmp_path: Path) ->
         CopassClient(ClientSettings(token=TOKEN, ca_bundle=str(path)))
     assert refused.value.fields == ("ca_bundle",)
     assert refused.value.__context__ is None
+
+
+@pytest.fixture(name="environment")
+def _environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment that names neither a proxy nor certificates."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy") or name.startswith("SSL_CERT_")]:
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize(
+    ("variable", "value", "field"),
+    [
+        ("ALL_PROXY", "socks5://me:canary@127.0.0.1:1080", "proxy"),
+        ("HTTPS_PROXY", "ftp://me:canary@127.0.0.1:3128", "proxy"),
+        ("HTTP_PROXY", "ftp://me:canary@127.0.0.1:3128", "proxy"),
+        ("HTTPS_PROXY", "http://me:canary@127.0.0.1:port", "proxy"),
+        # A file without a certificate; one that is not there httpx passed over before 0.28.
+        ("SSL_CERT_FILE", __file__, "ca_bundle"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_refused_as_such(
+    environment: pytest.MonkeyPatch, flavour: str, variable: str, value: str, field: str
+) -> None:
+    """Before any request, naming the variable and the field that helps, without the proxy's password."""
+    environment.setenv(variable, value)
+    with pytest.raises(CopassInputError, match=variable) as refused:
+        ask(flavour, ClientSettings(token=TOKEN, base_url="https://copass.invalid"))
+    assert refused.value.fields == (field,)
+    assert refused.value.__context__ is None
+    assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": "http://proxy.example:3128"}, "HTTPS_PROXY"),
+        ({"https_proxy": "http://proxy.example:3128"}, "https_proxy"),
+        ({"ALL_PROXY": "http://proxy.example:3128"}, "ALL_PROXY"),
+        ({"all_proxy": "http://other.example", "HTTPS_PROXY": "http://proxy.example:3128"}, "HTTPS_PROXY"),
+        ({"HTTP_PROXY": "http://proxy.example:3128"}, None),
+        ({"HTTPS_PROXY": ""}, None),
+        *(
+            ({"HTTPS_PROXY": "http://proxy.example:3128", "NO_PROXY": spared}, None if is_spared else "HTTPS_PROXY")
+            for spared, is_spared in {
+                "*": True,
+                "api.copass.example": True,
+                "other.example, copass.example": True,
+                ".copass.example": True,
+                "api.copass.example:8443": True,
+                "api.copass.example:443": False,
+                "other.example": False,
+                "pass.example": False,
+            }.items()
+        ),
+    ],
+)
+def test_what_is_said_of_the_environment_s_proxy_is_what_httpx_does(
+    environment: pytest.MonkeyPatch, variables: dict[str, str], named: str | None
+) -> None:
+    """The variable is named exactly where a call would go through a proxy."""
+    for name, value in variables.items():
+        environment.setenv(name, value)
+    settings = ClientSettings(token=TOKEN, base_url="https://api.copass.example:8443")
+    assert environment_proxy(settings) == named
+    with CopassClient(settings) as client:
+        http = client._http
+        assert (http._transport_for_url(httpx.URL(settings.base_url)) is not http._transport) == (named is not None)
+
+
+def test_a_proxy_of_the_settings_and_this_very_machine_have_none_of_the_environment(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    """The former wins, and on the latter the token would cross to the proxy in the clear."""
+    environment.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    own = ClientSettings(token=TOKEN, base_url="https://copass.example", proxy="http://own.example:3128")
+    here = ClientSettings(token=TOKEN, base_url="http://127.0.0.1:8000")
+    assert [environment_proxy(settings) for settings in (own, here)] == [None, None]

@@ -27,7 +27,7 @@ def test_a_connection_that_works_is_one_line(
     monkeypatch.setenv(ENVIRONMENT, of(emulator))
     main(["check"])
     assert capfd.readouterr() == (
-        f"copass_default: Reached {emulator.url}. The token is accepted, and sandbox 'sb_demo' holds 0 sources.\n",
+        f"copass_default: Reached {emulator.url}. The API key is accepted, and sandbox 'sb_demo' holds 0 sources.\n",
         "",
     )
 
@@ -56,6 +56,32 @@ def test_a_connection_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> No
     assert (out.count("\n"), err) == (1, "")
 
 
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        '{"conn_type": "copass", "password": "olk_canary',
+        '{"conn_type": "copass", "passwort": "olk_canary"}',
+        "copass://:olk_a/canary@api.copass.id/https",
+        "copass://:olk_canary%2@:b%zz:c/",
+        "olk_canary",
+        '["olk_canary"]',
+    ],
+)
+def test_a_variable_that_airflow_cannot_read(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], unreadable: str
+) -> None:
+    """It is said to be there, and what may be wrong with it; it may hold a token, so nothing of it is shown."""
+    monkeypatch.setenv(ENVIRONMENT, unreadable)
+    with pytest.raises(SystemExit) as ended:
+        main(["check"])
+    assert ended.value.code == 1
+    out, err = capfd.readouterr()
+    assert out.startswith(f"The environment's {ENVIRONMENT} is there, but Airflow cannot read a connection in it.")
+    assert "percent-encoded" in out
+    assert (out.count("\n"), err) == (1, "")
+    assert "canary" not in out
+
+
 def test_the_password_of_another_service_is_not_sent(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +92,21 @@ def test_the_password_of_another_service_is_not_sent(
     assert ended.value.code == 1
     assert capfd.readouterr().out == ("Airflow connection 'other' is of another type than copass. Name another.\n")
     assert emulator.requests() == []
+
+
+def test_a_proxy_of_the_environment_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is one line like any other, and no traceback with the proxy's password."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://me:canary@127.0.0.1:1080")
+    monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", host="copass.invalid"))
+    with pytest.raises(SystemExit) as ended:
+        main(["check"])
+    assert ended.value.code == 1
+    out, err = capfd.readouterr()
+    assert out.startswith("copass_default: Proxy: The environment's proxy cannot be used: HTTPS_PROXY")
+    assert (out.count("\n"), err) == (1, "")
+    assert "canary" not in out
 
 
 @pytest.mark.parametrize("asked", [["--help"], ["check", "--help"], ["--version"]])

@@ -14,6 +14,12 @@ from tests.harness.emulator import Emulator, fingerprint
 from tests.harness.processes import CHECKOUT
 
 EXAMPLE = "example_copass_register_source"
+# These need no Variable and no source beforehand.
+OTHERS = ("example_copass_source_lifecycle", "example_copass_ephemeral_source")
+PARSE = (
+    "import json, sys; from airflow.dag_processing.dagbag import DagBag; bag = DagBag(sys.argv[1]);"
+    " print(json.dumps({'dags': sorted(bag.dags), 'errors': bag.import_errors}))"
+)
 
 
 @dataclass
@@ -68,3 +74,17 @@ def test_the_example_dag_runs(airflow: Plain) -> None:
     value = airflow.home.variable(f"copass_webhook_secret_{source_id}")
     assert value is not None
     assert airflow.emulator.secret_is_valid(source_id, sha256=fingerprint(value))
+
+
+def test_every_example_is_parsed_without_an_error(airflow: Plain) -> None:
+    """None of them needs more than the wheel and Airflow."""
+    done = airflow.run("python", "-c", PARSE, str(airflow.home.dags))
+    parsed = json.loads(done.stdout.splitlines()[-1])
+    assert parsed["errors"] == {}
+    assert len(parsed["dags"]) == len(list(airflow.home.dags.glob("*.py")))
+
+
+@pytest.mark.parametrize("dag_id", OTHERS)
+def test_another_example_runs(airflow: Plain, dag_id: str) -> None:
+    """``airflow dags test`` ends with exit code 1 where a task fails."""
+    airflow.run("airflow", "dags", "test", dag_id)

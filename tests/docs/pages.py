@@ -12,6 +12,9 @@ CONNECTION = CHECKOUT / "docs" / "connection.md"
 DECISIONS = sorted((CHECKOUT / "docs" / "decisions").glob("*.md"))
 PAGES = sorted([*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").rglob("*.md")])
 
+ADD = "airflow connections add copass_default "
+"""How the command begins that stores a connection."""
+
 _FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # `[text](target)`, the target without its fragment.
 _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)[^)]*\)")
@@ -44,6 +47,12 @@ def commands(page: Path) -> list[str]:
     """Return the commands of a page: each line of its shell snippets, without its comment."""
     lines = [line for each in snippets(page) if each.language == "bash" for line in each.text.splitlines()]
     return [command for line in lines if (command := re.sub(r"\s+# .*", "", line).strip())]
+
+
+def the_command_that_adds() -> str:
+    """Return the command that stores a connection, which the README and the connection page show alike."""
+    (command,) = {line for page in (README, CONNECTION) for line in commands(page) if line.startswith(ADD)}
+    return command
 
 
 def rows_of_json(page: Path) -> list[tuple[str, str]]:

@@ -24,7 +24,6 @@ from tests.harness.airflow_home import AirflowHome
 BOTH = [pages.README, pages.CONNECTION]
 VARIABLE = "AIRFLOW_CONN_COPASS_DEFAULT"
 EXPORT = f"export {VARIABLE}="
-ADD = "airflow connections add copass_default "
 TEST = "airflow connections test copass_default"
 # Run as they are by tests/airflow/test_check.py, the latter where Airflow has it.
 CHECKS = {"python -m airflow_provider_copass check", "airflow copass check"}
@@ -72,7 +71,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> AirflowHome:
 def test_no_command_is_unknown_to_this_test(page: Path) -> None:
     """Each command is one that a test below runs or checks; whoever adds another adds its test."""
     known = {f"make {target}" for target in targets()} | {"pip install .", TEST, *CHECKS}
-    unknown = [line for line in pages.commands(page) if line not in known and not line.startswith((EXPORT, ADD))]
+    unknown = [line for line in pages.commands(page) if line not in known and not line.startswith((EXPORT, pages.ADD))]
     assert unknown == []
 
 
@@ -149,6 +148,22 @@ def test_the_readme_links_every_page_for_users() -> None:
     assert users | {"CONTRIBUTING.md", "CHANGELOG.md"} <= linked
 
 
+def test_the_readme_links_every_example() -> None:
+    """Each DAG file, in the table that says what it shows."""
+    rows = re.findall(r"^\| \[([\w.]+)\]\(example_dags/([\w.]+)\) \| \S", pages.README.read_text(), re.MULTILINE)
+    assert {target for _, target in rows} == {path.name for path in (pages.CHECKOUT / "example_dags").glob("*.py")}
+    assert [text for text, target in rows if text != target] == []
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=pages.name_of)
+def test_the_package_is_installed_from_where_it_can_be_had(page: Path) -> None:
+    """That is a checkout, with extras that it has: no index has it yet. When one does, change the pages with this."""
+    extras = tomllib.loads((pages.CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    installed = re.findall(r"pip install (?!-)'?([\w.-]+)(?:\[(\w+)\])?", page.read_text())
+    assert {what for what, _ in installed} <= {"."}
+    assert {extra for _, extra in installed if extra} <= set(extras)
+
+
 def test_the_changelog_has_a_place_for_what_is_not_released() -> None:
     """Keep a Changelog asks for it, and it comes first."""
     sections = re.findall(r"^## (.*)$", (pages.CHECKOUT / "CHANGELOG.md").read_text(), re.MULTILINE)
@@ -184,11 +199,14 @@ def test_the_dag_to_copy_is_parsed_without_an_error(home: AirflowHome) -> None:
 
 @pytest.mark.airflow
 def test_the_command_that_adds_the_connection_adds_it(home: AirflowHome, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Typed in a shell as it is shown, it leaves the usual connection in the database, its token encrypted."""
-    shown = {command for page in BOTH for command in pages.commands(page) if command.startswith(ADD)}
-    (command,) = shown
-    home.run("bash", "-c", command)
-    assert read(monkeypatch, json.dumps(connection_in(home))) == USUAL
+    """Typed in a shell as it is shown, it leaves the usual connection in the database, its token encrypted.
+
+    It has a port, without which Airflow 3.3's Test button fails before anything of ours is asked.
+    """
+    home.run("bash", "-c", pages.the_command_that_adds())
+    stored = connection_in(home)
+    assert stored["port"] == 443
+    assert read(monkeypatch, json.dumps(stored)) == USUAL
 
 
 @pytest.mark.airflow

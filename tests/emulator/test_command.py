@@ -129,7 +129,7 @@ def test_a_missing_extra_is_an_error_that_says_what_to_install() -> None:
         "from airflow_provider_copass.emulator import Emulator; Emulator('t').start()"
     )
     refused = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False)
-    assert "pip install 'airflow-provider-copass[emulator]'" in refused.stderr
+    assert "pip install '.[emulator]' in a checkout" in refused.stderr
 
 
 def test_the_import_is_light_and_independent() -> None:

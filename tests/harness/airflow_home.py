@@ -59,6 +59,7 @@ class AirflowHome:
     :param keys: the keys of a home that is used again; made up by default.
     :param connections: connections by id, in the form that Airflow reads as JSON, given by the environment.
     :param settings: further settings, or others than the ones below, as ``SECTION__KEY``.
+    :param proxy: the environment's proxy for what is not on this machine; none by default.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class AirflowHome:
         keys: Keys | None = None,
         connections: Mapping[str, Mapping[str, Any]] | None = None,
         settings: Mapping[str, str] | None = None,
+        proxy: str | None = None,
     ) -> None:
         self.path = path.resolve()
         self.path.mkdir(parents=True, exist_ok=True)
@@ -80,6 +82,9 @@ class AirflowHome:
         self.keys = keys or Keys()
         self.settings = {**self._settings(), **(settings or {})}
         self.connections = dict(connections or {})
+        self._proxies = {"no_proxy": "*"}
+        if proxy is not None:
+            self._proxies = {"HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1,localhost"}
 
     def _settings(self) -> dict[str, str]:
         """Return the settings that hold for every use, on both major versions."""
@@ -108,7 +113,7 @@ class AirflowHome:
             "AIRFLOW_HOME": str(self.path),
             # DAG files and ``-m tests...`` are found from the checkout, wherever a process runs.
             "PYTHONPATH": str(CHECKOUT),
-            "no_proxy": "*",
+            **self._proxies,
             **{f"AIRFLOW__{name}": value for name, value in self.settings.items()},
             **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(connection) for name, connection in self.connections.items()},
         }

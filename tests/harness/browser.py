@@ -1,13 +1,18 @@
 """A browser for the tests that look at Airflow as a person does: Debian's Chromium, driven by Playwright."""
 
+import hashlib
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+WORDS = "words.json"
+"""The file beside the pictures that says what they show, for a test that looks at no picture."""
 WHY_NOT = "there is no Chromium on this machine: `make browser` gets Debian's"
 
 # No window, no graphics card, and nothing sent to anyone on its own account. Root, as in a container, has no sandbox.
@@ -60,7 +65,7 @@ class Pictures:
         self._folder = folder
 
     def take(self, page: Page, name: str, *, of: str | None = None, height: int | None = None) -> None:
-        """Write a picture.
+        """Write a picture, and note the words that it shows.
 
         :param page: what to take it of.
         :param name: of the file, without its suffix.
@@ -74,3 +79,28 @@ class Pictures:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{name}.png"
         (page if of is None else page.locator(of)).screenshot(path=path, animations="disabled", caret="hide")
+        words = self._folder / WORDS
+        noted = json.loads(words.read_text(encoding="utf-8")) if words.exists() else {}
+        noted[name] = {"picture": fingerprint(path), **_shown(page.locator(of or "body"))}
+        words.write_text(f"{json.dumps(noted, indent=2, sort_keys=True)}\n", encoding="utf-8")
+
+
+def fingerprint(picture: Path) -> str:
+    """Return the SHA-256 of a picture, by which it is told that its words are noted.
+
+    :param picture: the file.
+    """
+    return hashlib.sha256(picture.read_bytes()).hexdigest()
+
+
+def _shown(part: Locator) -> dict[str, object]:
+    """Return what a picture shows in words: the lines of text, and what stands in each field but a covered one."""
+    fields = part.locator("input[name]:visible:not([type=password])").all()
+    return {
+        # A tab is between the cells of a table's row.
+        "lines": [line.strip() for line in re.split(r"[\n\t]", part.inner_text()) if line.strip()],
+        "fields": {
+            str(field.get_attribute("name")): field.input_value() or field.get_attribute("placeholder") or ""
+            for field in fields
+        },
+    }

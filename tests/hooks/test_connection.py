@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from airflow_provider_copass.api import CopassInputError
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.hooks.connection import read_connection
+from tests.harness.airflow_home import AIRFLOW_VERSION
 from tests.hooks.connections import ENVIRONMENT, as_json, as_uri
 
 TOKEN = "olk_a/b%c@d:e+f&g=h?i#j"
@@ -142,9 +142,34 @@ def test_a_bad_field_is_named_with_its_connection(
     assert refused.value.__context__ is None
 
 
-def test_an_extra_that_is_no_object_is_refused() -> None:
-    """Airflow 3 lets a JSON list pass as ``extra``; Airflow 2 refuses the connection itself."""
-    listed = SimpleNamespace(host=None, port=None, schema=None, password=TOKEN, extra_dejson=["olk_canary"])
+@pytest.mark.filterwarnings("ignore:Encountered")  # Airflow 2 has a word of its own on such an extra
+@pytest.mark.parametrize(
+    "extra",
+    ["olk_canary", '{"sandbox_id": "olk_canary"', "sandbox_id=olk_canary", '["olk_canary"]', '"olk_canary"', "7"],
+)
+def test_an_extra_that_is_no_object_is_refused(extra: str) -> None:
+    """Airflow passes over a text that is no JSON, and lets other JSON be; 3.1 refuses the connection itself."""
+    made = Connection(conn_id="c", conn_type="copass", password=TOKEN)
+    made.extra = extra
     with pytest.raises(CopassInputError, match="extra must be a JSON object") as refused:
-        read_connection("c", listed, user_agent="ua")
+        read_connection("c", made, user_agent="ua")
+    assert refused.value.fields == ("extra",)
+    assert refused.value.__context__ is None
     assert "canary" not in str(refused.value)
+
+
+@pytest.mark.filterwarnings("ignore:Encountered")  # as above
+@pytest.mark.parametrize("extra", [None, "", " ", "{}", "null"])
+def test_an_extra_that_says_nothing_is_none(extra: str | None) -> None:
+    """A form or a script may leave it so."""
+    made = Connection(conn_id="c", conn_type="copass", password=TOKEN)
+    made.extra = extra
+    assert read_connection("c", made, user_agent="ua").sandbox_id is None
+
+
+@pytest.mark.filterwarnings("ignore:Encountered")  # as above
+@pytest.mark.skipif(AIRFLOW_VERSION == (3, 1), reason="Airflow 3.1 refuses such a connection itself")
+def test_an_extra_that_is_no_object_is_refused_in_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a person typed it into the form or a script into the variable."""
+    with pytest.raises(CopassInputError, match="extra must be a JSON object"):
+        settings_of(monkeypatch, as_json(password=TOKEN, extra="sandbox_id: olk_canary"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,22 @@ from tests.hooks.connections import ENVIRONMENT, as_json, of
 TOKEN = "olk_canary/%@:+"
 HTML = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<html><body>Sign in</body></html>"
 NO_SOURCES = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + b'{"sources": []}'
+
+
+# Schemes that nothing here speaks, and no URL at all.
+UNUSABLE = [
+    ("ALL_PROXY", "socks5://me:canary@127.0.0.1:1080"),
+    ("HTTPS_PROXY", "ftp://me:canary@127.0.0.1:3128"),
+    ("HTTPS_PROXY", "http://me:canary@127.0.0.1:port"),
+]
+
+
+@pytest.fixture(name="proxies")
+def _proxies(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment that names no proxy."""
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    return monkeypatch
 
 
 def probed(monkeypatch: pytest.MonkeyPatch, connection: str) -> tuple[bool, str]:
@@ -53,8 +70,34 @@ def test_success_says_what_the_sandbox_holds(
     emulator.seed([{"provider": "slack", "name": str(number)} for number in range(held)])
     assert probed(monkeypatch, of(emulator)) == (
         True,
-        f"Reached {emulator.url}. The token is accepted, and sandbox 'sb_demo' holds {words}.",
+        f"Reached {emulator.url}. The API key is accepted, and sandbox 'sb_demo' holds {words}.",
     )
+
+
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [
+        (["active", "disconnected", "paused"], "3 sources, 2 of them live"),
+        (["archived", "disconnected"], "2 sources, none of them live"),
+        (["active", "another word"], "2 sources"),
+    ],
+)
+def test_success_tells_what_is_gone_for_good(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, statuses: list[str], words: str
+) -> None:
+    """A sandbox lists what was disconnected or archived, which no task will adopt."""
+    emulator.seed([{"provider": "slack", "name": str(n), "status": status} for n, status in enumerate(statuses)])
+    assert probed(monkeypatch, of(emulator))[1].endswith(f"sandbox 'sb_demo' holds {words}.")
+
+
+@pytest.mark.parametrize(
+    ("token", "kind"), [("olk_canary", "API key"), ("eyJjYW5hcnki.canary", "JWT"), ("canary-of-another-kind", "token")]
+)
+def test_success_says_as_what_one_is_known(monkeypatch: pytest.MonkeyPatch, token: str, kind: str) -> None:
+    """The kind of the token, which is not the token or a part of it."""
+    with Emulator(token) as emulator:
+        said = probed(monkeypatch, of(emulator))[1]
+        assert said.startswith(f"Reached {emulator.url}. The {kind} is accepted, and")
 
 
 def test_success_without_a_sandbox_says_what_the_token_sees(
@@ -63,7 +106,7 @@ def test_success_without_a_sandbox_says_what_the_token_sees(
     """It counts sandboxes instead, and says where a default can be set."""
     worked, said = probed(monkeypatch, as_json(password=emulator.token, host=emulator.url))
     assert worked
-    assert said.startswith(f"Reached {emulator.url}. The token is accepted and sees 1 sandbox.")
+    assert said.startswith(f"Reached {emulator.url}. The API key is accepted and sees 1 sandbox.")
     assert "Default sandbox (sandbox_id)" in said
 
 
@@ -141,10 +184,61 @@ def test_a_file_that_holds_no_certificate(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_a_closed_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a proxy is set, it is among what is to be looked at, without its password."""
+    """It is the proxy that takes no connection, and nothing else is to be looked at."""
     proxy = f"http://me:canary@127.0.0.1:{free_port()}"
     said = refused_at(monkeypatch, "copass.invalid", proxy=proxy)
-    assert said.endswith("Check Base URL (host) and Port (port), and Proxy (proxy).")
+    assert said == "Nothing accepts connections at the proxy to https://copass.invalid. Check Proxy (proxy)."
+
+
+def test_a_proxy_that_takes_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where what fails may be either, the proxy is among what is to be looked at."""
+    with accepting_nobody() as port:
+        said = refused_at(monkeypatch, "copass.invalid", proxy=f"http://me:canary@127.0.0.1:{port}", timeout=0.3)
+    assert said.startswith("No connection to https://copass.invalid within 0.3 s. ")
+    assert "Check Base URL (host) and Port (port), and Proxy (proxy), and whether a firewall" in said
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_a_closed_proxy_of_the_environment(proxies: pytest.MonkeyPatch, variable: str) -> None:
+    """It is named by the variable that sets it."""
+    proxies.setenv(variable, f"http://me:canary@127.0.0.1:{free_port()}")
+    said = refused_at(proxies, "copass.invalid")
+    assert said == (
+        "Nothing accepts connections at the proxy to https://copass.invalid. "
+        f"Check the environment's proxy ({variable})."
+    )
+
+
+def test_a_proxy_of_the_environment_whose_name_has_no_address(proxies: pytest.MonkeyPatch) -> None:
+    """It is the proxy's name that is not known, and not that of the API."""
+    proxies.setenv("HTTPS_PROXY", "http://me:canary@proxy.invalid:3128")
+    said = refused_at(proxies, "127.0.0.1.example")
+    assert said.startswith("The host name of the proxy to https://127.0.0.1.example is not known here.")
+    assert "Check the spelling of the environment's proxy (HTTPS_PROXY)" in said
+
+
+def test_a_proxy_of_the_environment_that_wants_another_password(proxies: pytest.MonkeyPatch) -> None:
+    """The line is about that proxy, and not about a field that is empty."""
+    with answering(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as port:
+        proxies.setenv("HTTPS_PROXY", f"http://me:canary@127.0.0.1:{port}")
+        said = refused_at(proxies, "copass.invalid")
+    assert said.startswith("The proxy does not let a call to https://copass.invalid through. Check the environment's")
+    assert "(proxy)" not in said
+
+
+def test_a_proxy_that_the_environment_keeps_from_the_host(proxies: pytest.MonkeyPatch) -> None:
+    """What is in ``NO_PROXY`` is reached without one, so none is to be looked at."""
+    proxies.setenv("HTTPS_PROXY", f"http://me:canary@127.0.0.1:{free_port()}")
+    proxies.setenv("NO_PROXY", "other.invalid,copass.invalid")
+    assert refused_at(proxies, "copass.invalid").startswith("The host name of https://copass.invalid is not known here")
+
+
+@pytest.mark.parametrize(("variable", "value"), UNUSABLE)
+def test_a_proxy_of_the_environment_that_cannot_be_used(proxies: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    """It is refused before anything is sent, as what it is, without its password."""
+    proxies.setenv(variable, value)
+    said = refused_at(proxies, "copass.invalid")
+    assert said.startswith("Proxy: The environment's proxy cannot be used: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY must")
 
 
 def test_a_proxy_that_wants_another_password(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,14 +268,48 @@ def test_a_sandbox_that_is_not_there(emulator: Emulator, monkeypatch: pytest.Mon
     worked, said = probed(monkeypatch, connection)
     assert not worked
     assert said == (
-        f"Reached {emulator.url}. The token is accepted and sees 1 sandbox, but sandbox 'sb_none' is not among them "
+        f"Reached {emulator.url}. The API key is accepted and sees 1 sandbox, but sandbox 'sb_none' is not among them "
         "(404). Put the id of one of them into Default sandbox (sandbox_id)."
     )
 
 
-def test_an_api_that_is_not_there(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """404 for everything: the base URL is what is to be changed, and not the sandbox."""
+def test_a_token_that_sees_no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no id to choose then, so it is another token that helps."""
+    with Emulator(TOKEN, sandboxes=()) as emulator:
+        said = refused_at(monkeypatch, emulator.url)
+    assert said.endswith(
+        "sees 0 sandboxes, but sandbox 'sb_demo' is not among them (404). Put a token that sees it into API token "
+        "(password)."
+    )
+
+
+def test_a_sandbox_that_is_there_without_its_sources(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """404, but the token sees that very sandbox: its id is right, and the line does not say otherwise."""
+    emulator.add_fault(operation="list", action={"status": 404}, times=None)
+    worked, said = probed(monkeypatch, of(emulator))
+    assert not worked
+    assert said == (
+        f"Reached {emulator.url}. The API key is accepted and sees sandbox 'sb_demo', but its sources are not found "
+        "(404). Check Base URL (host), its path included; if that is right, test again later."
+    )
+
+
+@pytest.mark.parametrize("second", [404, 403, 503])
+def test_a_404_that_nothing_explains(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, second: int) -> None:
+    """Where the sandboxes cannot be listed either, the sandbox or the base URL may be wrong, and both are named."""
+    emulator.add_fault(operation="list_sandboxes", action={"status": second}, times=None)
     said = faulty(monkeypatch, emulator, {"status": 404})
+    assert said == (
+        f"Reached {emulator.url}, but it does not know sandbox 'sb_demo' (404). Check Default sandbox (sandbox_id); if "
+        "that is right, Base URL (host), its path included."
+    )
+
+
+def test_an_api_that_is_not_there(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """404 for a call without a sandbox: the base URL is what is to be changed."""
+    emulator.add_fault(operation="*", action={"status": 404}, times=None)
+    worked, said = probed(monkeypatch, of(emulator, sandbox_id=None))
+    assert not worked
     assert said == (
         f"Reached {emulator.url}, but there is no Copass API (404). Check Base URL (host), its path included."
     )

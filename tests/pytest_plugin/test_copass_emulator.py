@@ -117,7 +117,7 @@ def test_a_missing_extra_is_said_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
     done = pytest_of_a_user(tmp_path, "def test_it(copass_emulator): pass\n")
     assert done.returncode == 1
-    assert "pip install 'airflow-provider-copass[emulator]'" in done.stdout
+    assert "pip install '.[emulator]' in a checkout" in done.stdout
     assert "Traceback" not in done.stdout
     assert "pytest_plugin.py" not in done.stdout
 

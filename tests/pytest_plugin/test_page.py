@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -39,10 +40,13 @@ def _project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_tests(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run the project's tests as the page says, in an environment without a word of ours."""
+def run_tests(project: Path, *options: str, exported: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the project's tests as the page says, in an environment without a word of ours.
+
+    :param exported: what the user's shell has set.
+    """
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
-    environment = {**clean_environment(), "TMPDIR": str(project.parent)}
+    environment = {**clean_environment(), "TMPDIR": str(project.parent), **(exported or {})}
     return subprocess.run(
         command, cwd=project, env=environment, capture_output=True, text=True, check=False, timeout=180
     )
@@ -55,12 +59,27 @@ def test_the_user_s_test_is_ten_lines_long() -> None:
 
 
 @pytest.mark.airflow
-def test_the_project_s_tests_pass(project: Path) -> None:
-    """Each test that is shown does; and once more with what the first left in Airflow, as the page says."""
+def test_the_project_s_tests_pass_in_an_airflow_of_their_own(project: Path, tmp_path: Path) -> None:
+    """Each test that is shown does; and once more with what the first left in Airflow, as the page says.
+
+    The user's shell is set up for another Airflow, of which nothing is read and nothing made.
+    """
     (project / "test_support_channel_again.py").write_text((project / TEST).read_text())
-    done = run_tests(project)
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    exported = {
+        "AIRFLOW_HOME": str(foreign),
+        "AIRFLOW_CONFIG": str(foreign / "airflow.cfg"),
+        "AIRFLOW__CORE__FERNET_KEY": "of another Airflow, and none at all",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{foreign / 'airflow.db'}",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(foreign / "logs"),
+        # Nothing on it but what a shell has.
+        "PATH": os.defpath,
+    }
+    done = run_tests(project, exported=exported)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 passed" in done.stdout
+    assert list(foreign.iterdir()) == []
 
 
 @pytest.mark.airflow

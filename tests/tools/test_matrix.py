@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.harness.environment import clean_environment
 from tests.harness.processes import CHECKOUT
+from tests.tools.matrix.__main__ import _ALL, _QUICK
 
 VERSION = importlib.metadata.version("apache-airflow")
 OWN = "tests/operators/test_unshown.py"
@@ -71,6 +74,15 @@ def test_what_fails_and_what_is_skipped_is_counted(tmp_path: Path) -> None:
     assert code == 1
     assert re.search(r" 1 1 2 \d+ NOT ok \(exit code 1\)$", row(table, VERSION))
     assert f"  {VERSION} skipped 2: too new" in table.splitlines()
+
+
+@pytest.mark.parametrize("target", ["matrix", "matrix-quick"])
+def test_each_version_draws_the_connection_s_form(target: str) -> None:
+    """Both rounds have that test, and get the browser that it would be skipped without."""
+    [needs] = re.findall(rf"^{target}: (.*?) ##", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
+    assert "browser" in needs.split()
+    for tests in (_ALL, _QUICK):
+        assert {"tests/airflow", "tests/airflow/test_connection_form.py"} & set(tests)
 
 
 def test_an_environment_that_cannot_run_tests_is_not_ok(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ _QUICK = (
     "tests/operators",
     "tests/pytest_plugin/test_copass_emulator.py",
     "tests/secret_stores",
+    "tests/airflow/test_connection_form.py",
     "tests/airflow/test_example_dags.py",
     "tests/airflow/test_providers_listing.py",
     "tests/airflow/test_rendered_fields.py",
