@@ -55,6 +55,11 @@ class Claim:
             raise LostClaimError
         return self._held
 
+    @property
+    def is_held(self) -> bool:
+        """Whether this process holds an open record, for all that it knows."""
+        return self._held is not None
+
     def read(self) -> Open | Closed | None:
         """Read the record; None where it is proven that there is none.
 

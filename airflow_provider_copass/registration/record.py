@@ -70,6 +70,8 @@ class Open:
     :param minting: the id of a source whose secret is being minted anew: what the store holds may be void.
     :param mints: how many rotations were begun under this record: who knows of fewer has a secret that may be void.
     :param before: the closed record that this one stands in for.
+    :param taken: a key that was not found to be free or ours when there was a secret to be written.
+    :param spare: the key that the secret goes to instead.
     """
 
     mark: str
@@ -81,6 +83,8 @@ class Open:
     minting: str = ""
     mints: int = 0
     before: Closed | None = None
+    taken: str = ""
+    spare: str = ""
 
     def with_id(self, source_id: str) -> Open:
         """Note an id that was answered; the POST is no longer open then."""

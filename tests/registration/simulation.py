@@ -18,9 +18,11 @@ from pydantic import SecretStr
 
 from airflow_provider_copass.api import (
     CopassConnectionLostError,
+    CopassInputError,
     CopassNotFoundError,
     CopassServerError,
     CopassTimeoutError,
+    SecretKeyTakenError,
     Source,
     SourceList,
 )
@@ -58,13 +60,21 @@ class Row:
 
 @dataclass
 class World:
-    """What outlives every process."""
+    """What outlives every process.
+
+    :param notes_owners: the store notes whose a secret is.
+    :param serves: which keys are read as secrets; of others the store can but tell that they hold something.
+    :param lag: seconds after which the store shows what was written.
+    """
 
     now: float = START
     rows: dict[str, Row] = field(default_factory=dict)
     store: dict[str, str] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     notes_owners: bool = False
+    serves: Callable[[str], bool] = lambda _: True
+    lag: float = 0.0
+    shown: dict[str, str] = field(default_factory=dict)
     records: dict[str, str] = field(default_factory=dict)
     later: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
     posts: int = 0
@@ -331,16 +341,23 @@ class _Store:
         self._process = process
 
     def check(self, key: str) -> None:
-        """Take any key."""
+        """Take any key that is served."""
+        if not self._process.world.serves(key):
+            raise CopassInputError(f"{key} is not served", fields=("store_as",))
 
     def check_write(self, key: str) -> None:
         """Take any key."""
 
     def read(self, key: str) -> SecretStr | None:
         """Read."""
-        value = self._process.effect(
-            "read secret", lambda: self._process.world.shadow.get(key, self._process.world.store.get(key))
-        )
+        world = self._process.world
+
+        def act() -> str | None:
+            if key in world.store and not world.serves(key):
+                raise SecretKeyTakenError("it holds something")
+            return world.shadow.get(key, (world.shown if world.lag else world.store).get(key))
+
+        value = self._process.effect("read secret", act)
         return None if value is None else SecretStr(value)
 
     def owner_of(self, key: str) -> str | None:
@@ -354,6 +371,8 @@ class _Store:
 
         def act() -> None:
             world.store[key] = value
+            if world.lag:
+                world.later.append((world.now + world.lag, lambda: world.shown.__setitem__(key, value)))
             if world.notes_owners:
                 world.owners[key] = owner.data_source_id
 
