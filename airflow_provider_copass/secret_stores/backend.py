@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow_provider_copass.airflow_compat import mask_secret, variable_backends
+from airflow_provider_copass.quiet import quieted
 from airflow_provider_copass.secret_stores.base import SecretStore
-from airflow_provider_copass.secret_stores.quiet import quieted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

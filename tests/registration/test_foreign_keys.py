@@ -93,10 +93,10 @@ def test_an_outage_before_the_write_does_not_make_a_foreign_value_ours() -> None
 
 @pytest.mark.parametrize("notes", [True, False], ids=["with notes", "without notes"])
 def test_killed_while_the_key_is_taken_the_next_try_leaves_it_alone(notes: bool) -> None:
-    """At every boundary from the moment on at which the key was found to be taken; with notes, at every one."""
+    """At every boundary from the moment on at which the spare key is written; with notes, at every one."""
     clean = world_with_theirs(notes=notes)
     trace = register(clean).trace
-    first = 0 if notes else trace.index("after write record", trace.index("after read secret"))
+    first = 0 if notes else trace.index("before write secret")
     for boundary in range(first, len(trace)):
         world = world_with_theirs(notes=notes)
         register(world, script={"kill_at": boundary})
