@@ -27,7 +27,7 @@ from airflow_provider_copass.api import (
     SourceList,
 )
 from airflow_provider_copass.registration import Owner, Registered, Registration, Timing, Wish
-from airflow_provider_copass.registration.ports import SecretOwner
+from airflow_provider_copass.registration.ports import SecretOwner, Secrets
 from airflow_provider_copass.registration.rotation import Rotation
 
 T = TypeVar("T")
@@ -63,6 +63,7 @@ class World:
     """What outlives every process.
 
     :param notes_owners: the store notes whose a secret is.
+    :param names: the id of the n-th source.
     :param serves: which keys are read as secrets; of others the store can but tell that they hold something.
     :param lag: seconds after which the store shows what was written.
     """
@@ -72,6 +73,7 @@ class World:
     store: dict[str, str] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     notes_owners: bool = False
+    names: Callable[[int], str] = "ds-{}".format
     serves: Callable[[str], bool] = lambda _: True
     lag: float = 0.0
     shown: dict[str, str] = field(default_factory=dict)
@@ -111,6 +113,7 @@ class Process:
 
     :param kills: the boundaries, counted from 0, at which it is killed.
     :param freezes: for a boundary, how many seconds it stands still there.
+    :param secrets: another store than the world's own, such as a real one.
     :param build: what it runs.
     :param faults: what happens to the n-th effect, counted from 0 over all effects; or, by name and number, to the
         n-th of a name; or, by name, to each of a name.
@@ -128,6 +131,7 @@ class Process:
         faults: dict[int | str | tuple[str, int], Fault] | None = None,
         ahead: float = 0.0,
         store: str = "test store",
+        secrets: Secrets | None = None,
         build: Callable[..., Registration | Rotation] = Registration,
     ) -> None:
         self.world = world
@@ -147,7 +151,7 @@ class Process:
         registration = build(
             wish,
             sources=self,
-            secrets=_Store(self, store),
+            secrets=secrets or _Store(self, store),
             records=_Records(self),
             report=self,
             clock=self,
@@ -267,7 +271,7 @@ class Process:
         """Make one, and another at each further call."""
 
         def act() -> Source:
-            source_id = f"ds-{len(self.world.rows) + 1}"
+            source_id = self.world.names(len(self.world.rows) + 1)
             secret = self.world.mint() if fields.get("ingestion_mode") == "realtime" else None
             made = {**fields, "name": self.world.renames} if self.world.renames else fields
             self.world.rows[source_id] = Row(made, secret, self.world.now)
