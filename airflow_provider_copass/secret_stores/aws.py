@@ -23,9 +23,6 @@ _DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
 class AwsWriter(BackendWriter):
     """A backend with a prefix, a pattern and a boto3 client."""
 
-    # The bodies of requests and answers.
-    loud = ("botocore", "boto3", "urllib3")
-
     def check_served(self, key: str) -> None:
         """Refuse a key that the backend would never be asked for."""
         super().check_served(key)

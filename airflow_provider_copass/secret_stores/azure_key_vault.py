@@ -26,9 +26,6 @@ class KeyVaultWriter(BackendWriter):
     it was one of ours it is recovered, and a new version set; what is anybody else's is left alone.
     """
 
-    # Bodies, where the client was told to log them.
-    loud = ("azure",)
-
     def check(self, key: str) -> None:
         """Refuse what is never asked for, and what is no name."""
         self.check_served(key)

@@ -142,7 +142,7 @@ class BackendStore(SecretStore):
         from airflow_provider_copass.api.errors import SecretStoreError
 
         writer = self._writer()
-        with quieted(*writer.loud):
+        with quieted():
             try:
                 return ask(key)
             except Refused:

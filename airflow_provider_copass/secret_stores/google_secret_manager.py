@@ -17,9 +17,6 @@ _OWNER = "copass_data_source_id"
 class SecretManagerWriter(BackendWriter):
     """Secrets by id, with annotations."""
 
-    # With its own debug logging switched on, Google's client logs requests and answers.
-    loud = ("google", "grpc")
-
     def check(self, key: str) -> None:
         """Refuse what is never asked for, and what is no id."""
         self.check_served(key)

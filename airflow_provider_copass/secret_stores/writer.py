@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_copass.registration.ports import SecretOwner
@@ -18,9 +18,6 @@ class BackendWriter(ABC):
 
     :param backend: the configured instance.
     """
-
-    loud: ClassVar[tuple[str, ...]] = ()
-    """The loggers that would log a secret at DEBUG."""
 
     def __init__(self, backend: Any) -> None:
         self.backend = backend
