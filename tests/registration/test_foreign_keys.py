@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from airflow_provider_copass.api import SecretKeyTakenError, SecretStoreError, SourceChangedError
+from airflow_provider_copass.registration.rotation import Rotation
 from airflow_provider_copass.registration.store_key import StoreKey
 from tests.registration.simulation import Fault, Process, World
 from tests.registration.worlds import run, seed
@@ -142,3 +145,15 @@ def test_a_note_beside_nothing_takes_no_key() -> None:
     assert done.error is None
     assert world.store == {"team_secret": ours(world)}
     assert world.rotations == 1
+
+
+def test_the_secret_before_it_is_not_kept_over_another_source_s() -> None:
+    """The key for it is judged as any other, and nothing is rotated."""
+    world = World(notes_owners=True)
+    assert register(world).error is None
+    world.store[f"{KEY}_previous"], world.owners[f"{KEY}_previous"] = THEIRS, "ds-99"
+    script = {"build": functools.partial(Rotation, keep_previous=True)}
+    done = register(world, task="rotate/run/task/-1", script=script)
+    assert isinstance(done.error, SecretKeyTakenError)
+    assert world.store[f"{KEY}_previous"] == THEIRS
+    assert world.rotations == 0
