@@ -89,19 +89,3 @@ def test_vault_s_client_logs_no_secret(vault: servers.Vault, debug: pytest.LogCa
     store.write(KEY, SecretStr(CANARY), OWNER)
     assert store.read(KEY) == SecretStr(CANARY)
     assert CANARY not in debug.text
-
-
-def test_levels_are_put_back_when_something_goes_wrong() -> None:
-    """Those of the loggers below with a level of their own as well."""
-    above, below = logging.getLogger("copass_test"), logging.getLogger("copass_test.below")
-    above.setLevel(logging.DEBUG)
-    below.setLevel(5)
-
-    def fail() -> None:
-        with quieted("copass_test"):
-            assert (above.level, below.level) == (logging.INFO, logging.INFO)
-            raise OSError("the store")
-
-    with pytest.raises(OSError, match="the store"):
-        fail()
-    assert (above.level, below.level) == (logging.DEBUG, 5)
