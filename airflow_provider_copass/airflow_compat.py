@@ -7,6 +7,7 @@ bridged here.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
@@ -14,6 +15,8 @@ from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 from airflow_provider_copass.quiet import quieted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow.providers.common.compat.sdk import Context as Context  # noqa: PLC0414 - re-exported for typing
     from airflow.sdk import RetryDecision as RetryDecision  # noqa: PLC0414 - see __getattr__
     from airflow.sdk import RetryPolicy as RetryPolicy  # noqa: PLC0414 - see __getattr__
@@ -24,6 +27,7 @@ __all__ = [
     "airflow_version",
     "cli_config",
     "configured",
+    "events_of",
     "fail_at_once",
     "find_connection",
     "mask_secret",
@@ -72,6 +76,24 @@ def fail_at_once(message: str) -> Exception:
     from airflow.providers.common.compat.sdk import AirflowFailException
 
     return AirflowFailException(message)
+
+
+def events_of(outlets: Iterable[Any], context: Context) -> list[Any]:
+    """Return the events that a task's success will send; each has an ``extra``, which the task may fill.
+
+    :param outlets: the task's; one without events, such as a file for lineage, is passed over.
+    :param context: of the task.
+    """
+    from airflow.providers.common.compat.sdk import Asset, AssetAlias
+    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+    events = []
+    for outlet in outlets:
+        # Airflow 2 takes the text of anything else for the name of an event that never comes.
+        if AIRFLOW_V_3_0_PLUS or isinstance(outlet, (Asset, AssetAlias)):
+            with suppress(TypeError):
+                events.append(context["outlet_events"][outlet])
+    return events
 
 
 def cli_config() -> Any:
@@ -136,14 +158,23 @@ def remove_variable(key: str) -> None:
     Variable.delete(key)
 
 
+_MOST_MASKED = 20
+_masked: set[int] = set()
+
+
 def mask_secret(value: str) -> None:
     """Have Airflow show ``***`` for a value in the logs of this task from now on.
 
-    Masking is the second line of defence; the first is not to hand the value over.
+    Masking is the second line of defence; the first is not to hand the value over. So of a long list's secrets only the
+    first twenty are masked: Airflow builds its pattern anew for each, out of all of them, and a thousand take minutes.
 
     :param value: the value. It is given no name on purpose: with one that does not look like a secret's, Airflow
         masks nothing.
     """
     from airflow.providers.common.compat.sdk import mask_secret as mask
 
-    mask(value)
+    # Not the values themselves: this set lives as long as the process.
+    known = hash(value)
+    if known in _masked or len(_masked) < _MOST_MASKED:
+        _masked.add(known)
+        mask(value)

@@ -8,16 +8,34 @@ before and after an empty answer a Variable that is known to be there must read 
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from airflow_provider_copass.airflow_compat import remove_variable, set_variable, variable_backends
 from airflow_provider_copass.api.errors import RecordError
 from airflow_provider_copass.quiet import quieted
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 PROBE = "copass_record_probe"
 """A Variable that is only there to be read."""
 
+_MAY_PROVE = ContextVar("copass_may_prove", default=True)
+
 _TRIES = 4
 _PAUSE = 0.5
+
+
+@contextmanager
+def unproven() -> Iterator[None]:
+    """Believe an empty answer where the probe is not there yet, instead of making it: for who may write nothing."""
+    before = _MAY_PROVE.set(False)
+    try:
+        yield
+    finally:
+        _MAY_PROVE.reset(before)
 
 
 class ProvenVariables:
@@ -33,6 +51,8 @@ class ProvenVariables:
         value = self._ask(key)
         if value is not None:
             return value
+        if not _MAY_PROVE.get() and self._ask(PROBE) is None:
+            return None
         self._prove(key)
         value = self._ask(key)
         if value is None and self._ask(PROBE) is None:

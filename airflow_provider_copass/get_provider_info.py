@@ -12,8 +12,10 @@ _ACTS = (
     "pause_source",
     "pull_source",
     "register_source",
+    "register_sources",
     "resume_source",
     "rotate_webhook_secret",
+    "update_source",
 )
 
 

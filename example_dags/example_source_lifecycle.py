@@ -1,4 +1,4 @@
-"""Maintenance of a Copass data source: pause it, work, resume it whatever came of the work, pull, rotate its secret.
+"""Maintenance of a Copass data source: pause it, change it, resume it whatever came of that, pull, rotate its secret.
 
 What it needs: an Airflow connection ``copass_default`` of type ``copass``, with a token as its password and
 ``{"sandbox_id": "..."}`` as its extra. It runs on Airflow 2.11 and on 3.1 and later.
@@ -6,7 +6,7 @@ What it needs: an Airflow connection ``copass_default`` of type ``copass``, with
 
 from datetime import UTC, datetime
 
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, Asset, task
 
 from airflow_provider_copass.operators import (
     PauseSourceOperator,
@@ -14,11 +14,15 @@ from airflow_provider_copass.operators import (
     RegisterSourceOperator,
     ResumeSourceOperator,
     RotateWebhookSecretOperator,
+    UpdateSourceOperator,
 )
+
+# Who has to know of a new secret schedules on this, or reads its events: see docs/operators.md.
+SECRET = Asset("copass://github/pull-requests/secret")
 
 with DAG(
     dag_id="example_copass_source_lifecycle",
-    description="Pauses, resumes and pulls a source, and rotates its webhook secret.",
+    description="Pauses, changes, resumes and pulls a source, and rotates its webhook secret.",
     schedule="@monthly",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -39,8 +43,19 @@ with DAG(
         """Work while nothing comes in. Whether it fails or not, the source is resumed."""
         return "done"
 
+    # Sent where it differs: the second run finds it as declared, and sends nothing.
+    change = UpdateSourceOperator(
+        task_id="change",
+        provider="github",
+        name="Pull requests",
+        external_account_id="copass/app",
+        adapter_config={"labels": ["bug", "docs"]},
+        merge_adapter_config=True,
+    )
     pull = PullSourceOperator(task_id="pull", provider="github", name="Pull requests")
     # The old secret stays under the same key with `_previous` behind it, for a sender that has not got the new one yet.
-    rotate = RotateWebhookSecretOperator(task_id="rotate", provider="github", name="Pull requests", keep_previous=True)
+    rotate = RotateWebhookSecretOperator(
+        task_id="rotate", provider="github", name="Pull requests", keep_previous=True, outlets=[SECRET]
+    )
 
-    register >> pause >> maintain() >> resume >> pull >> rotate
+    register >> pause >> maintain() >> change >> resume >> pull >> rotate

@@ -31,6 +31,8 @@ from airflow_provider_copass.api.errors import (
     SourceChangedError,
     SourceExistsError,
     SourceMissingError,
+    SourcesFailedError,
+    SourcesUnfinishedError,
     Unreached,
 )
 from airflow_provider_copass.api.models import (
@@ -86,6 +88,8 @@ __all__ = [
     "SourceList",
     "SourceMissingError",
     "SourceStatus",
+    "SourcesFailedError",
+    "SourcesUnfinishedError",
     "Unreached",
     "calls",
 ]

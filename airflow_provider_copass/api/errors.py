@@ -20,13 +20,15 @@
     │   ├── CopassRateLimitError        429
     │   └── CopassServerError           5xx
     └── CopassRegistrationError         the registration cannot go on as asked
-        ├── SourceExistsError           there is one already, and ``if_exists="fail"``
+        ├── SourceExistsError           there is one already, and ``if_exists="fail"``; or the new name is taken
         ├── SeveralSourcesError         several live sources have this identity
         ├── SecretMissingError          the source lives, its webhook secret is not in the store
         ├── SourceChangedError          what is there is not what the record or the task says
         ├── SecretKeyTakenError         the key holds something that is not this source's secret
         ├── SecretStoreError            the store cannot be read or written, or reads back another value
-        ├── BusyRecordError             somebody else is registering this source at the moment
+        ├── SourcesFailedError          some sources of a list failed, and trying again would not help
+        ├── SourcesUnfinishedError      some sources of a list failed; the next try does those alone
+        ├── BusyRecordError             somebody else is at this source at the moment
         └── RecordError                 the record of what was registered cannot be read or written
 
 None of them carries a body, a header, a token or a value that was sent: an answer may echo a credential, and
@@ -216,7 +218,7 @@ class CopassRegistrationError(CopassError):
 
 
 class SourceExistsError(CopassRegistrationError):
-    """A live source of this identity exists, and ``if_exists`` is ``fail``."""
+    """A live source of this identity exists, and ``if_exists`` is ``fail``, or another source is to get its name."""
 
 
 class SourceMissingError(CopassRegistrationError):
@@ -245,8 +247,18 @@ class SourceChangedError(CopassRegistrationError):
     """What is there is not what the record, or the task, says: somebody changed one of them by hand."""
 
 
+class SourcesFailedError(CopassRegistrationError):
+    """Some sources of a list failed, and would fail again; the others are there."""
+
+
+class SourcesUnfinishedError(CopassRegistrationError):
+    """Some sources of a list failed, and may not fail again; the others are there, and are not done again."""
+
+    retryable = True
+
+
 class BusyRecordError(CopassRegistrationError):
-    """Somebody else is registering this source, or died while doing so not long ago."""
+    """Somebody else is registering or rotating this source, or died while doing so not long ago."""
 
     retryable = True
 

@@ -5,8 +5,10 @@ from airflow_provider_copass.operators.disconnect_source import DisconnectSource
 from airflow_provider_copass.operators.pause_source import PauseSourceOperator
 from airflow_provider_copass.operators.pull_source import PullSourceOperator
 from airflow_provider_copass.operators.register_source import RegisterSourceOperator
+from airflow_provider_copass.operators.register_sources import RegisterSourcesOperator
 from airflow_provider_copass.operators.resume_source import ResumeSourceOperator
 from airflow_provider_copass.operators.rotate_webhook_secret import RotateWebhookSecretOperator
+from airflow_provider_copass.operators.update_source import UpdateSourceOperator
 
 __all__ = [
     "DeleteSourceOperator",
@@ -14,6 +16,8 @@ __all__ = [
     "PauseSourceOperator",
     "PullSourceOperator",
     "RegisterSourceOperator",
+    "RegisterSourcesOperator",
     "ResumeSourceOperator",
     "RotateWebhookSecretOperator",
+    "UpdateSourceOperator",
 ]

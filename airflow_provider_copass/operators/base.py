@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_copass.airflow_compat import BaseOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.hooks import CopassHook
@@ -26,16 +26,18 @@ class Unshown:
     Airflow 3.3 asks for :meth:`serialize`, all other versions for the text.
 
     :param value: what was rendered.
+    :param shape: tells what of a value may be seen; by default its keys.
     """
 
-    __slots__ = ("value",)
+    __slots__ = ("shape", "value")
 
-    def __init__(self, value: object) -> None:
+    def __init__(self, value: object, shape: Callable[[object], object] | None = None) -> None:
         self.value = value
+        self.shape = shape or shape_of
 
     def serialize(self) -> object:
         """Return the shape."""
-        return shape_of(self.value)
+        return self.shape(self.value)
 
     def __repr__(self) -> str:
         return json.dumps(self.serialize())
@@ -81,6 +83,8 @@ class CopassOperator(BaseOperator):
 
     unshown_fields: ClassVar[Sequence[str]] = ("adapter_config",)
     """The templated fields that may hold a credential; read them with :func:`value_of`."""
+    shapes: ClassVar[Mapping[str, Callable[[object], object]]] = {}
+    """What may be seen of one of them, where that is more than its keys."""
     ui_color = "#e6f0ff"
 
     def __init__(self, *, sandbox_id: str | None = None, copass_conn_id: str = "copass_default", **kwargs: Any) -> None:
@@ -132,4 +136,4 @@ class CopassOperator(BaseOperator):
         for name in self.unshown_fields:
             value = getattr(self, name, None)
             if value is not None and not isinstance(value, Unshown):
-                setattr(self, name, Unshown(value))
+                setattr(self, name, Unshown(value, self.shapes.get(name)))

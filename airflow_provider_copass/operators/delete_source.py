@@ -10,10 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_copass.airflow_compat import Context
-    from airflow_provider_copass.api import Source
     from airflow_provider_copass.hooks import CopassHook
-    from airflow_provider_copass.registration.ports import Records
-    from airflow_provider_copass.registration.record import Closed
+    from airflow_provider_copass.registration.deletion import Deletion
     from airflow_provider_copass.secret_stores import SecretStore
 
 
@@ -22,7 +20,8 @@ class DeleteSourceOperator(NamedSourceOperator):
 
     :param remove_for_good: has to be True: said in the DAG, so that nobody does it by mistake.
     :param purge_knowledge: remove first what came in through the source; otherwise it stays.
-    :param remove_secret: remove the source's webhook secret from its store as well.
+    :param remove_secret: remove the source's webhook secret from its store as well, and the one before it that a
+        rotation has kept.
     :param secret_store: where the secret is, as of
         :class:`~airflow_provider_copass.operators.RegisterSourceOperator`.
     :param store_as: its key, where it was not registered by this package. (templated)
@@ -50,10 +49,8 @@ class DeleteSourceOperator(NamedSourceOperator):
         self.store_as = store_as
 
     def act(self, hook: CopassHook, context: Context) -> str | None:
-        """Delete the source last: whatever is killed before that, the retry finds it and goes on."""
-        from contextlib import suppress
-
-        from airflow_provider_copass.api import CopassInputError, CopassNotFoundError
+        """Delete the source, where it is there."""
+        from airflow_provider_copass.api import CopassInputError
 
         del context
         if self.remove_for_good is not True:
@@ -65,38 +62,12 @@ class DeleteSourceOperator(NamedSourceOperator):
         if source is None:
             self.log.info("There is nothing to delete: no %s.", self.named)
             return None
-        source_id = source.data_source_id
-        if self.purge_knowledge:
-            hook.purge_source(source_id)
-            self.log.info("Purged what came in through source %s.", source_id)
-        self._forget(hook, source)
-        with suppress(CopassNotFoundError):
-            hook.delete_source(source_id)
-        self.log.info("Deleted source %s.", source_id)
-        return source_id
+        self._deletion(hook).run(source)
+        return source.data_source_id
 
-    def _forget(self, hook: CopassHook, source: Source) -> None:
-        """Remove the secret, where asked to, and the record of the registration."""
-        from airflow_provider_copass.api import BusyRecordError
-        from airflow_provider_copass.registration.record import Open, from_text, name_of
-
-        records = self._records()
-        name = name_of(hook.sandbox_id, source.provider, source.name)
-        text = records.read(name)
-        record = None if text is None else from_text(text, name=name)
-        if isinstance(record, Open):
-            raise BusyRecordError(
-                f"A task is registering source {source.data_source_id} at this moment, or died while it did: the "
-                f"record {name!r} is open. Nothing was deleted; try again later, or delete the record."
-            )
-        ours = record if record is not None and record.source_id == source.data_source_id else None
-        if self.remove_secret:
-            self._remove_secret(hook, source, ours)
-        if ours is not None:
-            records.remove(name)
-
-    def _remove_secret(self, hook: CopassHook, source: Source, record: Closed | None) -> None:
-        from airflow_provider_copass.api import SourceChangedError
+    def _deletion(self, hook: CopassHook) -> Deletion:
+        from airflow_provider_copass.operators.task_instance import WallClock
+        from airflow_provider_copass.registration.deletion import Deletion
         from airflow_provider_copass.registration.store_key import StoreKey
         from airflow_provider_copass.secret_stores.base import (
             as_secret_store,
@@ -104,31 +75,17 @@ class DeleteSourceOperator(NamedSourceOperator):
             configured_store_key,
         )
 
-        store = configured_secret_store() if self.secret_store is None else as_secret_store(self.secret_store)
-        if record is not None and record.key:
-            key = record.key
-            if record.store != store.name:
-                raise SourceChangedError(
-                    f"The webhook secret of source {source.data_source_id} is in the {record.store} {key!r}, and this "
-                    f"task names the {store.name}. Name the store that it is in.",
-                    data_source_ids=(source.data_source_id,),
-                )
-        else:
-            template = configured_store_key() if self.store_as is None else StoreKey(self.store_as)
-            key = template.render(
-                sandbox_id=hook.sandbox_id,
-                provider=source.provider,
-                name=source.name,
-                data_source_id=source.data_source_id,
-            )
-        if store.owner_of(key) not in {None, source.data_source_id}:
-            self.log.warning("The %s %r holds another source's secret; it is left there.", store.name, key)
-            return
-        store.remove(key)
-        self.log.info("Removed the webhook secret of source %s from the %s.", source.data_source_id, store.name)
-
-    def _records(self) -> Records:
-        """Return where records are kept: Airflow Variables."""
-        from airflow_provider_copass.airflow_variables import ProvenVariables
-
-        return ProvenVariables()
+        store = None
+        if self.remove_secret:
+            store = configured_secret_store() if self.secret_store is None else as_secret_store(self.secret_store)
+        return Deletion(
+            hook.sandbox_id,
+            key=configured_store_key() if self.store_as is None else StoreKey(self.store_as),
+            sources=hook,
+            secrets=store,
+            records=self._records(),
+            report=self.log,
+            clock=WallClock(),
+            timing=self._timing(hook),
+            purge=self.purge_knowledge,
+        )

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.hooks import CopassHook
-    from airflow_provider_copass.registration import Timing
-    from airflow_provider_copass.registration.ports import Records
     from airflow_provider_copass.secret_stores import SecretStore
 
 
@@ -21,7 +19,8 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
 
     Once a run: a try that finds that an earlier one of the same task instance has done it does nothing more. One that
     was killed between the rotation and the store, or whose answer was lost, is mended by the retry, which rotates once
-    more and says so. To tell others, give the task ``outlets``: their event comes when the new secret is in the store.
+    more and says so. To tell others, give the task ``outlets``: their event comes when the new secret is in the store,
+    and its extra holds ``data_source_id`` and ``stored_as``.
 
     :param secret_store: where the secret is, as of
         :class:`~airflow_provider_copass.operators.RegisterSourceOperator`.
@@ -48,6 +47,7 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
 
     def act(self, hook: CopassHook, context: Context) -> str:
         """Rotate, unless this task instance has done so already."""
+        from airflow_provider_copass.airflow_compat import events_of
         from airflow_provider_copass.api.requests import read_register
         from airflow_provider_copass.operators.task_instance import WallClock, new_mark, owner_of
         from airflow_provider_copass.registration.rotation import Rotation
@@ -68,7 +68,7 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
                 source=read_register(provider=source.provider, name=source.name, ingestion_mode="realtime"),
                 key=key,
             ),
-            source_id=source.data_source_id,
+            found=source,
             keep_previous=self.keep_previous,
             sources=hook,
             secrets=store,
@@ -79,18 +79,9 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
             mark=new_mark(),
             timing=self._timing(hook),
         ).run()
+        source_id = done.source.data_source_id
         if self.do_xcom_push and done.stored_as is not None:
             context["ti"].xcom_push(key="stored_as", value=done.stored_as)
-        return done.source.data_source_id
-
-    def _records(self) -> Records:
-        """Return where records are kept: Airflow Variables."""
-        from airflow_provider_copass.airflow_variables import ProvenVariables
-
-        return ProvenVariables()
-
-    def _timing(self, hook: CopassHook) -> Timing:
-        """Return how long to wait for what."""
-        from airflow_provider_copass.operators.task_instance import timing_for
-
-        return timing_for(hook.connection.settings)
+        for event in events_of(self.outlets, context):
+            event.extra.update({"data_source_id": source_id, "stored_as": done.stored_as})
+        return source_id

@@ -8,9 +8,11 @@ looks again before every step that counts, the register's last word decides, and
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from airflow_provider_copass.registration.record import Closed, Open, Owner, from_text, to_text
+from airflow_provider_copass.registration.activity import Activity
+from airflow_provider_copass.registration.book import record_in_book
+from airflow_provider_copass.registration.record import NOTHING, Closed, Open, Owner, from_text, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,18 +29,66 @@ class LostClaimError(LookAgainError):
     """Somebody else holds the record now: whatever is in hand is theirs to settle."""
 
 
+class Hold(Protocol):
+    """A record that this process holds, wherever it is kept."""
+
+    @property
+    def name(self) -> str:
+        """What the record is called, for messages."""
+
+    @property
+    def owner(self) -> Owner:
+        """Who this process works for."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process holds an open record, for all that it knows."""
+
+    @property
+    def held(self) -> Open:
+        """The open record, as this process last wrote it."""
+
+    def check(self) -> None:
+        """Look again, right before a step that counts.
+
+        :raises LostClaimError: where the record is somebody else's now.
+        """
+
+    def change(self, held: Open) -> None:
+        """Write what was learned."""
+
+    def close(self, closed: Closed) -> None:
+        """Close the record: the work is done."""
+
+    def release(self) -> None:
+        """Give the record back as it was, for nothing was done."""
+
+
 class Claim:
     """One process's view of one identity's record.
 
     :param name: the record's name.
+    :param sandbox_id: the sandbox, in whose book the record may stand in the place of its own.
     :param records: where records are kept.
     :param owner: who this process works for.
     :param mark: a random word of this process.
     """
 
-    def __init__(self, name: str, records: Records, clock: Clock, timing: Timing, *, owner: Owner, mark: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        sandbox_id: str,
+        records: Records,
+        clock: Clock,
+        timing: Timing,
+        *,
+        owner: Owner,
+        mark: str,
+    ) -> None:
         self.name = name
         self.owner = owner
+        self._sandbox_id = sandbox_id
+        self._activity = Activity(sandbox_id, records, clock, timing)
         self._records = records
         self._clock = clock
         self._timing = timing
@@ -61,12 +111,25 @@ class Claim:
         return self._held is not None
 
     def read(self) -> Open | Closed | None:
-        """Read the record; None where it is proven that there is none.
+        """Read the record, its own or that in the sandbox's book; None where it is proven that there is none.
 
         :raises RecordError: where it cannot be read or makes no sense.
         """
+        own = self._read_own()
+        if own is not None and own != NOTHING:
+            return own
+        of_list = self._read_book()
+        return of_list if own is None or isinstance(of_list, Open) else None
+
+    def _read_own(self) -> Open | Closed | None:
         text = self._records.read(self.name)
         return None if text is None else from_text(text, name=self.name)
+
+    def _read_book(self) -> Open | Closed | None:
+        """Read what the book says of the source; who died over a list for long is not waited for."""
+        found = record_in_book(self._records, self._sandbox_id, self.name)
+        is_dead = isinstance(found, Open) and self._clock.now() - found.since > self._timing.takeover_after
+        return None if is_dead else found
 
     def may_take(self, found: Open) -> bool:
         """Tell whether an open record may be taken over.
@@ -93,9 +156,15 @@ class Claim:
         for source_id in made:
             mine = replace(mine, ids=(*mine.ids, source_id)) if source_id not in mine.ids else mine
         self._write(mine)
+        self._activity.give()
         self._clock.sleep(self._timing.take_over if isinstance(found, Open) else self._timing.claim)
-        held = self.read()
+        held = self._read_own()
         self._held = mine if isinstance(held, Open) and held.mark == self._mark else None
+        if self._held is not None and isinstance(self._read_book(), Open):
+            # Somebody who registers a whole list is at this source too, and may not have seen us.
+            if not isinstance(found, Open):
+                self.release()
+            self._held = None
         return self._held is not None
 
     def check(self) -> None:
@@ -103,7 +172,7 @@ class Claim:
 
         :raises LostClaimError: where the record is somebody else's now.
         """
-        found = self.read()
+        found = self._read_own()
         if not isinstance(found, Open) or found.mark != self._mark:
             self._held = None
             raise LostClaimError
@@ -134,6 +203,14 @@ class Claim:
     def note(self, closed: Closed) -> None:
         """Write down a source that was found; nobody holds the record then."""
         self._write(closed)
+
+    def forget(self) -> None:
+        """Have nothing be recorded any more; nobody holds the record then."""
+        if self._read_book() is None:
+            self._records.remove(self.name)
+        else:
+            # The book is its holder's alone to write, and a record of its own stands before it.
+            self._write(NOTHING)
 
     def release(self) -> None:
         """Give the record back as it was, for nothing was done."""

@@ -13,14 +13,14 @@ from airflow_provider_copass.registration.record import Closed
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from airflow_provider_copass.registration.claim import Claim
+    from airflow_provider_copass.registration.claim import Hold
     from airflow_provider_copass.registration.ports import Clock, Secrets
     from airflow_provider_copass.registration.record import Open
     from airflow_provider_copass.registration.wish import Wish
 
 _WRITES = 3
 _PAUSE = 0.5
-_ANY_ID = "00000000-0000-4000-8000-000000000000"
+ANY_ID = "00000000-0000-4000-8000-000000000000"
 """Stands for an id that is not known yet: of the form and length of a real one, so that a rule of the store's for the
 whole key judges it as it will judge the real one."""
 
@@ -58,24 +58,40 @@ class Keeping:
     def check(self) -> None:
         """Refuse a key that the store cannot hold, before anything is asked of the server."""
         if self._wish.is_realtime:
-            self._secrets.check(self._wish.key_for(_ANY_ID))
+            self._secrets.check(self._wish.key_for(ANY_ID))
 
-    def check_write(self, source_id: str = _ANY_ID) -> None:
+    def check_write(self, source_id: str = ANY_ID) -> None:
         """Refuse a key that may not be written, before a secret is minted in vain.
 
         :param source_id: whose key it is; left out where that is not known yet.
         """
         self._secrets.check_write(self._wish.key_for(source_id))
 
+    def check_previous(self, source_id: str) -> None:
+        """Refuse a key of the secret before the present one that cannot be held or written, before one is minted.
+
+        :param source_id: whose key it is.
+        """
+        key = previous_key(self._wish.key_for(source_id))
+        self._secrets.check(key)
+        self._secrets.check_write(key)
+
     def check_free(self, before: Closed | None) -> None:
-        """Refuse a key that is known before the POST and holds something that is not ours.
+        """Refuse a key that is known before the POST and may not be written, or holds something that is not ours.
 
         :param before: the record of a source that is gone, whose key may be written again.
         :raises SecretKeyTakenError: where nobody can tell whose the value is.
         """
-        if not self._wish.is_realtime:
-            return
-        self.check_write()
+        if self._wish.is_realtime:
+            self.check_write()
+            self.check_unused(before)
+
+    def check_unused(self, before: Closed | None) -> None:
+        """Refuse a key that is known before the POST and holds something that is not ours.
+
+        :param before: as of :meth:`check_free`.
+        :raises SecretKeyTakenError: as that does.
+        """
         if self._wish.key.needs_id:
             return
         key = self._wish.key_for()
@@ -123,7 +139,7 @@ class Keeping:
             return False
         return is_same(self._secrets.read(key), stray.secret)
 
-    def keep_previous(self, source_id: str, claim: Claim) -> None:
+    def keep_previous(self, source_id: str, claim: Hold) -> None:
         """Copy the secret that is there to a key of its own, before a new one takes its place.
 
         :param source_id: whose it is.
@@ -148,7 +164,7 @@ class Keeping:
                 data_source_ids=(source_id,),
             )
 
-    def put(self, secret: SecretStr, source_id: str, claim: Claim, *, overwrite: bool) -> str:
+    def put(self, secret: SecretStr, source_id: str, claim: Hold, *, overwrite: bool) -> str:
         """Write a secret and read it back.
 
         :param secret: the secret, masked already.
@@ -190,7 +206,7 @@ class Keeping:
             )
         return key
 
-    def _place_for(self, source_id: str, claim: Claim, *, overwrite: bool) -> tuple[str, bool]:
+    def _place_for(self, source_id: str, claim: Hold, *, overwrite: bool) -> tuple[str, bool]:
         """Return the key, and whether another one has to do; which one, the record says before anything is written.
 
         Whoever comes after this process then knows that what is under the key is nobody's of ours.

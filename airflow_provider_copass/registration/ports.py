@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeVar, Unpack
 
     from pydantic import SecretStr
 
-    from airflow_provider_copass.api import Source, SourceList
+    from airflow_provider_copass.api import PurgeResult, Source, SourceList
     from airflow_provider_copass.api.requests import SourceChanges
+
+    K = TypeVar("K")
+    T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,13 @@ class Sources(Protocol):
         """Mint a fresh secret, with one POST."""
 
 
+class PurgeableSources(Sources, Protocol):
+    """The same, with what came in through a source."""
+
+    def purge_source(self, data_source_id: str, *, delete_source: bool | None = None) -> PurgeResult:
+        """Remove what came in through a source."""
+
+
 class Secrets(Protocol):
     """Where secrets are kept."""
 
@@ -91,6 +102,13 @@ class Secrets(Protocol):
 
     def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
         """Let the key hold this secret."""
+
+
+class RemovableSecrets(Secrets, Protocol):
+    """Where secrets are kept, and removed from."""
+
+    def remove(self, key: str) -> None:
+        """Have a key hold nothing any more; one that holds nothing already is no error."""
 
 
 class Records(Protocol):
@@ -133,3 +151,13 @@ class Report(Protocol):
 
     def warning(self, msg: str, /, *args: object) -> object:
         """Say something that a person should know."""
+
+
+class Pool(Protocol):
+    """Does several things at once."""
+
+    def each(self, jobs: Iterable[tuple[K, Callable[[], T]]]) -> Iterator[tuple[K, T]]:
+        """Do jobs, and give what each came to as it ends; of the jobs only as many are asked for as can be begun.
+
+        :param jobs: each with a word for it; none raises.
+        """

@@ -6,28 +6,26 @@ lies in its open record, and the next one goes on from there.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api.errors import (
     BusyRecordError,
     CopassNotFoundError,
-    SecretMissingError,
     SeveralSourcesError,
     SourceChangedError,
-    SourceExistsError,
 )
+from airflow_provider_copass.registration.adoption import brought_up_to_date, with_secret
 from airflow_provider_copass.registration.claim import Claim, LookAgainError, LostClaimError
 from airflow_provider_copass.registration.keeping import Keeping
-from airflow_provider_copass.registration.outcome import Registered
+from airflow_provider_copass.registration.outcome import Registered, without_secret
 from airflow_provider_copass.registration.record import Closed, Open, name_of
 from airflow_provider_copass.registration.timing import Timing
-from airflow_provider_copass.registration.update import bring_up_to_date
 from airflow_provider_copass.registration.wish import DEAD
 from airflow_provider_copass.registration.work import Work
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
+    from airflow_provider_copass.registration.adoption import Adopted
     from airflow_provider_copass.registration.ports import Clock, Records, Report, Secrets, Sources
     from airflow_provider_copass.registration.record import Owner
     from airflow_provider_copass.registration.wish import Wish
@@ -67,7 +65,7 @@ class Registration:
         self._timing = timing or Timing()
         self._keeping = Keeping(wish, secrets, clock)
         name = name_of(wish.sandbox_id, wish.source.provider, wish.source.name)
-        self._claim = Claim(name, records, clock, self._timing, owner=owner, mark=mark)
+        self._claim = Claim(name, wish.sandbox_id, records, clock, self._timing, owner=owner, mark=mark)
         self._seen: Closed | None = None
         self._work = Work(
             wish,
@@ -135,51 +133,21 @@ class Registration:
 
     def _adopt(self, found: Source, record: Closed | None) -> Registered:
         """Take a source that is there already, and see where its secret is."""
-        source_id = found.data_source_id
         own = record is not None and record.owner is not None and record.owner.task == self._claim.owner.task
-        if self._wish.if_exists == "fail" and not own and source_id not in self._work.made:
-            raise SourceExistsError(
-                f"{self._wish.named} is there already, as source {source_id}. Choose another name, or "
-                "if_exists='reuse' to adopt it.",
-                data_source_ids=(source_id,),
-            )
-        self._report.info("%s is there already, as source %s.", self._wish.named, source_id)
-        closed = record or Closed(source_id)
-        found, closed = bring_up_to_date(self._wish, found, closed, self._sources, self._report)
-        mode = found.ingestion_mode or self._wish.source.ingestion_mode
-        if not self._wish.is_realtime or mode != "realtime" or closed.none_issued:
-            return self._noted(found, closed)
-        key = self._wish.key_for(source_id)
-        if closed.key and (closed.store, closed.key) != (self._keeping.store, key):
-            raise SourceChangedError(
-                f"The webhook secret of source {source_id} is in the {closed.store} {closed.key!r}, and this task asks "
-                f"for the {self._keeping.store} {key!r}. Ask for the same; or move the secret there by hand and delete "
-                f"the record {self._claim.name!r}.",
-                data_source_ids=(source_id,),
-            )
-        if self._keeping.is_void(key, closed):
-            return self._minted(found, "this very process stood still and wrote over it")
-        if self._keeping.holds(key, source_id):
-            kept = replace(closed, store=self._keeping.store, key=key)
-            return self._noted(found, kept)
-        return self._without_secret(found, closed, key)
-
-    def _without_secret(self, found: Source, closed: Closed, key: str) -> Registered:
-        """Decide about a source whose secret is not in the store and not ours to mint unasked."""
-        source_id = found.data_source_id
-        if self._wish.on_missing_secret == "ignore":
-            self._report.warning(
-                "The webhook secret of source %s is not in the %s %r.", source_id, self._keeping.store, key
-            )
-            return self._noted(found, closed)
-        if self._wish.on_missing_secret == "fail":
-            raise SecretMissingError(
-                f"The webhook secret of source {source_id} is not in the {self._keeping.store} {key!r}, and Copass "
-                "shows it only once. Put it there by hand where somebody has it; or set on_missing_secret='rotate' to "
-                "mint a new one, which makes the old one worthless to whoever uses it; or 'ignore' to go on without.",
-                data_source_ids=(source_id,),
-            )
-        return self._minted(found, "on_missing_secret='rotate' asks for it")
+        adopted = brought_up_to_date(
+            self._wish,
+            found,
+            record,
+            sources=self._sources,
+            report=self._report,
+            is_own=own or found.data_source_id in self._work.made,
+        )
+        adopted = with_secret(
+            self._wish, adopted, keeping=self._keeping, report=self._report, record_name=self._claim.name
+        )
+        if adopted.mint_because:
+            return self._minted(adopted.source, adopted.mint_because)
+        return self._noted(adopted)
 
     def _minted(self, found: Source, why: str) -> Registered:
         """Take the record and mint a new secret."""
@@ -189,11 +157,14 @@ class Registration:
         self._report.warning("Rotating the webhook secret of source %s: %s.", found.data_source_id, why)
         return self._work.mint(found)
 
-    def _noted(self, found: Source, closed: Closed) -> Registered:
+    def _noted(self, adopted: Adopted) -> Registered:
         """Remember an adopted source, where the record says anything else and nobody has written it since."""
+        closed = adopted.closed
         if closed != self._seen and self._claim.read() == self._seen:
             self._claim.note(closed)
-        return Registered(without_secret(found), is_new=False, stored_as=closed.key or None)
+        return Registered(
+            without_secret(adopted.source), is_new=False, stored_as=closed.key or None, is_changed=adopted.is_changed
+        )
 
     def _recorded(self, record: Closed, matching: list[Source]) -> Source:
         """Return the recorded source, and name the others of its identity."""
@@ -241,8 +212,3 @@ class Registration:
             f"{self._claim.name!r} to register another.",
             data_source_ids=(source_id,),
         )
-
-
-def without_secret(source: Source) -> Source:
-    """Return a source that can be kept: its secret has no business beyond the store."""
-    return source.model_copy(update={"webhook_signing_secret": None})

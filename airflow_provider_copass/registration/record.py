@@ -70,6 +70,9 @@ class Open:
     :param minting: the id of a source whose secret is being minted anew: what the store holds may be void.
     :param mints: how many rotations were begun under this record: who knows of fewer has a secret that may be void.
     :param before: the closed record that this one stands in for.
+    :param previous_of: the task instance, without its try, that has kept the secret which was valid before it began to
+        mint; empty where none has.
+    :param renaming: the name that a source is being renamed from, to this record's; empty where none is.
     :param taken: a key that was not found to be free or ours when there was a secret to be written.
     :param spare: the key that the secret goes to instead.
     """
@@ -83,6 +86,8 @@ class Open:
     minting: str = ""
     mints: int = 0
     before: Closed | None = None
+    previous_of: str = ""
+    renaming: str = ""
     taken: str = ""
     spare: str = ""
 
@@ -90,6 +95,10 @@ class Open:
         """Note an id that was answered; the POST is no longer open then."""
         ids = self.ids if source_id in self.ids else (*self.ids, source_id)
         return replace(self, ids=ids, sent_at=None, sent_at_server=None)
+
+
+NOTHING = Closed("")
+"""What stands in the place of a record that is gone, where a book says otherwise."""
 
 
 def name_of(sandbox_id: str, provider: str, name: str) -> str:

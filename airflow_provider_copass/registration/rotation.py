@@ -11,9 +11,10 @@ from airflow_provider_copass.api.errors import (
     SourceChangedError,
     SourceMissingError,
 )
-from airflow_provider_copass.registration.claim import Claim, LookAgainError
+from airflow_provider_copass.registration.claim import Claim
 from airflow_provider_copass.registration.keeping import Keeping
 from airflow_provider_copass.registration.outcome import Registered
+from airflow_provider_copass.registration.patience import until_done
 from airflow_provider_copass.registration.record import Closed, Open, name_of
 from airflow_provider_copass.registration.timing import Timing
 from airflow_provider_copass.registration.work import Work
@@ -29,7 +30,7 @@ class Rotation:
     """One rotation, one process's try at it.
 
     :param wish: whose secret, and under which key; a ``realtime`` source.
-    :param source_id: which of the live sources of that identity; empty where there is but one.
+    :param found: which of that identity's live sources, as it was looked up by its id; None where there is but one.
     :param keep_previous: keep the secret before it under a key of its own.
     :param sources: the API's calls on the sandbox.
     :param secrets: where the secret is kept.
@@ -53,18 +54,19 @@ class Rotation:
         owner: Owner,
         mark: str,
         timing: Timing | None = None,
-        source_id: str = "",
+        found: Source | None = None,
         keep_previous: bool = False,
     ) -> None:
         self._wish = wish
-        self._source_id = source_id
+        self._source_id = "" if found is None else found.data_source_id
+        self._at_hand = found
         self._keep_previous = keep_previous
         self._report = report
         self._clock = clock
         self._timing = timing or Timing()
         self._keeping = Keeping(wish, secrets, clock)
         name = name_of(wish.sandbox_id, wish.source.provider, wish.source.name)
-        self._claim = Claim(name, records, clock, self._timing, owner=owner, mark=mark)
+        self._claim = Claim(name, wish.sandbox_id, records, clock, self._timing, owner=owner, mark=mark)
         self._work = Work(
             wish,
             sources=sources,
@@ -84,21 +86,13 @@ class Rotation:
         :raises CopassCallError: where a call failed.
         """
         self._keeping.check()
-        patience = self._clock.now() + self._timing.patience
-        while True:
-            is_last = self._clock.now() > patience
-            try:
-                done = self._try()
-            except LookAgainError:
-                done = None
-            if done is not None:
-                return done
-            if is_last:
-                raise BusyRecordError(
-                    f"Another task is at {self._wish.named} at this moment, or died while it was: the record "
-                    f"{self._claim.name!r} is open. Nothing was rotated; try again later."
-                )
-            self._clock.sleep(self._timing.poll)
+        done = until_done(self._try, self._clock, self._timing)
+        if done is not None:
+            return done
+        raise BusyRecordError(
+            f"Another task is at {self._wish.named} at this moment, or died while it was: the record "
+            f"{self._claim.name!r} is open. Nothing was rotated; try again later."
+        )
 
     def _try(self) -> Registered | None:
         """Look once and do what can be done; None means to look again."""
@@ -109,21 +103,28 @@ class Rotation:
             if not (self._claim.may_take(record) and self._claim.take(record)):
                 return None
             self._report.info("Going on from where %s stopped.", record.owner)
-            return self._minted(found, is_fresh=False)
+            return self._minted(found, is_fresh=False, keeps=record.previous_of != self._claim.owner.task)
         if record is not None and record.source_id == found.data_source_id:
             self._check_place(record, key)
             if record.rotated_by == self._claim.owner.task and self._keeping.holds(key, found.data_source_id):
                 self._report.info("This task instance has rotated the secret of %s already.", found.data_source_id)
                 return Registered(found, is_new=False, stored_as=record.key)
         self._keeping.check_write(found.data_source_id)
-        if not self._claim.take(record):
-            return None
         if self._keep_previous:
-            self._keeping.keep_previous(found.data_source_id, self._claim)
-        return self._minted(found, is_fresh=True)
+            self._keeping.check_previous(found.data_source_id)
+        return self._minted(found, is_fresh=True) if self._claim.take(record) else None
 
-    def _minted(self, found: Source, *, is_fresh: bool) -> Registered:
-        """Mint with the record in hand; where the server is known not to have rotated, give the record back."""
+    def _minted(self, found: Source, *, is_fresh: bool, keeps: bool = True) -> Registered:
+        """Mint with the record in hand; where the server is known not to have rotated, give the record back.
+
+        :param keeps: whether the secret before it is still to be kept: an earlier try of this task instance that has
+            begun to mint had done so, and what is in the store since may be its own.
+        """
+        if self._keep_previous:
+            if keeps:
+                self._keeping.keep_previous(found.data_source_id, self._claim)
+            # Written together with what tells that minting has begun.
+            self._work.previous_of = self._claim.owner.task
         failure: CopassError
         try:
             return self._work.mint(found, is_lost=not is_fresh)
@@ -136,9 +137,11 @@ class Rotation:
 
     def _found(self) -> Source:
         """Return the one live source that is meant."""
-        matching = self._work.matching()
-        if self._source_id:
-            matching = [source for source in matching if source.data_source_id == self._source_id]
+        at_hand, self._at_hand = self._at_hand, None
+        seen = self._work.matching() if at_hand is None else [at_hand]
+        matching = [
+            source for source in seen if self._wish.is_met_by(source) and self._source_id in {"", source.data_source_id}
+        ]
         if len(matching) > 1:
             ids = tuple(source.data_source_id for source in matching)
             raise SeveralSourcesError(

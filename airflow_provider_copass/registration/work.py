@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api.errors import (
-    CopassAnswerError,
     CopassCallError,
     CopassConflictError,
     CopassError,
@@ -16,14 +14,15 @@ from airflow_provider_copass.api.errors import (
     CopassStatusError,
     SourceChangedError,
 )
-from airflow_provider_copass.registration.outcome import Registered
+from airflow_provider_copass.registration.lookout import Lookout
+from airflow_provider_copass.registration.outcome import Registered, without_secret
 from airflow_provider_copass.registration.record import Closed
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from airflow_provider_copass.api import Source
-    from airflow_provider_copass.registration.claim import Claim
+    from airflow_provider_copass.registration.claim import Hold
     from airflow_provider_copass.registration.keeping import Keeping
     from airflow_provider_copass.registration.ports import Clock, Report, Sources
     from airflow_provider_copass.registration.timing import Timing
@@ -33,8 +32,6 @@ _POSTS = 2
 """How often one try of a task sends the POST at the most."""
 _DELETES = 3
 """How often a deletion is tried that nobody else could make up for."""
-_DATE_SLACK = 2.0
-"""Seconds: a ``Date`` header and a ``created_at`` may each be cut to the second."""
 
 
 class Work:
@@ -49,7 +46,7 @@ class Work:
         *,
         sources: Sources,
         keeping: Keeping,
-        claim: Claim,
+        claim: Hold,
         report: Report,
         clock: Clock,
         timing: Timing,
@@ -61,9 +58,9 @@ class Work:
         self._report = report
         self._clock = clock
         self._timing = timing
-        self._server_ahead = 0.0
-        self._empty_at: datetime | None = None
+        self._lookout = Lookout(wish, sources, clock, timing)
         self.rotated_by = ""
+        self.previous_of = ""
         self.made: list[str] = []
         """Every id that was answered to a POST of this process."""
 
@@ -72,20 +69,7 @@ class Work:
 
         :raises CopassAnswerError: where the list is not whole: from a part of it nothing can be concluded.
         """
-        listed = self._sources.list_sources(provider=self._wish.source.provider)
-        if not listed.is_complete:
-            raise CopassAnswerError(
-                f"list_sources: the server counts {listed.count} sources and sent {len(listed.sources)}; from a part "
-                "of the list nothing can be concluded. Try again later.",
-                operation="list_sources",
-            )
-        if listed.answered_at is not None:
-            self._server_ahead = listed.answered_at.timestamp() - self._clock.now()
-        last = datetime.max.replace(tzinfo=UTC)
-        live = [source for source in listed.sources if self._wish.is_met_by(source)]
-        if not live:
-            self._empty_at = listed.answered_at
-        return sorted(live, key=lambda source: (source.created_at or last, source.data_source_id))
+        return self._lookout.matching()
 
     def run(self) -> Registered | None:
         """Register, or finish what was begun.
@@ -95,10 +79,10 @@ class Work:
         """
         found = self._await_effect()
         if not found:
-            self._check_gone(self._claim.held.ids)
+            self._lookout.check_gone(self._claim.held.ids)
             return self._post()
-        ours = self._ours(found)
-        return self._finish(ours[0], None) if ours else None
+        ours = self._lookout.ours(found, self._claim.held)
+        return self._finish(ours[0]) if ours else None
 
     def mint(self, source: Source, *, is_lost: bool = True) -> Registered:
         """Mint a new secret for a source and store it.
@@ -109,7 +93,9 @@ class Work:
         source_id = source.data_source_id
         # From here on what the store holds may be void, whether or not an answer comes.
         again = self._claim.held.minting == source_id
-        self._claim.change(replace(self._claim.held, minting=source_id, mints=self._claim.held.mints + 1))
+        held = self._claim.held
+        kept = self.previous_of or held.previous_of
+        self._claim.change(replace(held, minting=source_id, mints=held.mints + 1, previous_of=kept))
         if again:
             self._report.warning(
                 "The answer of an earlier rotation for source %s was lost; rotating once more.", source_id
@@ -142,7 +128,7 @@ class Work:
     def _await_effect(self) -> list[Source]:
         """Look; and where a POST is open, keep looking until it has taken effect or never will."""
         while True:
-            found = self.matching()
+            found = self._lookout.matching()
             held = self._claim.held
             if found or held.sent_at is None:
                 return found
@@ -152,45 +138,11 @@ class Work:
                 return found
             self._clock.sleep(min(self._timing.poll, self._timing.settle))
 
-    def _ours(self, found: list[Source]) -> list[Source]:
-        """Return those that this registration made: by the ids in its record, else by the POST that is open in it."""
-        held = self._claim.held
-        noted = [source for source in found if source.data_source_id in {*held.ids, held.minting}]
-        if noted:
-            return noted
-        begin, end = self._empty_at, None
-        if held.sent_at_server is not None:
-            begin = datetime.fromtimestamp(held.sent_at_server - _DATE_SLACK, UTC)
-            end = begin + timedelta(seconds=self._timing.settle + 2 * _DATE_SLACK)
-        # With no POST open, what came up since this very process saw none is the twin of a racer who has lost the
-        # record to us, and who leaves it to us.
-        fitting = [
-            source
-            for source in found
-            if begin is not None
-            and source.created_at is not None
-            and begin <= source.created_at
-            and (end is None or source.created_at <= end)
-        ]
-        # Of two that fit, which one is ours nobody can tell.
-        return fitting if len(fitting) == 1 else []
-
-    def _check_gone(self, ids: tuple[str, ...]) -> None:
-        """Make sure that sources which were answered and are in no list are gone indeed."""
-        for source_id in ids:
-            with suppress(CopassNotFoundError):
-                if self._wish.is_met_by(self._sources.get_source(source_id)):
-                    raise CopassAnswerError(
-                        f"list_sources: the list does not hold source {source_id}, which lives. Nothing was done; try "
-                        "again later.",
-                        operation="list_sources",
-                    )
-
     def _post(self) -> Registered:
         """Send the POST; where its answer is lost, look for its effect before another one is sent."""
         for attempt in range(1, _POSTS + 1):
             now = self._clock.now()
-            self._claim.change(replace(self._claim.held, sent_at=now, sent_at_server=now + self._server_ahead))
+            self._claim.change(replace(self._claim.held, sent_at=now, sent_at_server=now + self._lookout.server_ahead))
             self._claim.check()
             failure: CopassCallError
             try:
@@ -199,7 +151,7 @@ class Work:
                 failure = error
             else:
                 return self._made(made)
-            if isinstance(failure, CopassConflictError) and self.matching():
+            if isinstance(failure, CopassConflictError) and self._lookout.matching():
                 return self._finish_or_leave(failure)
             if not failure.maybe_applied:
                 # Known not to have been carried out: the record goes back, and nobody has to wait for it.
@@ -226,8 +178,26 @@ class Work:
             raise failure
         return done
 
+    def keep(self, made: Source) -> Registered:
+        """Get the secret of a source that was made just now into the store; that it is listed is seen to later.
+
+        :param made: as the server has answered.
+        """
+        self._noted(made)
+        return self._in_store(made, made.webhook_signing_secret, is_new=True)
+
+    def finish(self, found: Source) -> Registered:
+        """Finish what a try that is dead, or that has lost the answer, began: the source is there, and is ours."""
+        return self._in_store(found, None)
+
     def _made(self, made: Source) -> Registered:
         """Note the id at once, then look for twins."""
+        self._noted(made)
+        self._await_listed(made.data_source_id)
+        return self._in_store(made, made.webhook_signing_secret, is_new=True)
+
+    def _noted(self, made: Source) -> None:
+        """Note the id of a source that was made just now, and see that it is the one that was asked for."""
         self.made.append(made.data_source_id)
         self._report.info("Registered source %s: %s.", made.data_source_id, self._wish.named)
         self._claim.change(self._claim.held.with_id(made.data_source_id))
@@ -239,11 +209,18 @@ class Work:
                 f"{made.provider!r} {made.name!r}. Ask for it by that name, or delete it.",
                 data_source_ids=(made.data_source_id,),
             )
-        return self._finish(made, made.webhook_signing_secret, is_new=True)
 
-    def _finish(self, source: Source, secret: SecretStr | None, *, is_new: bool = False) -> Registered:
+    def _finish(self, source: Source) -> Registered:
         """Make sure that the source is in the list, and get its secret into the store."""
         self._await_listed(source.data_source_id)
+        return self._in_store(source, None)
+
+    def _in_store(self, source: Source, secret: SecretStr | None, *, is_new: bool = False) -> Registered:
+        """Get the secret of a source into the store, and close the record.
+
+        :param secret: the secret, where it is in hand.
+        :param is_new: whether it would be in hand, had the server issued one.
+        """
         if not self._wish.is_realtime:
             return self._closed(source, Closed(source.data_source_id, owner=self._claim.owner), is_new=is_new)
         if is_new:
@@ -266,7 +243,7 @@ class Work:
         """Wait until the list holds a source, and name others of its identity."""
         until = self._clock.now() + self._timing.settle
         while True:
-            ids = [source.data_source_id for source in self.matching()]
+            ids = [source.data_source_id for source in self._lookout.matching()]
             if source_id in ids or self._clock.now() > until:
                 break
             self._clock.sleep(self._timing.poll)
@@ -343,5 +320,4 @@ class Work:
         self._claim.check()
         self._tidy_up(source.data_source_id)
         self._claim.close(closed)
-        kept = source.model_copy(update={"webhook_signing_secret": None})
-        return Registered(kept, is_new=is_new, stored_as=closed.key or None)
+        return Registered(without_secret(source), is_new=is_new, stored_as=closed.key or None)

@@ -11,6 +11,10 @@ REQUESTS = {"list": "list", "POST": "register", "rotate": "rotate"}
 
 KILLED = "killed"
 TIMED_OUT = "timed_out"
+PREPARED = "prepared"
+"""Registers what a rotation is about, without a kill."""
+ROTATED = "rotated"
+LISTED = "listed"
 
 
 @dataclass(frozen=True)
@@ -42,22 +46,34 @@ class Kill:
 
 @dataclass(frozen=True)
 class Point:
-    """One run of the task: killed once in each of its first tries, and then left alone."""
+    """One run of the task: killed once in each of its first tries, and then left alone.
+
+    :param act: ``register`` a source, ``rotate`` the secret of one that is there, or register a ``list`` of them.
+    """
 
     kills: tuple[Kill, ...]
+    act: str = "register"
 
     @property
     def word(self) -> str:
         """What names it in files and URLs, and the provider of its source."""
-        return "_then_".join(re.sub(r"\W+", "_", str(kill)).strip("_") for kill in self.kills)
+        kills = "_then_".join(re.sub(r"\W+", "_", str(kill)).strip("_") for kill in self.kills)
+        return kills if self.act == "register" else f"{self.act}_{kills}"
 
     @property
     def dag_id(self) -> str:
-        """The DAG whose task has the ``execution_timeout`` that is wanted."""
+        """The DAG whose task does what is wanted, with the ``execution_timeout`` that is wanted."""
+        if self.act != "register":
+            return {"rotate": ROTATED, "list": LISTED}[self.act]
         return TIMED_OUT if self.kills[0].by == "timeout" else KILLED
 
+    @property
+    def task_id(self) -> str:
+        """The task that is killed."""
+        return self.act
+
     def __str__(self) -> str:
-        return ", then ".join(map(str, self.kills))
+        return ("" if self.act == "register" else f"{self.act}: ") + ", then ".join(map(str, self.kills))
 
 
 _LOST = Kill("after", "POST")
@@ -118,7 +134,44 @@ _THRICE = (
 LONG_LIST = (*_TWICE, *_THRICE)
 
 
-BY_WORD = {point.word: point for point in (*SHORT_LIST, *LONG_LIST)}
+ROTATIONS = tuple(
+    Point(kills, act="rotate")
+    for kills in (
+        # The claim, then what tells that minting has begun, then the end.
+        *((Kill(side, "record", nth),) for nth in (1, 2, 3) for side in ("before", "after")),
+        # The secret that was valid before, then the new one.
+        *((Kill(side, "store", nth),) for nth in (1, 2) for side in ("before", "after")),
+        (Kill("before", "rotate"),),
+        (Kill("before", "rotate", late=True),),
+        (Kill("after", "rotate"),),
+        (Kill("after", "execute"),),
+        (Kill("after", "rotate"), Kill("before", "store")),
+    )
+)
+"""A task that rotates and keeps the secret before it."""
+
+OF_LISTS = tuple(
+    Point(kills, act="list")
+    for kills in (
+        (Kill("before", "list"),),
+        (Kill("before", "POST", 2),),
+        (Kill("before", "POST", 2, late=True),),
+        (Kill("after", "POST"),),
+        (Kill("after", "POST", 3),),
+        # What is announced, what is about to be sent, the end.
+        *((Kill(side, "record", nth),) for nth in (1, 2, 3) for side in ("before", "after")),
+        *((Kill(side, "store", nth),) for nth in (1, 3) for side in ("before", "after")),
+        (Kill("after", "list", 2),),
+        (Kill("after", "execute"),),
+        (Kill("after", "POST", 2), Kill("after", "rotate")),
+        (Kill("after", "POST", 2), Kill("before", "store")),
+    )
+)
+"""A task that registers a list of :data:`NAMES`."""
+
+NAMES = ("Crashed 1", "Crashed 2", "Crashed 3")
+
+BY_WORD = {point.word: point for point in (*SHORT_LIST, *LONG_LIST, *ROTATIONS, *OF_LISTS)}
 MOST_TRIES = 1 + max(len(point.kills) for point in BY_WORD.values())
 
 

@@ -15,7 +15,7 @@ import psutil
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.pytest_plugin import connection_to
 from airflow_provider_copass.registration.record import Closed, from_text, name_of
-from tests.airflow.crash_points import KILLED, REQUESTS, TIMED_OUT, Kill, Marks, Point
+from tests.airflow.crash_points import KILLED, LISTED, PREPARED, REQUESTS, ROTATED, TIMED_OUT, Kill, Marks, Point
 from tests.harness.airflow_home import AirflowHome
 from tests.harness.airflow_processes import Airflow, TaskOutcome
 from tests.harness.processes import CHECKOUT, NotReadyError, wait_for
@@ -54,6 +54,34 @@ class Stage:
         self.home = airflow.home
         self.marks = Marks(airflow.home.path)
         self.played: dict[Point, Killing] = {}
+        self.before: dict[Point, str] = {}
+        """The secret that was valid before a point's task rotated it."""
+
+    def prepare(self, points: Sequence[Point], *, seconds: float) -> None:
+        """Have a source be registered for each of these points, whose tasks rotate its secret."""
+        self.airflow.request("PATCH", f"dags/{PREPARED}", json={"is_paused": False})
+        runs = {self._trigger(PREPARED, point) for point in points}
+        wait_for(
+            lambda: not self._unfinished(runs),
+            "the sources",
+            seconds=seconds,
+            interval=0.5,
+            alive=self.airflow.processes,
+        )
+        for point in points:
+            [source] = self.live(point)
+            self.before[point] = self.stored(self.key(point)) or ""
+            assert self.emulator.verify_secret(source["data_source_id"], self.before[point])
+
+    def key(self, point: Point) -> str:
+        """Return the key of the secret of a point's source."""
+        [source] = self.live(point)
+        return f"copass_webhook_secret_{source['data_source_id']}"
+
+    def _trigger(self, dag_id: str, point: Point) -> str:
+        body = {"logical_date": None, "conf": {"word": point.word}}
+        run_id: str = self.airflow.request("POST", f"dags/{dag_id}/dagRuns", json=body)["dag_run_id"]
+        return run_id
 
     def play(self, points: Sequence[Point], *, seconds: float) -> None:
         """Play these points to their end, or as far as they get."""
@@ -80,15 +108,14 @@ class Stage:
 
     def _pause(self, *, paused: bool) -> None:
         """Have new runs wait, or begin."""
-        for dag_id in (KILLED, TIMED_OUT):
+        for dag_id in (KILLED, LISTED, ROTATED, TIMED_OUT):
             self.airflow.request("PATCH", f"dags/{dag_id}", json={"is_paused": paused})
 
     def _act(self, killing: Killing) -> Iterator[None]:
         """Play one point; each ``yield`` lets the others go on."""
         point = killing.point
         held = self._hold(point, point.kills[0])
-        body = {"logical_date": None, "conf": {"word": point.word}}
-        killing.run_id = self.airflow.request("POST", f"dags/{point.dag_id}/dagRuns", json=body)["dag_run_id"]
+        killing.run_id = self._trigger(point.dag_id, point)
         yield
         for attempt, kill in enumerate(point.kills, start=1):
             while not self._is_there(point, attempt, held):
@@ -112,7 +139,12 @@ class Stage:
         if kill.thing not in REQUESTS:
             return None
         match = {"provider": point.word}
-        if kill.thing == "rotate":
+        if kill.thing == "list" and point.act == "list":
+            # A list is looked for in its whole sandbox.
+            match = {"sandbox_id": point.word}
+        if kill.thing == "rotate" and point.act == "list":
+            match = {"sandbox_id": point.word}
+        elif kill.thing == "rotate":
             [source] = self.live(point)
             match = {"data_source_id": source["data_source_id"]}
         return self.emulator.add_fault(
@@ -141,6 +173,14 @@ class Stage:
             if source["provider"] == point.word and not source["deleted"] and source["status"] == "active"
         ]
 
+    def rotations(self, point: Point) -> int:
+        """Count the requests to rotate that came from a point's task."""
+        [source] = self.live(point)
+        return sum(
+            request["path_params"]["data_source_id"] == source["data_source_id"]
+            for request in self.emulator.requests("rotate")
+        )
+
     def posts(self, point: Point) -> int:
         """Count the requests to register that came from a point's task."""
         return sum(request["body"]["provider"] == point.word for request in self.emulator.requests("register"))
@@ -159,7 +199,7 @@ class Stage:
 
     def xcoms(self, point: Point) -> dict[str, Any]:
         """Return the XComs of a point's task."""
-        return self.home.xcoms(point.dag_id, self.played[point].run_id, "register")[-1]
+        return self.home.xcoms(point.dag_id, self.played[point].run_id, point.task_id)[-1]
 
 
 @contextmanager
@@ -196,23 +236,29 @@ def opened(
             yield Stage(emulator, airflow, stored or home.variable)
 
 
-def check_mended(stage: Stage, point: Point) -> None:
-    """Check all that is promised of a task that has succeeded, however often it was killed."""
-    assert stage.task(point).tries == 1 + sum(kill.ends_the_try for kill in point.kills)
+def check_stored(stage: Stage, point: Point) -> str:
+    """Check that the secret is where it belongs and valid, and the record closed; return the key."""
     [source] = stage.live(point)
     source_id = source["data_source_id"]
-    key = f"copass_webhook_secret_{source_id}"
-
-    xcoms = stage.xcoms(point)
-    assert set(xcoms) == {"return_value", "data_source_id", "source", "stored_as"}
-    assert (xcoms["return_value"], xcoms["data_source_id"], xcoms["stored_as"]) == (source_id, source_id, key)
-    assert xcoms["source"]["data_source_id"] == source_id
-
-    secret = stage.stored(key)
+    secret = stage.stored(stage.key(point))
     assert secret is not None
     assert stage.emulator.verify_secret(source_id, secret)
 
     name = name_of(SANDBOX, point.word, "Crashed")
     record = from_text(stage.home.variable(name) or "", name=name)
     assert isinstance(record, Closed)
-    assert (record.source_id, record.key) == (source_id, key)
+    assert (record.source_id, record.key) == (source_id, stage.key(point))
+    return record.key
+
+
+def check_mended(stage: Stage, point: Point) -> None:
+    """Check all that is promised of a task that has succeeded, however often it was killed."""
+    assert stage.task(point).tries == 1 + sum(kill.ends_the_try for kill in point.kills)
+    [source] = stage.live(point)
+    source_id = source["data_source_id"]
+    key = check_stored(stage, point)
+
+    xcoms = stage.xcoms(point)
+    assert set(xcoms) == {"return_value", "data_source_id", "source", "stored_as"}
+    assert (xcoms["return_value"], xcoms["data_source_id"], xcoms["stored_as"]) == (source_id, source_id, key)
+    assert xcoms["source"]["data_source_id"] == source_id

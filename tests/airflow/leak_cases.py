@@ -74,3 +74,31 @@ CASES = (
     ),
 )
 BY_WORD = {case.word: case for case in CASES}
+
+
+@dataclass(frozen=True)
+class ListCase:
+    """One task that registers a list, in a sandbox of its own: more secrets than are masked.
+
+    :param word: its task id, the provider of its sources and its sandbox.
+    :param store: as of a case.
+    :param tries: in which try it ends.
+    :param lost: the source of it whose POST loses its answer.
+    """
+
+    word: str
+    store: str = ""
+    tries: int = 1
+    lost: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its sources."""
+        return [f"Leak {number}" for number in range(30)]
+
+
+LISTS = (
+    ListCase("listed", lost="Leak 7"),
+    ListCase("list_whose_store_fails_once", store="raises once"),
+    ListCase("list_killed_after_a_write", store="dies after", tries=2),
+)

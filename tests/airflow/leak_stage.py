@@ -17,6 +17,7 @@ from tests.airflow.leak_cases import (
     CREDENTIAL_KEY,
     DAG_ID,
     ECHO,
+    LISTS,
     MISPLACED_CONNECTION,
     REFUSED_CONNECTION,
 )
@@ -118,6 +119,11 @@ def prepare(emulator: Emulator, home: AirflowHome, canaries: Canaries) -> None:
             emulator.add_fault(**_echoing(fault, echoed), match={"provider": case.word})
         if case.seeded:
             emulator.seed([{"provider": case.word, "name": "Leak", "ingestion_mode": "realtime"}])
+    emulator.seed(sandboxes=[listed.word for listed in LISTS])
+    for listed in LISTS:
+        if listed.lost:
+            match = {"provider": listed.word, "name": listed.lost}
+            emulator.add_fault(operation="register", when="after", action="drop", match=match)
     home.migrate()
     shutil.copy(FILE, home.dags)
 

@@ -1,13 +1,14 @@
-"""A real task of a real scheduler is killed at every boundary of a registration, and Airflow's retry mends it."""
+"""A real task of a real scheduler is killed at every boundary of its work, and Airflow's retry mends it."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from airflow_provider_copass.airflow_variables import PROBE
+from airflow_provider_copass.registration.book import book_from_text, book_name
 from airflow_provider_copass.registration.record import Closed, from_text
-from tests.airflow.crash_points import LONG_LIST, SHORT_LIST, Kill, Point
-from tests.airflow.crash_stage import Stage, check_mended, opened
+from tests.airflow.crash_points import LONG_LIST, NAMES, OF_LISTS, ROTATIONS, SHORT_LIST, Kill, Point
+from tests.airflow.crash_stage import Stage, check_mended, check_stored, opened
 from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
 
 pytestmark = [
@@ -45,11 +46,73 @@ def test_a_second_post_is_sent_only_where_the_first_had_no_effect(played: Stage,
 def test_nothing_is_left_open(played: Stage) -> None:
     """There is a record for each identity and each is closed, and a secret for each source and no other."""
     keys = played.home.variable_keys()
-    records = [key for key in keys if key.startswith("copass_record_") and key != PROBE]
+    records = [key for key in keys if key.startswith("copass_record_") and key != PROBE and "singles" not in key]
     texts = [played.home.variable(name) or "" for name in records]
     assert len(records) == len(played.played)
     assert all(isinstance(from_text(text, name=name), Closed) for name, text in zip(records, texts, strict=True))
     assert len([key for key in keys if key.startswith("copass_webhook_secret_")]) == len(played.played)
+
+
+@pytest.fixture(name="rotated", scope="module")
+def _rotated(stage: Stage) -> Stage:
+    """The stage on which every rotation was played."""
+    stage.prepare(ROTATIONS, seconds=90)
+    stage.play(ROTATIONS, seconds=150)
+    return stage
+
+
+@pytest.mark.parametrize("point", ROTATIONS, ids=str)
+def test_a_rotation_that_was_killed_is_mended_by_the_retry(rotated: Stage, point: Point) -> None:
+    """The valid secret is stored, the one before the task beside it; the key is pushed, and the record closed."""
+    assert rotated.task(point).tries == 1 + len(point.kills)
+    key = check_stored(rotated, point)
+    [source] = rotated.live(point)
+    assert rotated.xcoms(point) == {"return_value": source["data_source_id"], "stored_as": key}
+    assert rotated.home.variable(f"{key}_previous") == rotated.before[point] != rotated.home.variable(key)
+
+
+@pytest.mark.parametrize("point", ROTATIONS, ids=str)
+def test_no_more_is_rotated_than_it_takes(rotated: Stage, point: Point) -> None:
+    """Once, and once more for each try that may have rotated and did not close the record."""
+    # A retry does not keep the secret before it anew, so its first write is that of the new one.
+    lost = {"before rotate 1", "before rotate 1 (late)", "after rotate 1", "before store 2", "after store 2"}
+    lost |= {"before record 3"} | ({"before store 1"} if len(point.kills) > 1 else set())
+    assert rotated.rotations(point) == 1 + sum(str(kill) in lost for kill in point.kills)
+
+
+@pytest.fixture(name="listed", scope="module")
+def _listed(stage: Stage) -> Stage:
+    """The stage on which every list was played, each in a sandbox of its own."""
+    stage.emulator.seed(sandboxes=[point.word for point in OF_LISTS])
+    stage.play(OF_LISTS, seconds=150)
+    return stage
+
+
+@pytest.mark.parametrize("point", OF_LISTS, ids=str)
+def test_a_list_that_was_killed_is_mended_by_the_retry(listed: Stage, point: Point) -> None:
+    """Each source is there once, its valid secret is stored, the XComs name them all, and the book is closed."""
+    assert listed.task(point).tries == 1 + len(point.kills)
+    live = {source["name"]: source["data_source_id"] for source in listed.live(point)}
+    assert sorted(live) == list(NAMES)
+    assert len(listed.live(point)) == len(NAMES)
+    xcoms = listed.xcoms(point)
+    assert xcoms["return_value"] == [live[name] for name in NAMES]
+    assert xcoms["stored_as"] == [f"copass_webhook_secret_{live[name]}" for name in NAMES]
+    for source_id, key in zip(xcoms["return_value"], xcoms["stored_as"], strict=True):
+        secret = listed.home.variable(key)
+        assert secret is not None
+        assert listed.emulator.verify_secret(source_id, secret)
+    name = book_name(point.word)
+    book = book_from_text(listed.home.variable(name) or "", name=name)
+    assert book.holder is None
+    assert {record.source_id for record in book.records.values() if isinstance(record, Closed)} == set(live.values())
+
+
+@pytest.mark.parametrize("point", OF_LISTS, ids=str)
+def test_no_post_of_a_list_is_repeated_that_had_an_effect(listed: Stage, point: Point) -> None:
+    """Three requests for three sources, and one more where the first was killed before it took effect."""
+    lost = point.kills == (Kill("before", "POST", 2),)
+    assert listed.posts(point) == len(NAMES) + lost
 
 
 @pytest.fixture(name="played_twice", scope="module")

@@ -1,5 +1,6 @@
 """Every example DAG does what it says, on the Airflow of this Python."""
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_copass.airflow_variables import PROBE
+from tests.docs import pages
 from tests.harness import leak_search
 from tests.harness.airflow_home import AirflowHome
 from tests.harness.dag_runs import FinishedRun, run_dag
@@ -18,6 +21,9 @@ REGISTER_SOURCE = EXAMPLES / "example_register_source.py"
 REGISTER_SOURCE_ID = "example_copass_register_source"
 LIFECYCLE = EXAMPLES / "example_source_lifecycle.py"
 EPHEMERAL = EXAMPLES / "example_ephemeral_source.py"
+CHANGE = EXAMPLES / "example_change_sources.py"
+LIST = EXAMPLES / "example_register_sources.py"
+TWICE = CHECKOUT / "tests" / "airflow" / "dags" / "twice.py"
 
 pytestmark = pytest.mark.airflow
 
@@ -46,7 +52,8 @@ def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def test_no_example_is_left_out() -> None:
     """Each file among the examples is run by a test of this module."""
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {REGISTER_SOURCE.name, LIFECYCLE.name, EPHEMERAL.name}
+    run = {REGISTER_SOURCE.name, LIFECYCLE.name, EPHEMERAL.name, CHANGE.name, LIST.name}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == run
 
 
 def test_every_task_of_both_runs_succeeds(ran: Ran) -> None:
@@ -117,12 +124,9 @@ def test_a_run_repairs_what_somebody_removed(ran: Ran) -> None:
     assert ran.emulator.secret_is_valid(again["return_value"], sha256=fingerprint(value))
 
 
-READS = {"list", "get"}
-
-
 @dataclass
 class Played:
-    """An example in a home and an account of its own."""
+    """A DAG in a home and an account of its own."""
 
     emulator: Emulator
     home: AirflowHome
@@ -131,35 +135,71 @@ class Played:
         """Run it."""
         return run_dag(self.home, file, dag_id, times=times, conf=conf)
 
-    def writes(self) -> list[str]:
-        """Return the operations that change something, in their order."""
-        return [request["operation"] for request in self.emulator.requests() if request["operation"] not in READS]
+    def requests(self) -> list[str]:
+        """Return every operation that came in, reads included, in their order."""
+        return [request["operation"] for request in self.emulator.requests()]
+
+    def left_over(self) -> list[str]:
+        """Return the keys of all Variables but those that stay: one to be read, one that tells of registrations."""
+        stay = (PROBE, "copass_record_singles_")
+        return [key for key in self.home.variable_keys() if not key.startswith(stay)]
+
+    def secret_is_valid(self, data_source_id: str, key: str) -> bool:
+        """Tell whether a Variable holds what the source's webhook accepts now."""
+        value = self.home.variable(key)
+        return value is not None and self.emulator.secret_is_valid(data_source_id, sha256=fingerprint(value))
 
 
-@pytest.fixture(name="played")
-def _played(migrated: AirflowHome, tmp_path: Path) -> Iterator[Played]:
-    with Emulator(tmp_path) as emulator:
-        home = AirflowHome(tmp_path / "home", dags=EXAMPLES, connections={"copass_default": emulator.connection()})
+def played_in(folder: Path, migrated: AirflowHome, dags: Path) -> Iterator[Played]:
+    """Start an account, and make a home for these DAGs."""
+    with Emulator(folder) as emulator:
+        home = AirflowHome(folder / "home", dags=dags, connections={"copass_default": emulator.connection()})
         home.copy_database(migrated)
         yield Played(emulator, home)
 
 
+@pytest.fixture(name="played")
+def _played(migrated: AirflowHome, tmp_path: Path) -> Iterator[Played]:
+    yield from played_in(tmp_path, migrated, EXAMPLES)
+
+
+# A look, another with the record in hand, the POST, and a look whether the list holds it; later, the first look alone.
+REGISTERED = ["list", "list", "register", "list"]
+
+
 def test_a_source_goes_through_its_life(played: Played) -> None:
-    """Each act is one write; the second run registers nothing, and does once more what is done at each run."""
+    """Each act is a look and a write; the second run registers and changes nothing, and repeats what each run does."""
     dag_id = "example_copass_source_lifecycle"
     first, second = played.run(LIFECYCLE, dag_id, times=2)
-    tasks = ("register", "pause", "maintain", "resume", "pull", "rotate")
+    tasks = ("register", "pause", "maintain", "change", "resume", "pull", "rotate")
     assert [(run.state, run.tasks) for run in (first, second)] == [("success", dict.fromkeys(tasks, "success"))] * 2
     assert [*first.warned, *second.warned] == []
-    acts = ["pause", "resume", "pull", "rotate"]
-    assert played.writes() == ["register", *acts, *acts]
-    xcoms = played.home.xcoms(dag_id, second.run_id, "rotate")[-1]
-    secret = played.home.variable(xcoms["stored_as"])
-    previous = played.home.variable(f"{xcoms['stored_as']}_previous")
-    assert secret is not None
-    assert previous is not None
-    assert secret != previous
-    assert played.emulator.secret_is_valid(xcoms["return_value"], sha256=fingerprint(secret))
+    acts = ["list", "resume", "list", "pull", "list", "rotate"]
+    expected = [*REGISTERED, "get", "pause", "list", "update", *acts, "list", "get", "pause", "list", *acts]
+    assert played.requests() == expected
+    assert played.home.xcoms(dag_id, first.run_id, "change")[-1]["changed"] == [
+        "external_account_id",
+        "adapter_config.labels",
+    ]
+    assert played.home.xcoms(dag_id, second.run_id, "change")[-1]["changed"] == []
+
+
+def test_a_rotation_keeps_the_secret_before_it_and_tells_of_the_new_one(played: Played) -> None:
+    """Both Variables hold what they should, and the event of the outlet names the source and the key."""
+    dag_id = "example_copass_source_lifecycle"
+    # As a DAG processor does: 2.11 knows no event of what it has not read in a DAG file.
+    played.home.airflow("dags", "reserialize")
+    stored = []
+    for _ in range(2):
+        [run] = played.run(LIFECYCLE, dag_id)
+        xcoms = played.home.xcoms(dag_id, run.run_id, "rotate")[-1]
+        assert played.secret_is_valid(xcoms["return_value"], xcoms["stored_as"])
+        stored.append(played.home.variable(xcoms["stored_as"]))
+    assert played.home.variable(f"{xcoms['stored_as']}_previous") == stored[0] != stored[1]
+    extra = {"data_source_id": xcoms["return_value"], "stored_as": xcoms["stored_as"]}
+    events = played.home.asset_events("copass://github/pull-requests/secret")
+    assert [extra.items() <= event.items() for event in events] == [True, True]
+    assert not [secret for secret in stored if str(secret) in str(events)]
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -169,5 +209,111 @@ def test_an_ephemeral_source_is_deleted_whatever_came_of_the_work(played: Played
     assert run.tasks == {"register": "success", "load": "failed" if fails else "success", "delete": "success"}
     assert run.state == ("failed" if fails else "success")
     assert run.warned == []
-    assert played.writes() == ["register", "delete"]
-    assert [key for key in played.home.variable_keys() if key != "copass_record_probe"] == []
+    assert played.requests() == [*REGISTERED, "get", "delete"]
+    assert played.left_over() == []
+
+
+def test_sources_are_changed_renamed_and_retired_once(played: Played) -> None:
+    """A look and a write for each; the second run is the looks alone, and finds the source under its new name."""
+    polled = {"ingestion_mode": "polling", "poll_interval_seconds": 900}
+    ids = played.emulator.seed(
+        {"provider": "linear", "name": "Issue tracker", **polled},
+        {"provider": "notion", "name": "Handbook", "adapter_config": {"space": 1}, **polled},
+        {"provider": "slack", "name": "Support"},
+        {"provider": "custom", "name": "Old feed"},
+        {"provider": "custom", "name": "Older feed"},
+    )
+    key = f"notion_{secrets.token_hex(16)}"
+    played.home.airflow("variables", "set", "notion_api_key", key)
+    dag_id = "example_copass_change_sources"
+    first, second = played.run(CHANGE, dag_id, times=2)
+    tasks = dict.fromkeys(("change[0]", "change[1]", "rename", "retire[0]", "retire[1]"), "success")
+    assert [(run.state, run.tasks) for run in (first, second)] == [("success", tasks)] * 2
+    assert [*first.warned, *second.warned] == []
+    assert played.requests() == [*["list", "update"] * 3, *["list", "disconnect"] * 2, *["list"] * 5]
+    rows = {row["data_source_id"]: row for row in played.emulator.sources()}
+    issues, handbook, support, old, older = (rows[source_id] for source_id in ids)
+    assert issues["poll_interval_seconds"] == 1800
+    assert handbook["poll_interval_seconds"] is None
+    assert handbook["adapter_config"] == {"api_key": key, "pages": ["Onboarding"]}
+    # A rendered credential is shown nowhere, although nothing is masked in such a run.
+    assert leak_search.search([played.home.path], {"key": key}).leaks == []
+    assert support["name"] == "Customer support"
+    assert [old["status"], older["status"]] == ["disconnected"] * 2
+    assert played.home.xcoms(dag_id, first.run_id, "change")[1]["changed"] == [
+        "adapter_config.api_key",
+        "adapter_config.pages",
+        "adapter_config.space",
+        "poll_interval_seconds",
+    ]
+
+
+def test_a_list_is_planned_then_registered_then_left_alone(played: Played) -> None:
+    """The plan is a look and nothing else, a new list a look, its POSTs and a look, and the next run a look again."""
+    token = f"ghp_{secrets.token_hex(16)}"
+    played.home.airflow("variables", "set", "github_access_token", token)
+    dag_id = "example_copass_register_sources"
+    [planned] = played.run(LIST, dag_id, plan_only=True)
+    assert (planned.tasks, planned.warned) == ({"register": "success"}, [])
+    steps = played.home.xcoms(dag_id, planned.run_id, "register")[-1]["return_value"]
+    assert [(step["name"], step["step"]) for step in steps] == [
+        ("Support channel", "register"),
+        ("Issue tracker", "register"),
+        ("Pull requests", "register"),
+    ]
+    assert played.home.variable_keys() == ["github_access_token"]
+    first, second = played.run(LIST, dag_id, times=2)
+    assert [(run.state, run.warned) for run in (first, second)] == [("success", [])] * 2
+    assert played.requests() == ["list", *["list", *["register"] * 3, "list"], "list"]
+    for run, outcome in ((first, "made"), (second, "adopted")):
+        xcoms = played.home.xcoms(dag_id, run.run_id, "register")[-1]
+        assert [row["outcome"] for row in xcoms["sources"]] == [outcome] * 3
+        assert xcoms["return_value"] == [row["data_source_id"] for row in xcoms["sources"]]
+        [key] = xcoms["stored_as"]
+        assert played.secret_is_valid(xcoms["return_value"][0], key)
+    [github] = [source for source in played.emulator.sources() if source["provider"] == "github"]
+    assert github["adapter_config"] == {"repository": "copass/app", "token": token}
+    values = {"token": token, "secret": played.home.variable(key) or "", "bearer": played.emulator.token}
+    assert leak_search.search([played.home.path], values).leaks == []
+
+
+def test_the_second_of_the_same_act_sends_no_write(migrated: AirflowHome, tmp_path: Path) -> None:
+    """Register, update, rename, pause, resume, disconnect, delete: twice in a row each, and all requests counted."""
+    for played in played_in(tmp_path, migrated, TWICE.parent):
+        [run] = played.run(TWICE, "twice")
+        assert run.state == "success", run.tasks
+        assert run.warned == []
+        assert played.requests() == [
+            *[*REGISTERED, "list"],
+            *["list", "update", "list"],
+            # By the old name, then by the same task's old name again.
+            *["list", "update", "list"],
+            # A registration of the new name finds the source.
+            *["list", "list"],
+            *["list", "pause", "list"],
+            *["list", "resume", "list"],
+            *["list", "disconnect", "list"],
+            # By id: there, and then not there in a sandbox that is.
+            *["get", "delete", "get", "list"],
+        ]
+        assert played.left_over() == []
+
+
+def test_the_page_s_example_of_an_outlet_does_what_it_says(migrated: AirflowHome, tmp_path: Path) -> None:
+    """Who reads the event finds the new secret by it; the code is that of docs/operators.md."""
+    [code] = [each.text for each in pages.snippets(pages.CHECKOUT / "docs" / "operators.md") if "outlets" in each.text]
+    dags = tmp_path / "dags"
+    dags.mkdir()
+    (dags / "shown.py").write_text(code, encoding="utf-8")
+    for played in played_in(tmp_path, migrated, dags):
+        [source_id] = played.emulator.seed(
+            {"provider": "slack", "name": "Support channel", "ingestion_mode": "realtime"}
+        )
+        # As a DAG processor does: 2.11 knows no event of what it has not read in a DAG file.
+        played.home.airflow("dags", "reserialize")
+        for dag_id in ("copass_rotate", "copass_pick_up"):
+            [run] = played.run(dags / "shown.py", dag_id)
+            assert run.state == "success", run.tasks
+        xcoms = played.home.xcoms(dag_id, run.run_id, "set_up_sender")[-1]
+        assert xcoms["return_value"] == source_id
+        assert played.requests() == ["list", "rotate"]

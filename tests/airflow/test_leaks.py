@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.airflow.leak_cases import BY_WORD, CASES, Case
+from tests.airflow.leak_cases import BY_WORD, CASES, LISTS, Case, ListCase
 from tests.airflow.leak_stage import Played, played
 from tests.harness import leak_search
 from tests.harness.airflow_home import AIRFLOW_3, AIRFLOW_VERSION
@@ -84,6 +84,20 @@ def test_one_live_source_is_there_and_its_valid_secret_is_stored(loud: Played, c
     assert loud.emulator.verify_secret(source_id, secret)
 
 
+@pytest.mark.parametrize("listed", LISTS, ids=lambda listed: listed.word)
+def test_each_source_of_a_list_is_there_with_its_secret(loud: Played, listed: ListCase) -> None:
+    """An answer lost, a store that fails, a kill: the task ends in the try that it should, and nothing is lost."""
+    outcome = loud.tasks[listed.word]
+    assert (outcome.state, outcome.tries) == ("success", listed.tries)
+    xcoms = loud.xcoms[listed.word]
+    assert sorted(xcoms["return_value"]) == sorted(loud.live(listed.word))
+    assert len(xcoms["return_value"]) == len(listed.names)
+    for row in xcoms["sources"]:
+        secret = loud.home.variable(row["stored_as"])
+        assert secret is not None
+        assert loud.emulator.verify_secret(row["data_source_id"], secret)
+
+
 @pytest.mark.parametrize(
     ("word", "says"),
     [
@@ -105,7 +119,7 @@ def log_of(done: Played, word: str, attempt: int) -> str:
 
 def test_the_search_is_not_blind(loud: Played) -> None:
     """It knows every secret that was in an answer, and finds what is there: in logs, database and outputs, at DEBUG."""
-    lost_on_the_way = 1  # that of ``answer_lost``
+    lost_on_the_way = 1 + sum(bool(listed.lost) for listed in LISTS)  # that of ``answer_lost``, and those of lists
     issued = sum(source["secrets_issued"] for source in loud.emulator.sources())
     # One of those that were heard is the made-up one of an answer of another form.
     assert len([name for name in loud.values() if name.startswith("secret ")]) - 1 == issued - lost_on_the_way

@@ -7,12 +7,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airflow_provider_copass import api, operators
 from airflow_provider_copass.api.errors import STATUS_ERRORS, CopassError
-from airflow_provider_copass.operators import RegisterSourceOperator
+from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator
 from airflow_provider_copass.operators.failures import is_final
 from tests.docs import pages
 from tests.harness.environment import clean_environment
@@ -35,29 +36,41 @@ def first_cells(text: str) -> list[str]:
     return [row.split("|")[1].strip() for row in text.splitlines() if row.startswith("| `")]
 
 
-def test_every_parameter_of_the_operator_is_listed() -> None:
-    """All of ``__init__``, in its order, but for the connection and the sandbox of every operator."""
-    table = OPERATORS.read_text().partition("## RegisterSourceOperator")[2].partition("| XCom |")[0]
-    listed = [cell.strip("`") for cell in first_cells(table)]
-    known = [
+def table_of(operator: type[Any]) -> list[str]:
+    """Return the rows of the table of an operator's parameters."""
+    text = OPERATORS.read_text().partition(f"# {operator.__name__}\n")[2].partition("| XCom |")[0]
+    return [row for row in text.splitlines() if row.startswith("| `")]
+
+
+def parameters_of(operator: type[Any]) -> list[str]:
+    """Return the names of what an operator adds to what every operator of its kind takes."""
+    return [
         name
-        for name, each in inspect.signature(RegisterSourceOperator.__init__).parameters.items()
+        for name, each in inspect.signature(operator.__init__).parameters.items()
         if each.kind is inspect.Parameter.KEYWORD_ONLY
     ]
-    assert sorted([*listed, "copass_conn_id"]) == sorted(known)
 
 
-def test_what_is_called_templated_is() -> None:
+@pytest.mark.parametrize("operator", [RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator])
+def test_every_parameter_of_the_operator_is_listed(operator: type[Any]) -> None:
+    """All of ``__init__``, in its order, but for the connection and the sandbox of every operator."""
+    listed = [row.split("`")[1] for row in table_of(operator)]
+    assert listed == [name for name in parameters_of(operator) if name != "copass_conn_id"]
+
+
+@pytest.mark.parametrize("operator", [RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator])
+def test_what_is_called_templated_is(operator: type[Any]) -> None:
     """Each row says so, and no other."""
-    table = OPERATORS.read_text().partition("## RegisterSourceOperator")[2].partition("| XCom |")[0]
-    rows = [row for row in table.splitlines() if row.startswith("| `") and "templated" in row]
-    named = {row.split("`")[1] for row in rows}
-    assert named | {"copass_conn_id"} == set(RegisterSourceOperator.template_fields)
+    named = {row.split("`")[1] for row in table_of(operator) if "templated" in row}
+    assert named == {*operator.template_fields} & {*parameters_of(operator)} - {"copass_conn_id"}
 
 
-def test_the_dag_of_the_page_is_parsed(tmp_path: Path) -> None:
+CODE = [snippet.text for snippet in pages.snippets(OPERATORS) if snippet.language == "python"]
+
+
+@pytest.mark.parametrize("code", CODE, ids=["many sources", "a list", "outlets"])
+def test_each_dag_of_the_page_is_parsed(tmp_path: Path, code: str) -> None:
     """It is a DAG file without an import error."""
-    [code] = [snippet.text for snippet in pages.snippets(OPERATORS) if snippet.language == "python"]
     file = tmp_path / "shown.py"
     file.write_text(code, encoding="utf-8")
     environment = {**clean_environment(), "AIRFLOW_HOME": str(tmp_path / "home"), "PYTHONPATH": str(pages.CHECKOUT)}

@@ -179,6 +179,12 @@ class AirflowHome:
             found.setdefault(map_index, {})[key] = value if isinstance(value, int | float) else json.loads(value)
         return found
 
+    def asset_events(self, uri: str) -> list[dict[str, Any]]:
+        """Return what each event of an asset (on 2.11, a dataset) says beside that it came, the oldest first."""
+        word = "asset" if AIRFLOW_3 else "dataset"
+        query = f"SELECT e.extra FROM {word}_event e JOIN {word} a ON a.id = e.{word}_id WHERE a.uri = ? ORDER BY e.id"
+        return [json.loads(extra) for (extra,) in self._rows(query, uri)]
+
     def _rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as database:
             return database.execute(query, parameters).fetchall()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, Asset
 
+from airflow_provider_copass.api import BusyRecordError, CopassConnectionLostError, CopassServerError
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import (
     DeleteSourceOperator,
@@ -16,6 +19,8 @@ from airflow_provider_copass.operators import (
     ResumeSourceOperator,
     RotateWebhookSecretOperator,
 )
+from airflow_provider_copass.registration import Owner, Timing
+from airflow_provider_copass.registration.record import Open, name_of, to_text
 from tests.hooks.connections import ENVIRONMENT, of
 from tests.operators.test_register_source import InMemory, Memory, TaskInstance, Texts
 
@@ -32,9 +37,14 @@ def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 
 class InMemoryDelete(DeleteSourceOperator):
-    """The operator, with its records in memory."""
+    """The operator, with its records in memory and no long waits."""
 
-    def _records(self) -> Texts:
+    _records = InMemory._records
+    _timing = InMemory._timing
+
+    @property
+    def records(self) -> Texts:
+        """Where they are."""
         return InMemory.records
 
 
@@ -68,6 +78,22 @@ def writes(account: Emulator) -> list[str]:
     return [request["operation"] for request in account.requests() if request["operation"] not in READS]
 
 
+@dataclass
+class Event:
+    """What Airflow lets a task say of an outlet's event."""
+
+    extra: dict[str, Any]
+
+
+class Events(dict[str, Event]):
+    """The events of a task's outlets; of what has none, Airflow says so in this way."""
+
+    def __getitem__(self, outlet: Any) -> Event:
+        if not isinstance(outlet, Asset):
+            raise TypeError
+        return super().__getitem__(outlet.uri)
+
+
 ACTS: list[tuple[type[Any], dict[str, Any], str, str]] = [
     (PauseSourceOperator, {}, "pause", "paused"),
     (ResumeSourceOperator, {}, "resume", "active"),
@@ -91,6 +117,22 @@ def test_the_status_changes_once(
     assert again == (source_id if by_id or operation != "disconnect" else None)
     assert writes(account) == [operation]
     assert len(account.requests()) == 3
+
+
+@pytest.mark.parametrize(("kind", "fields", "operation", "status"), ACTS, ids=[act[2] for act in ACTS])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_lost_answer_is_mended_by_the_retry(
+    account: Emulator, kind: type[Any], fields: dict[str, Any], operation: str, status: str, *, when: str
+) -> None:
+    """It looks first, and sends again only what had no effect."""
+    source_id = the_source(account)
+    account.set_source(source_id, status="paused" if operation == "resume" else "active")
+    account.add_fault(operation=operation, when=when, action={"status": 503})
+    with pytest.raises(CopassServerError):
+        execute(kind, **fields, data_source_id=source_id)
+    execute(kind, try_number=2, **fields, data_source_id=source_id)
+    assert account.sources()[0]["status"] == status
+    assert writes(account) == [operation] * (2 if when == "before" else 1)
 
 
 @pytest.mark.parametrize("kind", [DisconnectSourceOperator, InMemoryDelete])
@@ -160,6 +202,51 @@ def test_a_deleted_source_leaves_nothing_behind(account: Emulator) -> None:
     assert again != made
 
 
+def test_the_secret_before_a_rotation_goes_as_well(account: Emulator) -> None:
+    """It was kept under a second key."""
+    store = Memory()
+    execute(InMemoryRotate, secret_store=store)
+    execute(InMemoryRotate, secret_store=store, run_id="run 2", keep_previous=True)
+    assert len(store.held) == 2
+    execute(InMemoryDelete, remove_for_good=True, remove_secret=True, secret_store=store)
+    assert (store.held, InMemory.records) == ({}, {})
+
+
+def open_record(*, ago: float) -> str:
+    """Leave an open record of another task, and return its name."""
+    name = name_of("sb_demo", "slack", "chat")
+    InMemory.records[name] = to_text(Open("mark", Owner("other", 1), datetime.now(UTC).timestamp() - ago))
+    return name
+
+
+def test_a_source_that_is_being_registered_is_not_deleted(account: Emulator) -> None:
+    """The error is one that Airflow retries."""
+    name = open_record(ago=1)
+    with pytest.raises(BusyRecordError, match=name):
+        execute(InMemoryDelete, remove_for_good=True)
+    assert writes(account) == []
+
+
+def test_a_dead_task_s_record_does_not_keep_a_source_alive(account: Emulator) -> None:
+    """It is removed with the source."""
+    open_record(ago=Timing().takeover_after + 1)
+    execute(InMemoryDelete, remove_for_good=True)
+    assert (writes(account), InMemory.records) == (["delete"], {})
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("operation", ["purge", "delete"])
+def test_a_lost_answer_to_a_deletion_is_mended_by_the_retry(account: Emulator, operation: str, when: str) -> None:
+    """By id the retry of one that had its effect finds nothing more to do."""
+    account.add_fault(operation=operation, when=when, action={"drop": True})
+    options = {"remove_for_good": True, "purge_knowledge": True, "data_source_id": the_source(account)}
+    with pytest.raises(CopassConnectionLostError):
+        execute(InMemoryDelete, **options)
+    execute(InMemoryDelete, try_number=2, **options)
+    assert account.sources()[0]["deleted"]
+    assert account.requests(operation="delete")
+
+
 def test_a_source_s_knowledge_is_purged_first_where_asked_for(account: Emulator) -> None:
     """And kept where not."""
     execute(InMemoryDelete, remove_for_good=True, purge_knowledge=True)
@@ -191,6 +278,30 @@ def test_a_rotated_secret_is_the_valid_one(account: Emulator) -> None:
     assert writes(account) == ["rotate", "rotate"]
     assert store.held[f"{pushed['stored_as']}_previous"] == first[pushed["stored_as"]]
     assert account.verify_secret(source_id, store.held[pushed["stored_as"]])
+
+
+@pytest.mark.parametrize("by_id", [True, False], ids=["by id", "by name"])
+def test_a_rotation_is_a_look_and_a_rotation(account: Emulator, *, by_id: bool) -> None:
+    """No more requests than these; a retry of the same run only looks."""
+    named = {"data_source_id": the_source(account)} if by_id else {}
+    store = Memory()
+    look = "get" if by_id else "list"
+    for try_number in (1, 2):
+        execute(InMemoryRotate, secret_store=store, try_number=try_number, **named)
+    assert [request["operation"] for request in account.requests()] == [look, "rotate", look]
+
+
+def test_each_outlet_s_event_tells_where_the_new_secret_is(account: Emulator) -> None:
+    """Its id and its key, and never the secret; what was said of the event already stays."""
+    store = Memory()
+    outlet = Asset("copass://chat/secret")
+    operator = InMemoryRotate(
+        task_id="act", provider="slack", name="chat", secret_store=store, outlets=[outlet, object()]
+    )
+    events = Events({outlet.uri: Event({"team": "support"})})
+    source_id = operator.execute({"ti": TaskInstance("run", 1), "outlet_events": events})  # type: ignore[typeddict-item]
+    [key] = store.held
+    assert events[outlet].extra == {"team": "support", "data_source_id": source_id, "stored_as": key}
 
 
 def test_a_polled_source_has_no_secret_to_rotate(account: Emulator) -> None:

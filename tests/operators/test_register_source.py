@@ -52,19 +52,29 @@ class Memory(SecretStore):
 
 
 class Texts(dict[str, str]):
-    """Records in memory; that they are kept in real Variables is shown by the runs of real Airflows."""
+    """Records in memory; that they are kept in real Variables is shown by the runs of real Airflows.
+
+    The sign that single sources are being registered is kept apart, for it is no record.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.signs: dict[str, str] = {}
+
+    def _of(self, key: str) -> dict[str, str]:
+        return self.signs if key.startswith("copass_record_singles_") else self
 
     def read(self, key: str) -> str | None:
         """Read."""
-        return self.get(key)
+        return self._of(key).get(key)
 
     def write(self, key: str, value: str) -> None:
         """Write."""
-        self[key] = value
+        self._of(key)[key] = value
 
     def remove(self, key: str) -> None:
         """Remove."""
-        self.pop(key, None)
+        self._of(key).pop(key, None)
 
 
 class InMemory(RegisterSourceOperator):

@@ -44,8 +44,12 @@ class Folder:
         (self.path / key).unlink(missing_ok=True)
 
     def texts(self) -> dict[str, str]:
-        """Return everything that is there."""
-        return {file.name: file.read_text(encoding="utf-8") for file in self.path.iterdir() if file.name[0] != "."}
+        """Return everything that is there, but for the sign that sources are being registered, which is no record."""
+        return {
+            file.name: file.read_text(encoding="utf-8")
+            for file in self.path.iterdir()
+            if file.name[0] != "." and not file.name.startswith("copass_record_singles_")
+        }
 
 
 class FolderStore:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import SecretStr
 
@@ -22,17 +22,24 @@ from airflow_provider_copass.api import (
     CopassNotFoundError,
     CopassServerError,
     CopassTimeoutError,
+    PurgeResult,
     SecretKeyTakenError,
     Source,
     SourceList,
 )
-from airflow_provider_copass.registration import Owner, Registered, Registration, Timing, Wish
+from airflow_provider_copass.registration import Owner, Registration, Timing, Wish
 from airflow_provider_copass.registration.ports import SecretOwner, Secrets
-from airflow_provider_copass.registration.rotation import Rotation
 
 T = TypeVar("T")
 
 START = 1_700_000_000.0
+
+
+class Work(Protocol):
+    """What a process runs: it returns something when it is done."""
+
+    def run(self) -> Any:
+        """Do it."""
 
 
 class Killed(BaseException):
@@ -78,6 +85,7 @@ class World:
     lag: float = 0.0
     shown: dict[str, str] = field(default_factory=dict)
     records: dict[str, str] = field(default_factory=dict)
+    signs: dict[str, str] = field(default_factory=dict)
     later: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
     posts: int = 0
     rotations: int = 0
@@ -86,6 +94,8 @@ class World:
     renames: str = ""
     hidden: set[str] = field(default_factory=set)
     masks: frozenset[str] = frozenset()
+    drops: frozenset[str] = frozenset()
+    adds: dict[str, Any] = field(default_factory=dict)
     patches: list[dict[str, Any]] = field(default_factory=list)
     issues_secrets: bool = True
     minted: int = 0
@@ -132,10 +142,10 @@ class Process:
         ahead: float = 0.0,
         store: str = "test store",
         secrets: Secrets | None = None,
-        build: Callable[..., Registration | Rotation] = Registration,
+        build: Callable[..., Work] = Registration,
     ) -> None:
         self.world = world
-        self.result: Registered | None = None
+        self.result: Any = None
         self.error: BaseException | None = None
         self.trace: list[str] = []
         self.said: list[str] = []
@@ -175,7 +185,7 @@ class Process:
         if self.result is not None or self.error is not None:
             self._thread.join()
 
-    def _run(self, registration: Registration | Rotation) -> None:
+    def _run(self, registration: Work) -> None:
         self._go.wait()
         self._go.clear()
         try:
@@ -285,13 +295,32 @@ class Process:
         def act() -> Source:
             self.world.patches.append(dict(changes))
             fields = self.world.rows[data_source_id].fields
-            if merge_adapter_config:
-                merged = _merged(fields.get("adapter_config") or {}, changes.pop("adapter_config"))
-                fields["adapter_config"] = {k: "***" if k in self.world.masks else v for k, v in merged.items()}
-            fields.update(changes)
+            sent = dict(changes)
+            settings = sent.get("adapter_config")
+            if settings is not None:
+                if merge_adapter_config:
+                    settings = _merged(fields.get("adapter_config") or {}, settings)
+                sent["adapter_config"] = self._shown(settings)
+            if self.world.renames and "name" in sent:
+                sent["name"] = self.world.renames
+            fields.update(sent)
             return self._source(data_source_id)
 
         return self.effect("update", act)
+
+    def _shown(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Return settings as the server shows them from then on."""
+        shown = {k: "***" if k in self.world.masks else v for k, v in settings.items() if k not in self.world.drops}
+        return {**shown, **self.world.adds}
+
+    def purge_source(self, data_source_id: str, *, delete_source: bool | None = None) -> PurgeResult:
+        """Forget what came in."""
+
+        def act() -> PurgeResult:
+            self._source(data_source_id)
+            return PurgeResult()
+
+        return self.effect("purge", act)
 
     def rotate_webhook_secret(self, data_source_id: str) -> Source:
         """Mint a fresh secret."""
@@ -382,22 +411,31 @@ class _Store:
 
         self._process.effect("write secret", act)
 
+    def remove(self, key: str) -> None:
+        """Remove."""
+        self._process.effect("remove secret", lambda: self._process.world.store.pop(key, None))
+
 
 class _Records:
     def __init__(self, process: Process) -> None:
         self._process = process
 
+    def _of(self, key: str) -> dict[str, str]:
+        """Return where a text is kept: the sign that sources are being registered is no record."""
+        world = self._process.world
+        return world.signs if key.startswith("copass_record_singles_") else world.records
+
     def read(self, key: str) -> str | None:
         """Read."""
-        return self._process.effect("read record", lambda: self._process.world.records.get(key))
+        return self._process.effect("read record", lambda: self._of(key).get(key))
 
     def write(self, key: str, value: str) -> None:
         """Write."""
-        self._process.effect("write record", lambda: self._process.world.records.__setitem__(key, value))
+        self._process.effect("write record", lambda: self._of(key).__setitem__(key, value))
 
     def remove(self, key: str) -> None:
         """Remove."""
-        self._process.effect("remove record", lambda: self._process.world.records.pop(key, None))
+        self._process.effect("remove record", lambda: self._of(key).pop(key, None))
 
 
 def run_all(

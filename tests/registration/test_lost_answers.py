@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,14 @@ import pytest
 
 from airflow_provider_copass.api import CopassClient, CopassError
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.registration import Owner
+from airflow_provider_copass.registration.change import Change, read_declared
+from airflow_provider_copass.registration.changing import Changing
+from airflow_provider_copass.registration.named import Named
 from airflow_provider_copass.registration.record import Closed, from_text
-from tests.registration.file_world import Folder, client_for, register
+from airflow_provider_copass.registration.rotation import Rotation
+from tests.registration.file_world import QUICK, Api, Clock, Folder, FolderStore, Log, client_for, register
+from tests.registration.worlds import wish
 
 LOST: dict[str, tuple[str, dict[str, Any]]] = {
     "dropped before the effect": ("before", {"drop": True}),
@@ -84,6 +92,82 @@ def test_a_lost_answer_to_a_rotation(emulator: Emulator, client: CopassClient, t
     assert_good(emulator, tmp_path, until_it_works(client, tmp_path, on_missing_secret="rotate"))
     assert emulator.requests(operation="register") == []
     assert len(emulator.requests(operation="rotate")) == 2
+
+
+def rotate(client: CopassClient, folder: Path, *, attempt: int) -> Any:
+    """Run one try of a task that rotates."""
+    report = Log()
+    done = Rotation(
+        wish(ingestion_mode="realtime"),
+        keep_previous=True,
+        sources=Api(client),
+        secrets=FolderStore(folder / "secrets"),
+        records=Folder(folder / "records"),
+        report=report,
+        clock=Clock(),
+        owner=Owner("rotate/run/task/-1", attempt),
+        mark=secrets.token_hex(16),
+        timing=QUICK,
+    ).run()
+    return done, report.said
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_a_lost_answer_to_a_rotation_that_was_asked_for(
+    emulator: Emulator, client: CopassClient, tmp_path: Path, lost: str
+) -> None:
+    """The retry rotates once more and says so; the newest secret is stored, and the one before the task beside it."""
+    registered = register(client, tmp_path)
+    key = str(registered.stored_as)
+    before = Folder(tmp_path / "secrets").texts()[key]
+    when, action = LOST[lost]
+    emulator.add_fault(operation="rotate", when=when, action=action)
+    try:
+        done, said = rotate(client, tmp_path, attempt=1)
+    except CopassError:
+        done, said = rotate(client, tmp_path, attempt=2)
+        assert [line for line in said if "was lost; rotating once more" in line]
+    stored = Folder(tmp_path / "secrets").texts()
+    assert (set(stored), stored[f"{key}_previous"]) == ({key, f"{key}_previous"}, before)
+    assert emulator.verify_secret(done.source.data_source_id, stored[key])
+    assert len(emulator.requests(operation="rotate")) == 2
+    ((name, text),) = Folder(tmp_path / "records").texts().items()
+    assert isinstance(from_text(text, name=name), Closed)
+    assert not [secret for secret in stored.values() if secret in f"{text}{said}"]
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_a_lost_answer_to_a_change(emulator: Emulator, client: CopassClient, tmp_path: Path, lost: str) -> None:
+    """The retry finds what was changed, and finishes the rest; then there is nothing left to send."""
+    register(client, tmp_path)
+    when, action = LOST[lost]
+    emulator.add_fault(operation="update", when=when, action=action)
+    declared = read_declared(new_name="new", adapter_config={"a": 1})
+
+    def change(attempt: int) -> None:
+        Changing(
+            Change("sb", Named(None, "slack", "n"), declared),
+            sources=Api(client),
+            records=Folder(tmp_path / "records"),
+            report=Log(),
+            clock=Clock(),
+            owner=Owner("update/run/task/-1", attempt),
+            mark=secrets.token_hex(16),
+            timing=QUICK,
+        ).run()
+
+    for attempt in (1, 2):
+        with suppress(CopassError):
+            change(attempt)
+    (source,) = emulator.sources()
+    assert (source["name"], source["adapter_config"]) == ("new", {"a": 1})
+    assert len(emulator.requests(operation="update")) == (2 if when == "before" else 1)
+    ((name, text),) = Folder(tmp_path / "records").texts().items()
+    record = from_text(text, name=name)
+    assert isinstance(record, Closed)
+    assert record.key == f"copass_webhook_secret_{source['data_source_id']}"
+    change(3)
+    assert len(emulator.requests(operation="update")) == (2 if when == "before" else 1)
 
 
 @pytest.mark.parametrize("status", [404, 405])

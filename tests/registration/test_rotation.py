@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_copass.api import (
     CopassAuthenticationError,
+    CopassInputError,
     CopassNotFoundError,
     SourceChangedError,
     SourceMissingError,
@@ -168,6 +169,71 @@ def test_the_previous_secret_is_kept_where_asked_for(world: World) -> None:
     """Under a key of its own, for whoever has not picked up the new one yet."""
     assert_good(world, rotate(world, options={"keep_previous": True}))
     assert world.store == {KEY: "canary-2", f"{KEY}_previous": "canary-1"}
+
+
+KEEP = {"keep_previous": True}
+
+
+def test_killed_at_any_boundary_the_retry_keeps_the_secret_that_was_valid_before() -> None:
+    """Whichever try has copied it, and however many secrets were minted since."""
+    for kill_at in itertools.count():
+        world = registered()
+        first = rotate(world, kill_at=kill_at, options=KEEP)
+        if first.error is None:
+            break
+        assert isinstance(first.error, Killed)
+        assert_good(world, rotate(world, 2, options=KEEP))
+        assert world.store[f"{KEY}_previous"] == "canary-1"
+    assert kill_at > 15
+
+
+def test_killed_twice_at_any_boundary_the_last_retry_keeps_it_as_well() -> None:
+    """A retry takes a retry's record over."""
+    length = len(rotate(registered(), options=KEEP).trace)
+    for first, second in itertools.product(range(length), repeat=2):
+        world = registered()
+        rotate(world, kill_at=first, options=KEEP)
+        rotate(world, 2, kill_at=second, options=KEEP)
+        assert_good(world, rotate(world, 3, options=KEEP))
+        assert world.store[f"{KEY}_previous"] == "canary-1"
+
+
+def test_a_dead_stranger_s_rotation_is_gone_on_from_with_the_stored_secret_kept() -> None:
+    """Killed at any boundary: what was in the store when this task began is under the second key."""
+    for kill_at in itertools.count():
+        world = registered()
+        if rotate(world, kill_at=kill_at, task="stranger/run/task/-1").error is None:
+            break
+        world.advance(world.now + 1000)
+        before = world.store[KEY]
+        rotate(world, options=KEEP, kill_at=12)
+        assert_good(world, rotate(world, 2, options=KEEP))
+        assert world.store[f"{KEY}_previous"] == before
+
+
+def test_a_second_key_that_cannot_be_written_is_refused_before_anything_is_minted(world: World) -> None:
+    """With the suffix it may be too long for the store."""
+
+    class Short(Rotation):
+        def __init__(self, *args: Any, secrets: Any, **options: Any) -> None:
+            def check(key: str) -> None:
+                if key.endswith("_previous"):
+                    raise CopassInputError("store_as is too long", fields=("store_as",))
+
+            secrets.check = check
+            super().__init__(*args, secrets=secrets, **options)
+
+    before = dict(world.store), dict(world.records)
+    process = Process(
+        world,
+        wish(ingestion_mode="realtime"),
+        Owner(TASK, 1),
+        TIMING,
+        build=functools.partial(Short, keep_previous=True),
+    )
+    run_all(world, [process])
+    assert isinstance(process.error, CopassInputError)
+    assert (world.rotations, (world.store, world.records)) == (0, before)
 
 
 @pytest.mark.parametrize("status", [404, 405])

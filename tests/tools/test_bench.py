@@ -11,6 +11,8 @@ import pytest
 from tests.tools.bench import aims, table
 from tests.tools.bench.calls import CLIENTS, OPERATIONS, Called
 from tests.tools.bench.imports import OURS, PACKAGES, Imported, Package, version_of
+from tests.tools.bench.lists import CLIENTS as LISTERS
+from tests.tools.bench.lists import Listed
 
 CHECKOUT = Path(__file__).parents[2]
 PEER = PACKAGES[1]
@@ -25,6 +27,15 @@ def called(hook: float, httpx: float, copass_core: float) -> list[Called]:
     """Return figures of the calls, the same for both operations."""
     seconds = {"hook": hook, "httpx": httpx, "copass-core": copass_core}
     return [Called(operation, client, (seconds[client],)) for operation in OPERATIONS for client in CLIENTS]
+
+
+def listed(rate: float, peak: float) -> list[Listed]:
+    """Return figures of the lists: those of a bare httpx are 100 a second, and 100 MiB are Airflow's own."""
+    return [
+        Listed("operator", 9, [rate], [2.0], [peak]),
+        Listed("httpx", 9, [100.0], [1.0], [105.0]),
+        Listed("airflow", 9, [], [0.0], [100.0]),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +74,9 @@ def test_every_call_of_every_client_has_a_row(printed: str, operation: str, clie
 
 
 def test_every_aim_stands_beside_what_was_seen(printed: str) -> None:
-    """Each of the six aims has a line with its verdict, and the last line sums them up."""
-    shown = aims.judge(imported(1), called(1, 1, 10))
-    assert len(shown) == 6
+    """Each of the eight aims has a line with its verdict, and the last line sums them up."""
+    shown = aims.judge(imported(1), called(1, 1, 10), listed(90, 200))
+    assert len(shown) == 8
     for aim in shown:
         (row,) = (line for line in printed.splitlines() if line.startswith(f"  {aim.text} "))
         assert row.endswith((" met", " missed"))
@@ -81,17 +92,17 @@ def test_the_versions_are_shown(printed: str) -> None:
 
 def test_figures_on_the_line_meet_the_aims() -> None:
     """At most and at least include the figure itself."""
-    met = aims.judge(imported(15), called(1.25, 1, 12.5))
-    assert [aim.met for aim in met] == [True] * 6
-    assert table.last_line(met) == "All 6 aims were met."
+    met = aims.judge(imported(15), called(1.25, 1, 12.5), listed(80, 250))
+    assert [aim.met for aim in met] == [True] * 8
+    assert table.last_line(met) == "All 8 aims were met."
 
 
 def test_a_missed_aim_is_named_in_the_last_line() -> None:
     """What was not reached is said, with its figure."""
-    missed = aims.judge(imported(15.1, ("requests",)), called(1.5, 1, 14))
-    assert [aim.met for aim in missed] == [False] * 6
+    missed = aims.judge(imported(15.1, ("requests",)), called(1.5, 1, 14), listed(79, 251))
+    assert [aim.met for aim in missed] == [False] * 8
     last = table.last_line(missed)
-    assert last.startswith("0 of 6 aims were met.")
+    assert last.startswith("0 of 8 aims were met.")
     assert "importing the operators takes at most 15 ms (15.1 ms: missed)" in last
     assert "(requests: missed)" in last
 
@@ -99,17 +110,32 @@ def test_a_missed_aim_is_named_in_the_last_line() -> None:
 def test_an_aim_without_a_figure_is_not_met() -> None:
     """Where a client is not installed, the aim that needs it cannot be told, and is not claimed."""
     without = [each for each in called(1, 1, 1) if each.client != "copass-core"]
-    judged = aims.judge([Imported(OURS, "1.0", failure="it broke")], without)
-    assert [aim.verdict for aim in judged] == ["cannot be told"] * 2 + ["met", "cannot be told"] * 2
-    assert "2 of 6 aims were met" in table.last_line(judged)
+    broken = [Listed(client, 9, failure="it broke") for client in LISTERS]
+    judged = aims.judge([Imported(OURS, "1.0", failure="it broke")], without, broken)
+    unknown = ["cannot be told"] * 2
+    assert [aim.verdict for aim in judged] == [*unknown, *["met", "cannot be told"] * 2, *unknown]
+    assert "2 of 8 aims were met" in table.last_line(judged)
 
 
 def test_what_could_not_be_measured_says_why() -> None:
-    """A failure stands in its row, in both tables."""
+    """A failure stands in its row, in each table."""
     row = table.of_imports([Imported(PEER, "6.2", failure="ImportError: no attrs")]).splitlines()[1]
     assert row.endswith("could not be measured: ImportError: no attrs")
     row = table.of_calls([Called("get_source", "hook", failure="refused")]).splitlines()[1]
     assert row.endswith("could not be measured: refused")
+    row = table.of_lists([Listed("operator", 9, failure="refused")]).splitlines()[1]
+    assert row.endswith("could not be measured: refused")
+
+
+@pytest.mark.parametrize("client", LISTERS)
+def test_every_client_of_a_list_has_a_row(printed: str, client: str) -> None:
+    """Who registers has a rate, and each has its peak of memory."""
+    of_lists = printed.partition("\nLists: ")[2].partition("\nAims")[0]
+    (row,) = (line for line in of_lists.splitlines() if f"  {LISTERS[client]} " in line)
+    rate, _, seconds, peak, above = row.split()[-5:]
+    assert (rate == "-") == (client == "airflow")
+    assert float(seconds) >= 0
+    assert float(peak) >= float(above)
 
 
 def test_of_many_packages_the_largest_are_named() -> None:

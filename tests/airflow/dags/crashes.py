@@ -9,9 +9,24 @@ from airflow.providers.common.compat.sdk import DAG, Context, conf
 from pydantic import SecretStr
 
 from airflow_provider_copass.airflow_variables import ProvenVariables
-from airflow_provider_copass.operators import RegisterSourceOperator
+from airflow_provider_copass.operators import (
+    RegisterSourceOperator,
+    RegisterSourcesOperator,
+    RotateWebhookSecretOperator,
+)
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, VariableStore
-from tests.airflow.crash_points import BY_WORD, KILLED, MOST_TRIES, TIMED_OUT, Kill, Marks
+from tests.airflow.crash_points import (
+    BY_WORD,
+    KILLED,
+    LISTED,
+    MOST_TRIES,
+    NAMES,
+    PREPARED,
+    ROTATED,
+    TIMED_OUT,
+    Kill,
+    Marks,
+)
 
 MARKS = Marks(Path(os.environ["AIRFLOW_HOME"]))
 # Where the deployment has a secrets backend, secrets go there.
@@ -62,8 +77,8 @@ class StoppingRecords(ProvenVariables):
 
     def write(self, key: str, value: str) -> None:
         """Write."""
-        # The Variable that is only there to be read is written this way too, once in an Airflow's life.
-        if "probe" in key:
+        # What is only there to be read is written this way too, now and then.
+        if "probe" in key or "singles" in key:
             super().write(key, value)
             return
         self._stops.pass_by("before", "record")
@@ -90,6 +105,42 @@ class StoppingOperator(RegisterSourceOperator):
         return result
 
 
+class StoppingRotation(RotateWebhookSecretOperator):
+    """The operator that rotates, which does what it always does until it stands still."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._stops = Stops()
+        super().__init__(secret_store=StoppingStore(self._stops), **kwargs)
+
+    def _records(self) -> ProvenVariables:
+        return StoppingRecords(self._stops)
+
+    def execute(self, context: Context) -> str:
+        """Rotate the secret."""
+        self._stops.begin(context["params"]["word"], context["ti"].try_number)
+        result = super().execute(context)
+        self._stops.pass_by("after", "execute")
+        return result
+
+
+class StoppingList(RegisterSourcesOperator):
+    """The operator for a list, which does what it always does until it stands still."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._stops = Stops()
+        super().__init__(secret_store=StoppingStore(self._stops), **kwargs)
+
+    def _records(self) -> ProvenVariables:
+        return StoppingRecords(self._stops)
+
+    def execute(self, context: Context) -> list[Any]:
+        """Register the sources."""
+        self._stops.begin(context["params"]["word"], context["ti"].try_number)
+        result: list[Any] = super().execute(context)
+        self._stops.pass_by("after", "execute")
+        return result
+
+
 def dag_of(dag_id: str, **more: Any) -> DAG:
     """Return a DAG of one task, which may be retried as often as any run needs."""
     with DAG(dag_id, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}) as dag:
@@ -106,6 +157,28 @@ def dag_of(dag_id: str, **more: Any) -> DAG:
         )
     return dag
 
+
+SOURCE: dict[str, Any] = {"name": "Crashed", "provider": "{{ params.word }}"}
+
+with DAG(PREPARED, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}):
+    RegisterSourceOperator(task_id="register", ingestion_mode="realtime", **SOURCE)
+
+with DAG(ROTATED, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}):
+    StoppingRotation(
+        task_id="rotate", keep_previous=True, retries=MOST_TRIES - 1, retry_delay=timedelta(seconds=1), **SOURCE
+    )
+
+with DAG(LISTED, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}):
+    StoppingList(
+        task_id="list",
+        # Lists of one sandbox are registered one after the other.
+        sandbox_id="{{ params.word }}",
+        sources=[{"provider": "{{ params.word }}", "name": name, "ingestion_mode": "realtime"} for name in NAMES],
+        max_concurrency=2,
+        if_exists="fail",
+        retries=MOST_TRIES - 1,
+        retry_delay=timedelta(seconds=1),
+    )
 
 killed = dag_of(KILLED)
 # Longer than a retry takes, shorter than a request is held.

@@ -9,10 +9,10 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DAG, Context, Variable, conf, task
 from pydantic import SecretStr
 
-from airflow_provider_copass.operators import RegisterSourceOperator
+from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator
 from airflow_provider_copass.registration import Timing
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, VariableStore
-from tests.airflow.leak_cases import CASES, CONNECTION, CREDENTIAL_KEY, DAG_ID, Case
+from tests.airflow.leak_cases import CASES, CONNECTION, CREDENTIAL_KEY, DAG_ID, LISTS, Case, ListCase
 
 # Airflow 3 keeps it at WARNING, whatever else is at DEBUG.
 logging.getLogger("httpx").setLevel(logging.DEBUG)
@@ -68,6 +68,38 @@ class LeakOperator(RegisterSourceOperator):
         return super().execute(context)
 
 
+class LeakList(RegisterSourcesOperator):
+    """The operator for a list, with shorter waits and a store of the case."""
+
+    _timing = LeakOperator._timing  # type: ignore[assignment]
+
+    def __init__(self, *, store_does: str = "", **kwargs: Any) -> None:
+        super().__init__(secret_store=FaultyStore(store_does), **kwargs)
+
+    def execute(self, context: Context) -> list[Any]:
+        """Register the sources."""
+        logging.getLogger("botocore").setLevel(logging.DEBUG)
+        assert isinstance(self.secret_store, FaultyStore)
+        self.secret_store.attempt = context["ti"].try_number
+        result: list[Any] = super().execute(context)
+        return result
+
+
+def list_of(case: ListCase) -> LeakList:
+    """Return the task of a list."""
+    settings = {"channels": ["C1"], "auth": {"login": "{{ var.value." + CREDENTIAL_KEY + " }}"}}
+    source = {"provider": case.word, "ingestion_mode": "realtime", "adapter_config": settings}
+    return LeakList(
+        task_id=case.word,
+        store_does=case.store,
+        sources=[{**source, "name": name} for name in case.names],
+        sandbox_id=case.word,
+        copass_conn_id=CONNECTION,
+        retries=2,
+        retry_delay=timedelta(seconds=1),
+    )
+
+
 def task_of(case: Case, task_id: str = "") -> LeakOperator:
     """Return the task of a case."""
     fields = {
@@ -90,6 +122,8 @@ def task_of(case: Case, task_id: str = "") -> LeakOperator:
 
 with DAG(DAG_ID, schedule=None, max_active_tasks=100):
     tasks = {case.word: task_of(case) for case in CASES}
+    for listed in LISTS:
+        list_of(listed)
     # The same source again, as the next run of a schedule finds it.
     adopt = task_of(Case("success"), "adopt")
 

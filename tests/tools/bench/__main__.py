@@ -1,4 +1,4 @@
-"""``make bench``: what an import and a call of this package cost, beside the peers' and a bare httpx."""
+"""``make bench``: what an import, a call and a list of this package cost, beside the peers' and a bare httpx."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.harness.environment import clean_environment
-from tests.tools.bench import aims, calls, imports, table
+from tests.tools.bench import aims, calls, imports, lists, table
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -21,7 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.tools.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds: to see that it works, not for the figures")
     quick = parser.parse_args().quick
-    import_rounds, call_rounds = (1, 3) if quick else (7, 25)
+    import_rounds, call_rounds, list_rounds, sources = (1, 3, 1, 50) if quick else (7, 25, 9, 1000)
 
     print(table.machine())
     if quick:
@@ -42,9 +42,17 @@ def main() -> int:
         )
         called = calls.measure(call_rounds, environment, CHECKOUT)
         print(table.of_calls(called))
-    judged = aims.judge(imported, called)
+        print(
+            f"\nLists: {lists.AT_ONCE} calls at once, to a server that keeps what it is sent and tells the time from the "
+            "first POST to the last;\nrecords and secrets in memory; median of "
+            f"{list_rounds} round(s), each client in a fresh interpreter that has imported airflow.sdk",
+            flush=True,
+        )
+        listed = lists.measure(list_rounds, sources, environment, CHECKOUT)
+        print(table.of_lists(listed))
+    judged = aims.judge(imported, called, listed)
     print(f"\nAims\n{table.of_aims(judged)}\n\n{table.last_line(judged)}")
-    failures = [each.failure for each in imported] + [each.failure for each in called]
+    failures = [each.failure for each in (*imported, *called, *listed)]
     return int(any(failure is not None for failure in failures))
 
 

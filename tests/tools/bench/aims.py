@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
     from tests.tools.bench.calls import Called
     from tests.tools.bench.imports import Imported
+    from tests.tools.bench.lists import Listed
 
 MOST_IMPORT_MS = 15.0
 MOST_TIMES_HTTPX = 1.3
 LEAST_TIMES_COPASS_CORE = 10.0
+LEAST_OF_HTTPX = 0.8
+MOST_MIB_ABOVE_AIRFLOW = 150.0
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,9 @@ class Aim:
         return "cannot be told" if self.met is None else "met" if self.met else "missed"
 
 
-def judge(imported: Sequence[Imported], called: Sequence[Called]) -> list[Aim]:
+def judge(imported: Sequence[Imported], called: Sequence[Called], listed: Sequence[Listed]) -> list[Aim]:
     """Hold the figures against the aims."""
-    return [*_of_imports(imported), *_of_calls(called)]
+    return [*_of_imports(imported), *_of_calls(called), *_of_lists(listed)]
 
 
 def _of_imports(imported: Sequence[Imported]) -> Iterator[Aim]:
@@ -70,3 +73,19 @@ def _of_calls(called: Sequence[Called]) -> Iterator[Aim]:
             yield Aim(text, "-", None)
         else:
             yield Aim(text, f"{vendor / ours:.1f} x", vendor / ours >= LEAST_TIMES_COPASS_CORE)
+
+
+def _of_lists(listed: Sequence[Listed]) -> Iterator[Aim]:
+    seen = {each.client: each for each in listed}
+    ours, bare, alone = seen["operator"], seen["httpx"], seen["airflow"]
+    text = f"a list sends at least {LEAST_OF_HTTPX} x the POSTs of a bare httpx in as many threads"
+    if ours.rate is None or bare.rate is None:
+        yield Aim(text, "-", None)
+    else:
+        yield Aim(text, f"{ours.rate / bare.rate:.2f} x", ours.rate / bare.rate >= LEAST_OF_HTTPX)
+    text = f"a list takes at most {MOST_MIB_ABOVE_AIRFLOW:.0f} MiB above Airflow's own"
+    if ours.peak is None or alone.peak is None:
+        yield Aim(text, "-", None)
+    else:
+        above = ours.peak - alone.peak
+        yield Aim(text, f"{above:.0f} MiB", above <= MOST_MIB_ABOVE_AIRFLOW)

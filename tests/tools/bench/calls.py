@@ -8,7 +8,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,17 +46,11 @@ def measure(rounds: int, environment: Mapping[str, str], checkout: Path) -> list
     :param environment: of the processes.
     :param checkout: where they find ``tests``.
     """
-    with _server(environment, checkout) as port:
-        connection = {
-            "conn_type": "copass",
-            "host": f"http://127.0.0.1:{port}",
-            "password": TOKEN,
-            "extra": {"sandbox_id": "sb_bench"},
-        }
+    with serving("server", environment, checkout) as port:
         done = subprocess.run(
             [sys.executable, "-m", "tests.tools.bench.call_each", str(rounds)],
             # The simplest way to a connection outside a task, and one of those that the documentation names.
-            env={**environment, "AIRFLOW_CONN_COPASS_DEFAULT": json.dumps(connection)},
+            env={**environment, "AIRFLOW_CONN_COPASS_DEFAULT": json.dumps(connection_to(port))},
             cwd=checkout,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -75,11 +69,24 @@ def measure(rounds: int, environment: Mapping[str, str], checkout: Path) -> list
     ]
 
 
+def connection_to(port: int) -> dict[str, Any]:
+    """Return an Airflow connection to a server on this machine."""
+    return {
+        "conn_type": "copass",
+        "host": f"http://127.0.0.1:{port}",
+        "password": TOKEN,
+        "extra": {"sandbox_id": "sb_bench"},
+    }
+
+
 @contextmanager
-def _server(environment: Mapping[str, str], checkout: Path) -> Iterator[int]:
-    """Run the server, and give its port."""
+def serving(module: str, environment: Mapping[str, str], checkout: Path) -> Iterator[int]:
+    """Run a server, and give its port.
+
+    :param module: its name in this package.
+    """
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.tools.bench.server"],
+        [sys.executable, "-m", f"tests.tools.bench.{module}"],
         env=environment,
         cwd=checkout,
         stdin=subprocess.PIPE,

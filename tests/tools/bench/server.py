@@ -32,15 +32,15 @@ SECRET = "bench-webhook-secret-0123456789abcdef"
 _END_OF_HEAD = b"\r\n\r\n"
 
 
-def _answer(source: dict[str, Any]) -> bytes:
+def whole_answer(answer: dict[str, Any]) -> bytes:
     """Return a whole answer."""
-    body = json.dumps(source).encode()
+    body = json.dumps(answer).encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
-READ = _answer(SOURCE)
-REGISTERED = _answer({**SOURCE, "webhook_signing_secret": SECRET})
+READ = whole_answer(SOURCE)
+REGISTERED = whole_answer({**SOURCE, "webhook_signing_secret": SECRET})
 
 
 class Connection(asyncio.Protocol):
@@ -60,9 +60,12 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         self._received += data
         while (length := _length_of_request(self._received)) is not None:
-            posted = self._received.startswith(b"POST ")
-            self._received = self._received[length:]
-            self._transport.write(REGISTERED if posted else READ)
+            request, self._received = self._received[:length], self._received[length:]
+            self._transport.write(self.answer(request))
+
+    def answer(self, request: bytes) -> bytes:
+        """Return the whole answer to a whole request."""
+        return REGISTERED if request.startswith(b"POST ") else READ
 
 
 def _length_of_request(received: bytes) -> int | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import statistics
 from typing import TYPE_CHECKING
 
 from tests.tools.bench.calls import CLIENTS
 from tests.tools.bench.imports import OURS, version_of
+from tests.tools.bench.lists import CLIENTS as LISTERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from tests.tools.bench.aims import Aim
     from tests.tools.bench.calls import Called
     from tests.tools.bench.imports import Imported
+    from tests.tools.bench.lists import Listed
 
 MOST_NAMED = 4
 
@@ -64,6 +67,24 @@ def of_calls(called: Sequence[Called]) -> str:
             times = f"{each.median / bare[each.operation]:.2f}"
             rows.append((*head, f"{each.median * 1000:.2f}", times, f"{len(each.seconds)}", ""))
     return aligned(rows, right={2, 3, 4})
+
+
+def of_lists(listed: Sequence[Listed]) -> str:
+    """Return the table of the lists."""
+    bare = next((each.rate for each in listed if each.client == "httpx"), None)
+    alone = next((each.peak for each in listed if each.client == "airflow"), None)
+    rows = [("list of sources", "client", "POSTs/s", "x httpx", "seconds in all", "peak MiB", "above Airflow's", "")]
+    for each in listed:
+        head = (str(each.count), LISTERS[each.client])
+        if each.failure is not None:
+            rows.append((*head, *"-----", f"could not be measured: {each.failure}"))
+            continue
+        rate = "-" if each.rate is None else f"{each.rate:.0f}"
+        times = "-" if each.rate is None or bare is None else f"{each.rate / bare:.2f}"
+        above = "-" if each.peak is None or alone is None else f"{each.peak - alone:.0f}"
+        peak = "-" if each.peak is None else f"{each.peak:.0f}"
+        rows.append((*head, rate, times, f"{statistics.median(each.seconds):.2f}", peak, above, ""))
+    return aligned(rows, right={0, 2, 3, 4, 5, 6})
 
 
 def of_aims(aims: Sequence[Aim]) -> str:

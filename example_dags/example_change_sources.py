@@ -1,0 +1,47 @@
+"""Change a set of Copass data sources that are there: what they poll, what one is called, and which are no longer used.
+
+What it needs: an Airflow connection ``copass_default`` of type ``copass``, with a token as its password and
+``{"sandbox_id": "..."}`` as its extra; and sources of these names. It runs on Airflow 2.11 and on 3.1 and later.
+
+What is as declared already is left alone, so the second run only looks.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_copass.operators import DisconnectSourceOperator, UpdateSourceOperator
+
+CHANGES: list[dict[str, Any]] = [
+    {"provider": "linear", "name": "Issue tracker", "poll_interval_seconds": 1800},
+    # The settings as a whole. A credential is given by a template, and Airflow gets to see `{"api_key": "***"}`.
+    {
+        "provider": "notion",
+        "name": "Handbook",
+        "adapter_config": {"api_key": "{{ var.value.get('notion_api_key', 'not set') }}", "pages": ["Onboarding"]},
+        "clear": ["poll_interval_seconds"],
+    },
+]
+# A source that is disconnected cannot be resumed, so nobody does that by mistake.
+RETIRED = ["Old feed", "Older feed"]
+
+with DAG(
+    dag_id="example_copass_change_sources",
+    description="Changes, renames and disconnects sources; the second run changes nothing.",
+    schedule="@daily",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 2},
+    doc_md=__doc__,
+    tags=["copass", "example"],
+):
+    change = UpdateSourceOperator.partial(task_id="change").expand_kwargs(CHANGES)
+    # Once it has its new name, the task finds it there. What this package knows of it goes with it.
+    rename = UpdateSourceOperator(task_id="rename", provider="slack", name="Support", new_name="Customer support")
+    retire = DisconnectSourceOperator.partial(task_id="retire", provider="custom", stop_for_good=True).expand(
+        name=RETIRED
+    )
+
+    change >> rename >> retire

@@ -1,0 +1,34 @@
+"""Keep a whole list of Copass data sources in place, declared in a file beside this one.
+
+What it needs: an Airflow connection ``copass_default`` of type ``copass``, with a token as its password and
+``{"sandbox_id": "..."}`` as its extra. It runs on Airflow 2.11 and on 3.1 and later.
+
+One task for the list, however long: one look at what is there, and a request for each source that is not. Where some
+fail the others are there, and the retry does the failed ones alone. With ``{"plan_only": true}`` as the run's
+configuration it says in its log what it would do, and does nothing.
+"""
+
+from datetime import UTC, datetime
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_copass.operators import RegisterSourcesOperator
+
+with DAG(
+    dag_id="example_copass_register_sources",
+    description="Registers a list of Copass data sources, once, however often it runs.",
+    schedule="@daily",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 2},
+    doc_md=__doc__,
+    tags=["copass", "example"],
+    params={"plan_only": False},
+):
+    RegisterSourcesOperator(
+        task_id="register",
+        manifest="example_sources.yaml",
+        if_exists="update",
+        plan_only="{{ params.plan_only }}",
+    )

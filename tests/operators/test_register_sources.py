@@ -1,0 +1,360 @@
+"""The operator for a list of sources, against an emulated account: least requests, lone failures, refusals."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+
+from airflow_provider_copass.api import SourcesUnfinishedError
+from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.operators import RegisterSourcesOperator
+from airflow_provider_copass.operators.base import value_of
+from tests.hooks.connections import ENVIRONMENT, of
+from tests.operators.test_register_source import InMemory, Memory, TaskInstance, Texts
+
+READS = {"list", "get"}
+
+
+@pytest.fixture(name="account")
+def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """An empty emulated account that the default connection leads to."""
+    monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1, timeout=5))
+    monkeypatch.setattr(InMemory, "records", Texts())
+    return emulator
+
+
+class InMemoryList(RegisterSourcesOperator):
+    """The operator, with its records in memory and no long waits."""
+
+    _records = InMemory._records
+    _timing = InMemory._timing
+
+    @property
+    def records(self) -> Texts:
+        """Where they are."""
+        return InMemory.records
+
+
+def entries(count: int, **fields: Any) -> list[dict[str, Any]]:
+    """Declare sources."""
+    return [
+        {"provider": "slack", "name": f"source {number}", "ingestion_mode": "realtime", **fields}
+        for number in range(count)
+    ]
+
+
+def run(run_id: str = "run", try_number: int = 1, **fields: Any) -> tuple[Any, dict[str, Any]]:
+    """Execute the operator once; return its result and what it pushed."""
+    ti = TaskInstance(run_id, try_number)
+    operator = InMemoryList(task_id="register", **fields)
+    return operator.execute({"ti": ti}), ti.pushed  # type: ignore[typeddict-item]
+
+
+def operations(account: Emulator, *, since: int = 0) -> list[str]:
+    """Return the operations that came in.
+
+    :param since: without so many that came first.
+    """
+    return [request["operation"] for request in account.requests()][since:]
+
+
+def test_a_thousand_sources_are_one_list_and_a_post_each(account: Emulator) -> None:
+    """One more list settles twins; the second run is one list and no write; of records there is one."""
+    sources = entries(1000, ingestion_mode="manual")
+    first, _ = run(sources=sources)
+    assert operations(account).index("register") == 1
+    assert sorted(operations(account)) == ["list"] * 2 + ["register"] * 1000
+    assert len(set(first)) == 1000
+    assert len(InMemory.records) == 1
+    second, _ = run("run 2", sources=sources)
+    assert second == first
+    assert operations(account, since=1002) == ["list"]
+
+
+def test_each_secret_is_in_the_store(account: Emulator) -> None:
+    """The ids come in the order of the sources, and the keys with them; a source without a webhook has none."""
+    store = Memory()
+    sources = [*entries(5), {"provider": "linear", "name": "polled", "ingestion_mode": "polling"}]
+    ids, pushed = run(sources=sources, secret_store=store)
+    assert [row["data_source_id"] for row in pushed["sources"]] == ids
+    assert [row["name"] for row in pushed["sources"]] == [source["name"] for source in sources]
+    assert [row["outcome"] for row in pushed["sources"]] == ["made"] * 6
+    assert pushed["stored_as"] == [f"copass_webhook_secret_{each}" for each in ids[:5]]
+    for data_source_id in ids[:5]:
+        assert account.verify_secret(data_source_id, store.held[f"copass_webhook_secret_{data_source_id}"])
+    assert not any(secret in json.dumps([ids, pushed]) for secret in store.held.values())
+
+
+def test_no_more_calls_than_allowed_are_under_way(account: Emulator) -> None:
+    """With three at once the fourth is not sent before one is answered."""
+    fault = account.add_fault(operation="register", action={"hold": True}, times=None)
+    operator = InMemoryList(task_id="register", sources=entries(9, ingestion_mode="manual"), max_concurrency=3)
+    with ThreadPoolExecutor(1) as executor:
+        done = executor.submit(operator.execute, {"ti": TaskInstance("run", 1)})
+        account.faults(fault_id=fault, hits=3, waiting=3, wait=20)
+        assert len(account.requests(operation="register")) == 3
+        account.clear_faults()
+        assert len(done.result(timeout=30)) == 9
+
+
+def test_one_that_fails_leaves_the_others(account: Emulator) -> None:
+    """The error names it, and is final: what the server refuses it would refuse again."""
+    account.add_fault(operation="register", match={"name": "source 2"}, action={"status": 422}, times=None)
+    with pytest.raises(AirflowFailException, match=r"1 of 5 sources are not registered.*source 2") as failed:
+        run(sources=entries(5), secret_store=Memory())
+    assert failed.value.__context__ is None
+    assert len(account.sources()) == 4
+
+
+def test_the_retry_does_the_failed_ones_alone(account: Emulator) -> None:
+    """What is there is left alone: one list, and one POST."""
+    store = Memory()
+    account.add_fault(operation="register", match={"name": "source 2"}, action={"status": 429})
+    with pytest.raises(SourcesUnfinishedError, match="The retry does the failed ones alone"):
+        run(sources=entries(5), secret_store=store)
+    before = len(account.requests())
+    ids, pushed = run(try_number=2, sources=entries(5), secret_store=store)
+    assert sorted(operations(account, since=before)) == ["list", "list", "register"]
+    assert [row["outcome"] for row in pushed["sources"]] == ["adopted", "adopted", "made", "adopted", "adopted"]
+    assert all(account.verify_secret(each, store.held[f"copass_webhook_secret_{each}"]) for each in ids)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_what_would_fail_for_all_is_not_sent_for_all(account: Emulator, status: int) -> None:
+    """A refused token ends it: no further POST is begun."""
+    account.add_fault(operation="register", action={"status": status}, times=None)
+    with pytest.raises(AirflowFailException, match=str(status)):
+        run(sources=entries(50), secret_store=Memory(), max_concurrency=2)
+    assert len(account.requests(operation="register")) <= 4
+
+
+def test_a_server_that_is_down_is_not_asked_a_thousand_times(account: Emulator) -> None:
+    """After ten failures in a row the rest is left to the retry, which does all of it."""
+    account.add_fault(operation="register", action={"status": 429}, times=None)
+    with pytest.raises(SourcesUnfinishedError):
+        run(sources=entries(100, ingestion_mode="manual"), max_concurrency=2)
+    assert len(account.requests(operation="register")) < 15
+    account.clear_faults()
+    ids, _ = run(try_number=2, sources=entries(100, ingestion_mode="manual"))
+    assert len(set(ids)) == len(account.sources()) == 100
+
+
+def test_a_store_that_is_down_ends_it(account: Emulator) -> None:
+    """Each further source would be one whose secret is lost; the retry mints those that are."""
+    store = Memory()
+    store.works = False
+    with pytest.raises(SourcesUnfinishedError) as failed:
+        run(sources=entries(50), secret_store=store, max_concurrency=2)
+    assert "canary" not in str(failed.value)
+    made = len(account.sources())
+    assert made <= 4
+    store.works = True
+    ids, _ = run(try_number=2, sources=entries(50), secret_store=store)
+    assert len(account.requests(operation="rotate")) == made
+    assert len(account.sources()) == 50
+    assert all(account.verify_secret(each, store.held[f"copass_webhook_secret_{each}"]) for each in ids)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("action", [{"drop": True}, {"reset": True}, {"status": 503}])
+def test_lost_answers_make_no_twins(account: Emulator, when: str, action: dict[str, Any]) -> None:
+    """Every third POST loses its answer: each source is there once, with a valid secret, and no POST was blind."""
+    store = Memory()
+    for number in range(0, 30, 3):
+        account.add_fault(operation="register", when=when, action=action, match={"name": f"source {number}"})
+    ids, _ = run(sources=entries(30), secret_store=store)
+    assert len(account.sources()) == 30
+    assert all(account.verify_secret(each, store.held[f"copass_webhook_secret_{each}"]) for each in ids)
+    assert len(account.requests(operation="register")) == (40 if when == "before" else 30)
+
+
+def test_update_changes_what_differs(account: Emulator) -> None:
+    """One PATCH a source that differs, and none for the others."""
+    run(sources=entries(6, ingestion_mode="polling", poll_interval_seconds=60))
+    wanted = entries(6, ingestion_mode="polling", poll_interval_seconds=60)
+    wanted[1]["poll_interval_seconds"] = wanted[4]["poll_interval_seconds"] = 120
+    before = len(account.requests())
+    _, pushed = run("run 2", sources=wanted, if_exists="update")
+    assert [row["outcome"] for row in pushed["sources"]].count("changed") == 2
+    assert operations(account, since=before) == ["list", "update", "update"]
+    run("run 3", sources=wanted, if_exists="update")
+    assert operations(account, since=before + 3) == ["list"]
+
+
+def test_a_plan_changes_nothing(account: Emulator) -> None:
+    """It is one list and no write, of the API or of a record; it says what would be done about each."""
+    store = Memory()
+    account.seed(
+        [
+            {"provider": "slack", "name": "source 1", "ingestion_mode": "realtime"},
+            {"provider": "slack", "name": "twin", "ingestion_mode": "manual"},
+            {"provider": "slack", "name": "twin", "ingestion_mode": "manual"},
+            {"provider": "slack", "name": "polled", "ingestion_mode": "polling", "poll_interval_seconds": 60},
+        ]
+    )
+    sources = [
+        *entries(2),
+        {"provider": "slack", "name": "twin"},
+        {"provider": "slack", "name": "polled", "ingestion_mode": "polling", "poll_interval_seconds": 120},
+    ]
+    options = {"sources": sources, "secret_store": store, "plan_only": True, "if_exists": "update"}
+    planned, pushed = run(**options)
+    assert [(row["name"], row["step"]) for row in planned] == [
+        ("source 0", "register"),
+        ("source 1", "fail"),
+        ("twin", "fail"),
+        ("polled", "change"),
+    ]
+    assert planned[3]["differs_in"] == ["poll_interval_seconds"]
+    assert "on_missing_secret" in planned[1]["why"]
+    assert "several live sources" in planned[2]["why"]
+    assert [row["step"] for row in run(**options, on_missing_secret="rotate")[0]][1] == "rotate"
+    assert set(operations(account)) == {"list"}
+    assert (InMemory.records, store.held, pushed) == ({}, {}, {})
+
+
+BAD = [
+    ({}, "sources, a list, or manifest"),
+    ({"sources": [], "manifest": "x.yaml"}, "sources, a list, or manifest"),
+    ({"sources": "no list canary"}, "sources must be a list"),
+    ({"sources": [{"provider": "slack", "name": "a"}, 7]}, r"sources\[1\]: an entry must be an object"),
+    (
+        {"sources": [{"provider": "slack", "name": "a", "poll_interval": 60}]},
+        r"sources\[0\] \('slack' 'a'\): unknown field 'poll_interval' \(is poll_interval_seconds meant\?\)",
+    ),
+    (
+        {"sources": [{"provider": "slack", "name": "a", "poll_interval_seconds": 5}]},
+        r"sources\[0\] \('slack' 'a'\): poll_interval_seconds must be a whole number of at least 60",
+    ),
+    ({"sources": [{"name": "a"}]}, r"sources\[0\] \('a'\): provider must be"),
+    (
+        {"sources": [{"provider": "slack", "name": "a", "adapter_config": "canary"}]},
+        r"sources\[0\].*: adapter_config must be a JSON object",
+    ),
+    (
+        {"sources": [{"provider": "slack", "name": "a"}, {"provider": "slack", "name": "a", "kind": "ephemeral"}]},
+        r"sources\[1\].*: the same provider and name as sources\[0\]",
+    ),
+    ({"sources": entries(2), "store_as": "one_secret"}, "the same key, 'one_secret'"),
+    ({"sources": entries(1), "store_as": "{nonsense}"}, "store_as"),
+    ({"sources": entries(1), "max_concurrency": 0}, "max_concurrency must be a whole number from 1 to 20"),
+    ({"sources": entries(1), "max_concurrency": True}, "max_concurrency"),
+    ({"sources": entries(1), "if_exists": "perhaps"}, "if_exists"),
+    ({"sources": entries(1), "plan_only": "perhaps"}, "plan_only must be True or False"),
+    ({"manifest": "/no/such/manifest.yaml"}, "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("fields", "refusal"), BAD, ids=range(len(BAD)))
+def test_a_bad_list_is_refused_before_any_request(account: Emulator, fields: dict[str, Any], refusal: str) -> None:
+    """The message names the entry, the field and the rule, and shows no value that may be a credential."""
+    with pytest.raises(AirflowFailException, match=refusal) as failed:
+        run(**fields)
+    assert account.requests() == []
+    assert "canary" not in str(failed.value)
+    assert failed.value.__context__ is None
+
+
+def test_every_bad_entry_is_named_at_once(account: Emulator) -> None:
+    """So that a manifest is mended in one go."""
+    with pytest.raises(AirflowFailException) as failed:
+        run(sources=[{"provider": "slack", "name": "a", "kind": "x"}, *entries(1), {"provider": "", "name": "b"}])
+    assert "2 of 3 entries" in str(failed.value)
+    assert "sources[0]" in str(failed.value)
+    assert "sources[2]" in str(failed.value)
+
+
+@pytest.mark.parametrize(("said", "made"), [(True, 0), ("True", 0), ("false", 2), (False, 2)])
+def test_a_plan_may_be_asked_for_by_a_template(account: Emulator, said: bool | str, made: int) -> None:
+    """A run's parameter comes as text."""
+    run(sources=entries(2, ingestion_mode="manual"), plan_only=said)
+    assert len(account.sources()) == made
+
+
+@pytest.mark.parametrize("as_object", [True, False])
+@pytest.mark.parametrize("suffix", [".yaml", ".json"])
+def test_a_manifest_is_read(account: Emulator, tmp_path: Path, suffix: str, *, as_object: bool) -> None:
+    """YAML or JSON, a list or an object with one; a template in it is rendered."""
+    listed = [{"provider": "slack", "name": "of {{ ds }}"}, {"provider": "linear", "name": "polled"}]
+    manifest = tmp_path / f"sources{suffix}"
+    # JSON is YAML.
+    manifest.write_text(json.dumps({"sources": listed} if as_object else listed), encoding="utf-8")
+    operator = InMemoryList(task_id="register", manifest=str(manifest))
+    operator.execute({"ti": TaskInstance("run", 1), "ds": "2026-01-01"})  # type: ignore[typeddict-item]
+    assert sorted(source["name"] for source in account.sources()) == ["of 2026-01-01", "polled"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "refusal"),
+    [
+        ("m.yaml", "- provider: slack\n  token: [canary\n", "is no YAML: line 3, column 1"),
+        ("m.json", '[{"provider": "canary",\n x}]', "is no JSON: line 2, column 2"),
+        ("m.yaml", "just a text", "m.yaml must be a list"),
+        ("m.yaml", "sources: []\nothers: []", "m.yaml must be a list"),
+        ("m.yaml", "- provider: slack\n  name: a\n  kid: durable", r"m.yaml\[0\].*unknown field 'kid' \(is kind meant"),
+        ("m.yaml", "!!python/object/apply:os.system [canary]", "is no YAML"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_names_the_place(
+    account: Emulator, tmp_path: Path, name: str, text: str, refusal: str
+) -> None:
+    """Line and column, or the entry; none of the text."""
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(AirflowFailException, match=refusal) as failed:
+        run(manifest=str(tmp_path / name))
+    assert account.requests() == []
+    assert "canary" not in str(failed.value)
+
+
+def test_a_relative_manifest_begins_at_the_dag_s_file(account: Emulator) -> None:
+    """Here that is this test's file."""
+    with DAG("listed", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+        operator = InMemoryList(task_id="register", manifest="manifests/two.yaml")
+    assert operator._manifest_path("manifests/two.yaml") == Path(__file__).parent / "manifests" / "two.yaml"
+
+
+def test_an_empty_list_is_nothing_to_do(account: Emulator) -> None:
+    """As a task that makes the list may find."""
+    assert run(sources=[]) == ([], {})
+    assert account.requests() == []
+
+
+def test_of_an_adapter_config_airflow_sees_the_keys_alone() -> None:
+    """The other fields of a rendered list are shown as they are."""
+    operator = RegisterSourcesOperator(
+        task_id="register",
+        sources=[{"provider": "slack", "name": "{{ ds }}", "adapter_config": {"token": "{{ canary }}"}}],
+    )
+    operator.render_template_fields({"ds": "2026-01-01", "canary": "canary"})  # type: ignore[typeddict-unknown-key]
+    assert value_of(operator.sources)[0]["adapter_config"] == {"token": "canary"}
+    assert "canary" not in f"{operator.sources}"
+    assert json.loads(str(operator.sources)) == [
+        {"provider": "slack", "name": "2026-01-01", "adapter_config": {"token": "***"}}
+    ]
+
+
+def test_a_list_out_of_a_template_is_read(account: Emulator) -> None:
+    """JSON text, as an XCom in a template comes."""
+    ids, _ = run(sources=json.dumps(entries(2, ingestion_mode="manual")))
+    assert len(ids) == 2
+
+
+def test_a_source_of_the_list_is_known_to_the_operator_for_one(account: Emulator) -> None:
+    """It is adopted, with its secret; and one that a single task made is adopted by the list."""
+    store = Memory()
+    ids, _ = run(sources=entries(2), secret_store=store)
+    single = InMemory(
+        task_id="single", provider="slack", name="source 1", ingestion_mode="realtime", secret_store=store
+    )
+    assert single.execute({"ti": TaskInstance("run", 1)}) == ids[1]  # type: ignore[typeddict-item]
+    other = InMemory(task_id="single", provider="slack", name="source 2", ingestion_mode="realtime", secret_store=store)
+    third = other.execute({"ti": TaskInstance("run", 1)})  # type: ignore[typeddict-item]
+    assert run("run 2", sources=entries(3), secret_store=store)[0] == [*ids, third]
+    assert len(account.requests(operation="register")) == 3
+    assert account.requests(operation="rotate") == []

@@ -1,0 +1,216 @@
+"""``UpdateSourceOperator`` against an emulated account: what it asks, what it sends, what it pushes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+
+from airflow_provider_copass.api import BusyRecordError, CopassServerError
+from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.operators import RotateWebhookSecretOperator, UpdateSourceOperator
+from airflow_provider_copass.operators.base import value_of
+from airflow_provider_copass.registration import Owner
+from airflow_provider_copass.registration.record import Open, name_of, to_text
+from tests.hooks.connections import ENVIRONMENT, of
+from tests.operators.test_register_source import InMemory, Memory, TaskInstance, Texts
+
+
+class InMemoryUpdate(UpdateSourceOperator):
+    """The operator, with its records in memory and no long waits."""
+
+    _records = InMemory._records
+    _timing = InMemory._timing
+
+    @property
+    def records(self) -> Texts:
+        """Where they are."""
+        return InMemory.records
+
+
+@pytest.fixture(name="account")
+def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """An emulated account that the default connection leads to, with one source in it."""
+    monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1, timeout=5))
+    monkeypatch.setattr(InMemory, "records", Texts())
+    emulator.seed(
+        [{"provider": "slack", "name": "chat", "ingestion_mode": "polling", "adapter_config": {"a": 1, "b": 1}}]
+    )
+    return emulator
+
+
+def update(*, run_id: str = "run", try_number: int = 1, **fields: Any) -> tuple[Any, dict[str, Any]]:
+    """Execute the operator once; return its result and what it pushed."""
+    ti = TaskInstance(run_id, try_number)
+    named = {} if "data_source_id" in fields else {"provider": "slack", "name": "chat"}
+    operator = InMemoryUpdate(task_id="update", **{**named, **fields})
+    return operator.execute({"ti": ti}), ti.pushed  # type: ignore[typeddict-item]
+
+
+def operations(account: Emulator) -> list[str]:
+    """Return what came in, in its order."""
+    return [request["operation"] for request in account.requests()]
+
+
+@pytest.mark.parametrize("by_id", [True, False], ids=["by id", "by name"])
+def test_a_change_is_a_look_and_a_patch(account: Emulator, *, by_id: bool) -> None:
+    """The second run is the look alone; both return the id."""
+    source_id = account.sources()[0]["data_source_id"]
+    named = {"data_source_id": source_id} if by_id else {}
+    look = "get" if by_id else "list"
+    declared = {"poll_interval_seconds": "90", "adapter_config": '{"a": 2}', "clear": ["external_account_id"]}
+    changed = ["adapter_config.a", "adapter_config.b", "poll_interval_seconds"]
+    result, pushed = update(**named, **declared)
+    assert (result, pushed["changed"]) == (source_id, changed)
+    again, pushed = update(run_id="run 2", **named, **declared)
+    assert (again, pushed["changed"]) == (source_id, [])
+    assert operations(account) == [look, "update", look]
+    [patch] = account.requests(operation="update")
+    assert patch["body"] == {"poll_interval_seconds": 90, "adapter_config": {"a": 2}}
+    assert patch["query"] == {}
+
+
+def test_a_merge_is_asked_for_in_the_api_s_own_way(account: Emulator) -> None:
+    """With the keys that differ."""
+    update(adapter_config={"a": 1, "b": {"c": 2}}, merge_adapter_config=True)
+    [patch] = account.requests(operation="update")
+    assert (patch["body"], patch["query"]) == ({"adapter_config": {"b": {"c": 2}}}, {"merge_adapter_config": "true"})
+
+
+@pytest.mark.parametrize("merge", [True, False])
+def test_a_masked_credential_is_sent_once(account: Emulator, *, merge: bool) -> None:
+    """The server shows ``***`` for it; the next run sends nothing, and nothing that is kept or told holds it."""
+    account.settings(mask_adapter_config=True)
+    declared = {"adapter_config": {"api_key": "canary"}, "merge_adapter_config": merge}
+    told = [update(run_id=f"run {number}", **declared) for number in range(2)]
+    assert [pushed["changed"][0] for _, pushed in told[:1]] == ["adapter_config.api_key"]
+    assert told[1][1]["changed"] == []
+    assert len(account.requests(operation="update")) == 1
+    assert "canary" not in f"{told}{InMemory.records}"
+
+
+def test_the_source_is_pushed_without_its_settings(account: Emulator) -> None:
+    """As it is after the change."""
+    _, pushed = update(poll_interval_seconds=90, adapter_config={"token": "canary"})
+    assert set(pushed) == {"changed", "source"}
+    assert pushed["source"]["poll_interval_seconds"] == 90
+    assert "adapter_config" not in pushed["source"]
+    assert "canary" not in str(pushed)
+    assert update(poll_interval_seconds=60, do_xcom_push=False)[1] == {}
+
+
+def test_what_is_logged_names_keys_and_no_value(
+    account: Emulator, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither of what is sent nor of what was there; wherever this Airflow writes it."""
+    with caplog.at_level("INFO"):
+        update(adapter_config={"token": "canary"}, external_account_id="canary")
+    captured = capfd.readouterr()
+    logged = f"{caplog.text}{captured.out}{captured.err}"
+    assert "adapter_config.token" in logged
+    assert "canary" not in logged
+
+
+def test_a_renamed_source_is_adopted_by_its_new_name(account: Emulator) -> None:
+    """Its secret stays where it is; the second run of the rename sends nothing."""
+    store = Memory()
+    fields = {"provider": "slack", "ingestion_mode": "realtime", "secret_store": store, "store_as": "fixed_secret"}
+    register = InMemory(task_id="register", name="feed", **fields)
+    made = register.execute({"ti": TaskInstance("run", 1)})  # type: ignore[typeddict-item]
+    for number in range(2):
+        assert update(run_id=f"run {number}", name="feed", new_name="news")[0] == made
+    adopted = InMemory(task_id="register", name="news", **fields)
+    assert adopted.execute({"ti": TaskInstance("run 2", 1)}) == made  # type: ignore[typeddict-item]
+    assert operations(account).count("update") == 1
+    assert operations(account).count("register") == 1
+    assert account.verify_secret(made, store.held["fixed_secret"])
+
+
+def test_a_name_that_is_taken_fails_at_once(account: Emulator) -> None:
+    """The message names both sources, and nothing was sent."""
+    [taken] = account.seed([{"provider": "slack", "name": "news"}])
+    with pytest.raises(AirflowFailException, match=taken):
+        update(new_name="news")
+    assert operations(account) == ["list"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({}, "new_name"),
+        ({"poll_interval_seconds": 59}, "poll_interval_seconds"),
+        ({"adapter_config": "canary"}, "adapter_config"),
+        ({"adapter_config": {"a": "canary"}, "clear": ["adapter_config"]}, "adapter_config"),
+        ({"clear": ["name"]}, "clear"),
+        ({"new_name": ""}, "new_name"),
+        ({"new_name": "n", "data_source_id": "x", "provider": "slack"}, "data_source_id"),
+        ({"new_name": "n", "sandbox_id": "a/b"}, "sandbox_id"),
+    ],
+)
+def test_bad_input_fails_at_once_and_before_any_request(account: Emulator, fields: dict[str, Any], named: str) -> None:
+    """Naming the field, and no value."""
+    with pytest.raises(AirflowFailException, match=named) as failed:
+        update(**fields)
+    assert account.requests() == []
+    assert "canary" not in str(failed.value)
+    assert failed.value.__context__ is None
+
+
+def test_a_record_that_is_held_is_left_to_airflow_s_retry(account: Emulator) -> None:
+    """Another task is at the source."""
+    name = name_of("sb_demo", "slack", "chat")
+    InMemory.records[name] = to_text(Open("mark", Owner("other", 1), datetime.now(UTC).timestamp()))
+    with pytest.raises(BusyRecordError, match=name):
+        update(adapter_config={"a": 2})
+    assert "update" not in operations(account)
+
+
+def test_a_passing_fault_is_left_to_airflow_s_retry(account: Emulator) -> None:
+    """And mended by it."""
+    account.add_fault(operation="update", when="after", action={"status": 503})
+    with pytest.raises(CopassServerError):
+        update(poll_interval_seconds=90)
+    assert update(try_number=2, poll_interval_seconds=90)[1]["changed"] == []
+    assert operations(account).count("update") == 1
+
+
+def test_every_field_is_templated() -> None:
+    """Each of what is declared and cleared; the settings are hidden once they are rendered."""
+    operator = UpdateSourceOperator(
+        task_id="update",
+        data_source_id="{{ ds }}",
+        new_name="{{ ds }}",
+        ingestion_mode="{{ ds }}",
+        external_account_id="{{ ds }}",
+        adapter_config={"a": ["{{ ds }}"]},
+        poll_interval_seconds="{{ 60 + 1 }}",
+        clear=["{{ ds }}"],
+    )
+    operator.render_template_fields({"ds": "canary"})  # type: ignore[typeddict-unknown-key]
+    rendered = {name: value_of(getattr(operator, name)) for name in operator.template_fields}
+    assert rendered == {
+        "data_source_id": "canary",
+        "provider": None,
+        "name": None,
+        "sandbox_id": None,
+        "copass_conn_id": "copass_default",
+        "new_name": "canary",
+        "ingestion_mode": "canary",
+        "external_account_id": "canary",
+        "adapter_config": {"a": ["canary"]},
+        "poll_interval_seconds": "61",
+        "clear": ["canary"],
+    }
+    assert "canary" not in str(operator.adapter_config)
+
+
+def test_the_operators_can_be_mapped() -> None:
+    """``partial`` with ``expand`` and ``expand_kwargs`` take their parameters."""
+    with DAG("mapped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+        UpdateSourceOperator.partial(task_id="update", provider="slack", merge_adapter_config=True).expand_kwargs(
+            [{"name": "a", "adapter_config": {"a": 1}}, {"name": "b", "clear": ["poll_interval_seconds"]}]
+        )
+        RotateWebhookSecretOperator.partial(task_id="rotate", keep_previous=True).expand(data_source_id=["x", "y"])
+    assert sorted(dag.task_ids) == ["rotate", "update"]
