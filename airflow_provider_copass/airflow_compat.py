@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 
+from airflow_provider_copass.quiet import quieted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -114,7 +116,8 @@ def find_connection(conn_id: str) -> Any | None:
     # Airflow 3 keeps its database from a process that does not say so; `airflow connections test` says the same.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     try:
-        return BaseHook.get_connection(conn_id)
+        with quieted():
+            return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         return None
 

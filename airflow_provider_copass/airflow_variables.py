@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_copass.airflow_compat import remove_variable, set_variable, variable_backends
 from airflow_provider_copass.api.errors import RecordError
+from airflow_provider_copass.quiet import quieted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +106,9 @@ class ProvenVariables:
         for backend in variable_backends():
             failed = ""
             try:
-                value: str | None = backend.get_variable(key=key)
+                # It may be a secret, and the backend's client may log what it reads.
+                with quieted():
+                    value: str | None = backend.get_variable(key=key)
             except Exception as error:  # noqa: BLE001 - any backend's own exceptions
                 failed = f"{type(backend).__name__}: {type(error).__name__}"
             if failed:

@@ -63,10 +63,13 @@ class CopassHook(BaseHook):
         :raises CopassInputError: where a field of it is missing or breaks its rule.
         """
         from airflow_provider_copass.hooks.connection import read_connection
+        from airflow_provider_copass.quiet import quieted
 
         if self._connection is None:
             user_agent = f"airflow-provider-copass/{__version__} apache-airflow/{airflow_version()}"
-            found = self.get_connection(self.copass_conn_id)
+            # It holds the token, and may lie in a secrets backend whose client logs what it reads.
+            with quieted():
+                found = self.get_connection(self.copass_conn_id)
             self._connection = read_connection(self.copass_conn_id, found, user_agent=user_agent)
         return self._connection
 

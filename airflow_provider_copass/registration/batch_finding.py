@@ -11,6 +11,7 @@ from airflow_provider_copass.api.errors import (
     SeveralSourcesError,
     SourceChangedError,
 )
+from airflow_provider_copass.registration.keeping import ANY_ID
 from airflow_provider_copass.registration.lookout import DATE_SLACK
 from airflow_provider_copass.registration.record import NOTHING, Closed, Open, from_text
 from airflow_provider_copass.registration.wish import DEAD
@@ -131,9 +132,9 @@ class Finding:
 
     def _check_key(self, item: Item, before: Closed | None) -> None:
         """Refuse a key that may not be written; keys that differ by the source's id alone are asked for once."""
-        key = item.wish.key_for("id")
+        key = item.wish.key_for(ANY_ID)
         if key not in self._writable:
-            item.keeping.check_write("id")
+            item.keeping.check_write()
             self._writable.add(key)
         item.keeping.check_unused(before)
 

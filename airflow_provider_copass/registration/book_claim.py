@@ -198,6 +198,11 @@ class Entry:
         return self._book.owner
 
     @property
+    def is_held(self) -> bool:
+        """Whether the record is open."""
+        return isinstance(self._book.record(self.name), Open)
+
+    @property
     def held(self) -> Open:
         """The open record.
 
@@ -222,7 +227,7 @@ class Entry:
         """
         before = self.held
         self._book.put(self.name, held)
-        if (held.minting, held.mints) != (before.minting, before.mints):
+        if _what_counts(held) != _what_counts(before):
             self._book.write()
 
     def close(self, closed: Closed) -> None:
@@ -232,3 +237,8 @@ class Entry:
     def release(self) -> None:
         """Give the record back as it was, for nothing was done."""
         self._book.put(self.name, self.held.before)
+
+
+def _what_counts(held: Open) -> tuple[object, ...]:
+    """Return what the next try has to know: what the store holds may be void, or somebody else's."""
+    return held.minting, held.mints, held.taken, held.spare

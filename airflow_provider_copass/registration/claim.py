@@ -41,6 +41,10 @@ class Hold(Protocol):
         """Who this process works for."""
 
     @property
+    def is_held(self) -> bool:
+        """Whether this process holds an open record, for all that it knows."""
+
+    @property
     def held(self) -> Open:
         """The open record, as this process last wrote it."""
 
@@ -101,6 +105,11 @@ class Claim:
         if self._held is None:
             raise LostClaimError
         return self._held
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this process holds an open record, for all that it knows."""
+        return self._held is not None
 
     def read(self) -> Open | Closed | None:
         """Read the record, its own or that in the sandbox's book; None where it is proven that there is none.

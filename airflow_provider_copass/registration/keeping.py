@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api.errors import CopassError, CopassInputError, SecretKeyTakenError, SecretStoreError
 from airflow_provider_copass.registration.claim import LostClaimError
-from airflow_provider_copass.registration.ports import SecretOwner
+from airflow_provider_copass.registration.guarded_store import GuardedStore, is_same
 from airflow_provider_copass.registration.record import Closed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeVar
-
     from pydantic import SecretStr
 
     from airflow_provider_copass.registration.claim import Hold
     from airflow_provider_copass.registration.ports import Clock, Secrets
+    from airflow_provider_copass.registration.record import Open
     from airflow_provider_copass.registration.wish import Wish
-
-    T = TypeVar("T")
 
 _WRITES = 3
 _PAUSE = 0.5
+ANY_ID = "00000000-0000-4000-8000-000000000000"
+"""Stands for an id that is not known yet: of the form and length of a real one, so that a rule of the store's for the
+whole key judges it as it will judge the real one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Keeping:
 
     def __init__(self, wish: Wish, secrets: Secrets, clock: Clock) -> None:
         self._wish = wish
-        self._secrets = secrets
+        self._secrets = GuardedStore(wish, secrets, clock)
         self._clock = clock
         self._stray: Stray | None = None
 
@@ -60,13 +58,12 @@ class Keeping:
     def check(self) -> None:
         """Refuse a key that the store cannot hold, before anything is asked of the server."""
         if self._wish.is_realtime:
-            # With a stand-in for an id that is not known yet: what is wrong with the rest of the key shows anyway.
-            self._secrets.check(self._wish.key_for("id"))
+            self._secrets.check(self._wish.key_for(ANY_ID))
 
-    def check_write(self, source_id: str) -> None:
+    def check_write(self, source_id: str = ANY_ID) -> None:
         """Refuse a key that may not be written, before a secret is minted in vain.
 
-        :param source_id: whose key it is; a stand-in where that is not known yet.
+        :param source_id: whose key it is; left out where that is not known yet.
         """
         self._secrets.check_write(self._wish.key_for(source_id))
 
@@ -86,7 +83,7 @@ class Keeping:
         :raises SecretKeyTakenError: where nobody can tell whose the value is.
         """
         if self._wish.is_realtime:
-            self.check_write("id")
+            self.check_write()
             self.check_unused(before)
 
     def check_unused(self, before: Closed | None) -> None:
@@ -98,7 +95,7 @@ class Keeping:
         if self._wish.key.needs_id:
             return
         key = self._wish.key_for()
-        if not self._was_ours(key, before) and self._read(key) is not None:
+        if self._is_taken(key, "", before, overwrite=False):
             raise SecretKeyTakenError(
                 f"The {self.store} {key!r} holds a value already, which is not overwritten; nothing was registered. "
                 "Remove it where it is left over from a source that is gone, or choose another store_as."
@@ -109,9 +106,9 @@ class Keeping:
 
         :raises SecretKeyTakenError: where the store knows it to be another source's.
         """
-        if self._read(key) is None:
+        if self._secrets.read(key) is None:
             return False
-        owner = self._owner_of(key)
+        owner = self._secrets.owner_of(key)
         if owner in {None, source_id}:
             return True
         raise SecretKeyTakenError(
@@ -120,14 +117,15 @@ class Keeping:
             data_source_ids=(source_id,),
         )
 
-    def holds_new(self, key: str, source_id: str, before: Closed | None) -> bool:
+    def holds_new(self, key: str, source_id: str, held: Open) -> bool:
         """Tell whether a secret under a key was written by a registration that is not over yet.
 
-        :param before: what was recorded before it: a key of its own may still hold the secret of a source that is gone.
+        :param held: the record: a key may still hold the secret of a source that is gone, or was found to hold
+            something else when there was a secret to be written.
         """
-        if self._was_ours(key, before) or self._read(key) is None:
+        if held.taken == key or self._was_ours(key, held.before) or self._secrets.read(key) is None:
             return False
-        return self._owner_of(key) in {None, source_id}
+        return self._secrets.owner_of(key) in {None, source_id}
 
     def is_void(self, key: str, closed: Closed) -> bool:
         """Tell whether a key holds what this process wrote over a newer secret.
@@ -139,7 +137,7 @@ class Keeping:
             return False
         if stray.mints >= closed.mints:
             return False
-        return _is_same(self._read(key), stray.secret)
+        return is_same(self._secrets.read(key), stray.secret)
 
     def keep_previous(self, source_id: str, claim: Hold) -> None:
         """Copy the secret that is there to a key of its own, before a new one takes its place.
@@ -149,11 +147,17 @@ class Keeping:
         :raises SecretStoreError: where the store does not work; nothing was rotated then.
         """
         key = self._wish.key_for(source_id)
-        secret = self._read(key)
+        secret = self._secrets.read(key)
         if secret is None:
             return
+        if self._is_taken(previous_key(key), source_id, None, overwrite=True):
+            raise SecretKeyTakenError(
+                f"The {self.store} {previous_key(key)!r} holds the webhook secret of another source, so nothing was "
+                "rotated. Remove it where that source is gone.",
+                data_source_ids=(source_id,),
+            )
         claim.check()
-        if not self._write(previous_key(key), secret, source_id):
+        if not self._secrets.write(previous_key(key), secret, source_id):
             raise SecretStoreError(
                 f"The {self.store} {previous_key(key)!r} cannot be written, so nothing was rotated. Mend the store; "
                 "the next try goes on from here.",
@@ -172,13 +176,12 @@ class Keeping:
         :raises SecretKeyTakenError: where the key holds something else; the secret is under the key that it names.
         :raises SecretStoreError: where the store does not work, or gives back another value.
         """
-        key, usable = self._key_for(source_id)
-        taken = not usable or self._is_taken(key, source_id, claim.held.before, overwrite=overwrite)
-        put_at = self._spare_key(source_id) if taken else key
+        key, taken = self._place_for(source_id, claim, overwrite=overwrite)
+        put_at = claim.held.spare if taken else key
         mints = claim.held.mints
         for attempt in range(1, _WRITES + 1):
             claim.check()
-            if self._write(put_at, secret, source_id):
+            if self._secrets.write(put_at, secret, source_id):
                 break
             if attempt == _WRITES:
                 raise SecretStoreError(
@@ -192,7 +195,7 @@ class Keeping:
         except LostClaimError:
             self._stray = Stray(put_at, secret, mints)
             raise
-        self._read_back(put_at, secret, source_id)
+        self._secrets.read_back(put_at, secret, source_id)
         if taken:
             claim.close(Closed(source_id, store=self.store, key=put_at, mints=mints, owner=claim.owner))
             raise SecretKeyTakenError(
@@ -203,50 +206,43 @@ class Keeping:
             )
         return key
 
-    def _write(self, key: str, secret: SecretStr, source_id: str) -> bool:
-        """Write once; tell whether that worked. What the store raised may hold the secret, so it goes no further."""
-        owner = SecretOwner(source_id, self._wish.sandbox_id, self._wish.source.provider)
+    def _place_for(self, source_id: str, claim: Hold, *, overwrite: bool) -> tuple[str, bool]:
+        """Return the key, and whether another one has to do; which one, the record says before anything is written.
+
+        Whoever comes after this process then knows that what is under the key is nobody's of ours.
+        """
+        held = claim.held
+        key, usable = self._key_for(source_id)
+        failure: CopassError | None = None
         try:
-            self._secrets.write(key, secret, owner)
-        except Exception:  # noqa: BLE001 - a store is the user's own code, and the secret is in hand only now
-            return False
-        return True
-
-    def _read(self, key: str) -> SecretStr | None:
-        return self._asked(key, self._secrets.read)
-
-    def _owner_of(self, key: str) -> str | None:
-        return self._asked(key, self._secrets.owner_of)
+            taken = not usable or self._is_taken(key, source_id, held.before, overwrite=overwrite and held.taken != key)
+        except SecretKeyTakenError:
+            # Something that nobody reads as a secret is not ours either.
+            taken = True
+        except CopassError as error:
+            taken, failure = not overwrite, error
+        if taken:
+            claim.change(replace(held, taken=key, minting=source_id))
+        elif held.taken and failure is None:
+            claim.change(replace(held, taken="", spare=""))
+        if failure is not None:
+            raise failure
+        if taken:
+            claim.change(replace(claim.held, spare=self._spare_key(source_id, claim.held)))
+        return key, taken
 
     def _is_taken(self, key: str, source_id: str, before: Closed | None, *, overwrite: bool) -> bool:
-        """Tell whether a key holds what is not ours."""
-        if self._was_ours(key, before):
+        """Tell whether a key holds what is not ours.
+
+        :param overwrite: whether this registration may have written there; then a note of the store's decides.
+        """
+        if self._secrets.read(key) is None:
             return False
-        if overwrite:
-            return self._owner_of(key) not in {None, source_id}
-        return self._read(key) is not None
-
-    def _asked(self, key: str, ask: Callable[[str], T]) -> T:
-        """Ask the store; what it raised of its own may hold a secret, so it goes no further."""
-        try:
-            return ask(key)
-        except CopassError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a store is the user's own code
-            kind = type(error).__name__
-        raise SecretStoreError(
-            f"The {self.store} {key!r} cannot be read ({kind}), so nothing is concluded. Mend the store; the next "
-            "try goes on from here."
-        )
-
-    def _read_back(self, key: str, secret: SecretStr, source_id: str) -> None:
-        if not _is_same(self._read(key), secret):
-            raise SecretStoreError(
-                f"The {self.store} {key!r} does not give back the webhook secret that was written: a secrets backend "
-                "that holds this key may stand before it. Remove the key there, or choose another store_as. The next "
-                f"try mints a new secret for source {source_id}.",
-                data_source_ids=(source_id,),
-            )
+        was_ours = self._was_ours(key, before)
+        if not (overwrite or was_ours):
+            return True
+        gone = before.source_id if before is not None and was_ours else source_id
+        return self._secrets.owner_of(key) not in {None, source_id, gone}
 
     def _key_for(self, source_id: str) -> tuple[str, bool]:
         """Return the key, and whether the store can hold it: with the id in it that is known only now."""
@@ -257,12 +253,28 @@ class Keeping:
             return self._wish.key.template, False
         return key, True
 
-    def _spare_key(self, source_id: str) -> str:
-        """Return a key for a secret whose own key is taken."""
+    def _spare_key(self, source_id: str, held: Open) -> str:
+        """Return a key for a secret whose own key is taken: one that the store takes and that holds nothing of others.
+
+        :raises SecretKeyTakenError: where there is none.
+        """
         kept = "".join(sign if sign.isascii() and sign.isalnum() else "_" for sign in source_id)[:60].strip("_")
         # Where keys begin with a path, as in a vault without a mount point of its own, this one does too.
         folder, slash, _ = self._wish.key.template.rpartition("/")
-        return f"{folder}{slash}copass_spare_secret_{kept}"
+        # The second one for a store that serves such keys alone as are like the one that was asked for.
+        for spare in (f"{folder}{slash}copass_spare_secret_{kept}", f"{held.taken}_spare"):
+            try:
+                self._secrets.check(spare)
+                if not self._is_taken(spare, source_id, None, overwrite=held.spare == spare):
+                    return spare
+            except (CopassInputError, SecretKeyTakenError):
+                continue
+        raise SecretKeyTakenError(
+            f"The {self.store} {held.taken!r} cannot take the webhook secret of source {source_id}: it holds something "
+            "else, or is no good key; and no other key would do. The secret is not stored. Make room there and run "
+            "the task again: it mints a new one.",
+            data_source_ids=(source_id,),
+        )
 
     def _was_ours(self, key: str, before: Closed | None) -> bool:
         """Tell whether a key belonged to a source that the record knows to be gone."""
@@ -275,9 +287,3 @@ def previous_key(key: str) -> str:
     :param key: the key of the present one.
     """
     return f"{key}_previous"
-
-
-def _is_same(stored: SecretStr | None, secret: SecretStr) -> bool:
-    return stored is not None and hmac.compare_digest(
-        stored.get_secret_value().encode(), secret.get_secret_value().encode()
-    )

@@ -74,6 +74,8 @@ class Open:
     :param previous_of: the task instance, without its try, that has kept the secret which was valid before it began to
         mint; empty where none has.
     :param renaming: the name that a source is being renamed from, to this record's; empty where none is.
+    :param taken: a key that was not found to be free or ours when there was a secret to be written.
+    :param spare: the key that the secret goes to instead.
     """
 
     mark: str
@@ -88,6 +90,8 @@ class Open:
     before: Closed | None = None
     previous_of: str = ""
     renaming: str = ""
+    taken: str = ""
+    spare: str = ""
 
     @property
     def has_begun(self) -> bool:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from airflow_provider_copass.api.errors import (
     CopassCallError,
     CopassConflictError,
+    CopassError,
     CopassNotFoundError,
     CopassStatusError,
-    SecretStoreError,
     SourceChangedError,
 )
 from airflow_provider_copass.registration.lookout import Lookout
@@ -230,7 +230,7 @@ class Work:
             return self._kept(source, None, overwrite=False)
         key = self._wish.key_for(source.data_source_id)
         held = self._claim.held
-        if held.minting != source.data_source_id and self._keeping.holds_new(key, source.data_source_id, held.before):
+        if held.minting != source.data_source_id and self._keeping.holds_new(key, source.data_source_id, held):
             # Written by the one who died before the record was closed: the key was free, nothing was minted since.
             return self._closed(source, self._stored_at(source.data_source_id, key))
         self._report.warning(
@@ -288,16 +288,17 @@ class Work:
                 )
             issued = Closed(source_id, none_issued=True, mints=self._claim.held.mints, owner=self._claim.owner)
             return self._closed(source, issued, is_new=is_new)
-        failure: SecretStoreError
+        failure: CopassError
         try:
             key = self._keeping.put(secret, source_id, self._claim, overwrite=overwrite)
-        except SecretStoreError as error:
+        except CopassError as error:
             failure = error
         else:
             self._report.info("The webhook secret of source %s is in the %s %r.", source_id, self._keeping.store, key)
             return self._closed(source, self._stored_at(source_id, key), is_new=is_new)
-        # What the store holds now is not this secret: the next try must not take it for it.
-        self._claim.change(replace(self._claim.held, minting=source_id))
+        if self._claim.is_held:
+            # What the store holds now is not this secret: the next try must not take it for it.
+            self._claim.change(replace(self._claim.held, minting=source_id))
         raise failure
 
     def _stored_at(self, source_id: str, key: str) -> Closed:

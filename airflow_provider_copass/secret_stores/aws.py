@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_copass.secret_stores.backend import BackendWriter, Refused
+from airflow_provider_copass.secret_stores.writer import BackendWriter, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_provider_copass.registration.ports import SecretOwner
 
 # What a tag's value may hold.
 _OUTSIDE_OF_A_TAG = re.compile(r"[^\w .:/=+@-]")
+_LONGEST_TAG = 256
 OWNER_TAG = "copass:data_source_id"
+_DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
 
 
 class AwsWriter(BackendWriter):
     """A backend with a prefix, a pattern and a boto3 client."""
 
-    # The bodies of requests and answers.
-    loud = ("botocore", "boto3", "urllib3")
-
     def check_served(self, key: str) -> None:
         """Refuse a key that the backend would never be asked for."""
-        self.check_prefix()
+        super().check_served(key)
         pattern = self.backend.variables_lookup_pattern
         if pattern and not re.match(pattern, key, re.IGNORECASE):
             raise Refused(
@@ -33,18 +35,34 @@ class AwsWriter(BackendWriter):
 
     @staticmethod
     def tags(owner: SecretOwner) -> list[dict[str, str]]:
-        """Return the notes as tags."""
-        notes = {
-            OWNER_TAG: owner.data_source_id,
-            "copass:sandbox_id": owner.sandbox_id,
-            "copass:provider": owner.provider,
-        }
-        return [{"Key": name, "Value": _OUTSIDE_OF_A_TAG.sub("_", value)[:256]} for name, value in notes.items()]
+        """Return the notes as tags. An id that a tag cannot hold as it is would be another's: it is left empty."""
+        notes = {"copass:sandbox_id": owner.sandbox_id, "copass:provider": owner.provider}
+        tags = {OWNER_TAG: owner.data_source_id if _as_tag(owner.data_source_id) == owner.data_source_id else ""}
+        tags |= {name: _as_tag(value) for name, value in notes.items()}
+        return [{"Key": name, "Value": value} for name, value in tags.items()]
 
     @staticmethod
     def owner_in(tags: list[dict[str, str]]) -> str | None:
         """Return the owner that tags name."""
-        return next((tag["Value"] for tag in tags if tag["Key"] == OWNER_TAG), None)
+        return next((tag["Value"] for tag in tags if tag["Key"] == OWNER_TAG), None) or None
+
+    @contextmanager
+    def unless_denied(self, key: str) -> Iterator[None]:
+        """Do something about tags: they are a help, and a role that may not do so can write all the same."""
+        from botocore.exceptions import ClientError
+
+        try:
+            yield
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+        else:
+            return
+        self.say_untagged(key)
+
+    def say_untagged(self, key: str) -> None:
+        """Tell that a secret has no note."""
+        self.backend.log.info("The role does not let the owner of %s be noted in its tags.", self.place(key))
 
     @property
     def client(self) -> Any:
@@ -52,9 +70,10 @@ class AwsWriter(BackendWriter):
         return self.backend.client
 
 
-def code_of(error: Any) -> str:
-    """Return AWS's word for what went wrong."""
-    return str(error.response.get("Error", {}).get("Code", ""))
+def is_denied(error: Any) -> bool:
+    """Tell whether AWS refuses for want of a right."""
+    return error.response.get("Error", {}).get("Code", "") in _DENIED
 
 
-DENIED = frozenset({"AccessDeniedException", "AccessDenied"})
+def _as_tag(value: str) -> str:
+    return _OUTSIDE_OF_A_TAG.sub("_", value)[:_LONGEST_TAG]

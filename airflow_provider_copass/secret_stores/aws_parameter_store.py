@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.secret_stores.aws import DENIED, AwsWriter, code_of
-from airflow_provider_copass.secret_stores.backend import Refused
+from airflow_provider_copass.secret_stores.aws import AwsWriter, is_denied
+from airflow_provider_copass.secret_stores.writer import Refused
 
 if TYPE_CHECKING:
     from airflow_provider_copass.registration.ports import SecretOwner
@@ -51,18 +51,26 @@ class ParameterStoreWriter(AwsWriter):
         except self.client.exceptions.InvalidResourceId:
             return None
         except ClientError as error:
-            if code_of(error) in DENIED:
+            if is_denied(error):
                 return None
             raise
         return self.owner_in(answer["TagList"])
 
     def write(self, key: str, value: str, owner: SecretOwner) -> None:
         """Put the parameter; one that is there takes its tags in a call of their own."""
+        from botocore.exceptions import ClientError
+
         name, tags = self.place(key), self.tags(owner)
         try:
             self.client.put_parameter(Name=name, Value=value, Type="SecureString", Tags=tags)
-        except self.client.exceptions.ParameterAlreadyExists:
-            self.client.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+        except ClientError as error:
+            exists = isinstance(error, self.client.exceptions.ParameterAlreadyExists)
+            if not exists and not is_denied(error):
+                raise
+        else:
+            return
+        self.client.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+        with self.unless_denied(key):
             self.client.add_tags_to_resource(ResourceType="Parameter", ResourceId=name, Tags=tags)
 
     def remove(self, key: str) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_copass.secret_stores.aws import DENIED, AwsWriter, code_of
-from airflow_provider_copass.secret_stores.backend import Refused
+from airflow_provider_copass.secret_stores.aws import AwsWriter, is_denied
+from airflow_provider_copass.secret_stores.writer import Refused
 
 if TYPE_CHECKING:
     from airflow_provider_copass.registration.ports import SecretOwner
 
 _NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+_WAITS = "a secret of this name is scheduled for deletion, and until then the name cannot be written or read"
 
 
 class SecretsManagerWriter(AwsWriter):
@@ -26,10 +27,7 @@ class SecretsManagerWriter(AwsWriter):
     def check_write(self, key: str) -> None:
         """Refuse what is waiting for its deletion."""
         if (self._described(key) or {}).get("DeletedDate"):
-            raise Refused(
-                "a secret of this name is scheduled for deletion, and until then the name cannot be written. Restore "
-                "it, delete it at once, or choose another store_as."
-            )
+            raise Refused(f"{_WAITS}. Restore it, delete it at once, or choose another store_as.")
 
     def place(self, key: str) -> str:
         """Return the name."""
@@ -42,20 +40,44 @@ class SecretsManagerWriter(AwsWriter):
             self.client.get_secret_value(SecretId=self.place(key))
         except self.client.exceptions.ResourceNotFoundException:
             return False
-        return True
+        except self.client.exceptions.InvalidRequestException as error:
+            # "marked for deletion", or "currently marked deleted"; the other causes have nothing to do with it.
+            if "delet" not in str(error):
+                raise
+        else:
+            return True
+        raise Refused(f"{_WAITS}. Restore it or delete it at once")
 
     def owner_of(self, key: str) -> str | None:
         """Read the tags."""
-        return self.owner_in((self._described(key) or {}).get("Tags", []))
+        described = self._described(key) or {}
+        return None if described.get("DeletedDate") else self.owner_in(described.get("Tags", []))
 
     def write(self, key: str, value: str, owner: SecretOwner) -> None:
-        """Create the secret, or put a new version of it."""
+        """Put a new version, or create the secret: what others have made may be all that the role may write."""
+        name, tags = self.place(key), self.tags(owner)
+        try:
+            self.client.put_secret_value(SecretId=name, SecretString=value)
+        except self.client.exceptions.ResourceNotFoundException:
+            self._create(key, value, tags)
+        else:
+            with self.unless_denied(key):
+                self.client.tag_resource(SecretId=name, Tags=tags)
+
+    def _create(self, key: str, value: str, tags: list[dict[str, str]]) -> None:
+        from botocore.exceptions import ClientError
+
         name = self.place(key)
         try:
-            self.client.create_secret(Name=name, SecretString=value, Tags=self.tags(owner))
-        except self.client.exceptions.ResourceExistsException:
-            self.client.put_secret_value(SecretId=name, SecretString=value)
-            self.client.tag_resource(SecretId=name, Tags=self.tags(owner))
+            self.client.create_secret(Name=name, SecretString=value, Tags=tags)
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+        else:
+            return
+        # A role that may not tag may not create with tags either.
+        self.client.create_secret(Name=name, SecretString=value)
+        self.say_untagged(key)
 
     def remove(self, key: str) -> None:
         """Remove at once: a secret that waits for its deletion would keep the name from being written."""
@@ -73,7 +95,7 @@ class SecretsManagerWriter(AwsWriter):
         except self.client.exceptions.ResourceNotFoundException:
             return None
         except ClientError as error:
-            if code_of(error) in DENIED:
+            if is_denied(error):
                 return None
             raise
         return described

@@ -5,92 +5,139 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_copass.secret_stores.backend import BackendWriter, Refused
+from airflow_provider_copass.secret_stores.writer import BackendWriter, Refused
 
 if TYPE_CHECKING:
     from airflow_provider_copass.registration.ports import SecretOwner
 
 _NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
 _OWNER = "copass_data_source_id"
+_LONGEST_TAG = 256
+_MOST_TAGS = 15
 _FORBIDDEN = 403
+_PATIENCE = 30.0
+"""Seconds: deleting and recovering go on after the answer, as a rule for a few of them."""
 
 
 class KeyVaultWriter(BackendWriter):
-    """Secrets by name, with tags. In a name every ``_`` of the key is a ``-``, so ``a_b`` and ``a-b`` are the same."""
+    """Secrets by name, with tags. In a name every ``_`` of the key is a ``-``, so ``a_b`` and ``a-b`` are the same.
 
-    # Bodies, where the client was told to log them.
-    loud = ("azure",)
+    What is deleted can be recovered for days, and until it is purged its name takes no write. Where its tags say that
+    it was one of ours it is recovered, and a new version set; what is anybody else's is left alone.
+    """
 
     def check(self, key: str) -> None:
         """Refuse what is never asked for, and what is no name."""
-        self.check_prefix()
+        self.check_served(key)
         if not _NAME.fullmatch(self.place(key)):
             raise Refused("a name has 1 to 127 letters, digits and '-'.")
 
     def check_write(self, key: str) -> None:
-        """Refuse what was deleted and can be brought back."""
-        if self._is_recoverable(key):
+        """Refuse what somebody else has deleted and can bring back."""
+        tags = self._tags_of_deleted(key)
+        if tags is not None and _OWNER not in tags:
             raise Refused(
-                "a secret of this name was deleted and can still be recovered, and until then the name cannot be "
-                "written. Recover or purge it, or choose another store_as."
+                "a secret of this name, which is not of Copass, was deleted and can still be recovered; until then the "
+                "name cannot be written. Recover or purge it, or choose another store_as."
             )
 
     def place(self, key: str) -> str:
         """Return the name."""
         return str(self.backend.build_path(self.backend.variables_prefix, key, self.backend.sep))
 
+    def value(self, key: str) -> str | None:
+        """Read the newest version; of one that cannot be read :meth:`holds` tells why."""
+        from azure.core.exceptions import HttpResponseError
+
+        try:
+            return super().value(key)
+        except HttpResponseError as error:
+            if not _is_disabled(error):
+                raise
+        return None
+
     def holds(self, key: str) -> bool:
         """Ask for the value."""
-        from azure.core.exceptions import ResourceNotFoundError
+        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
         try:
             self._client.get_secret(self.place(key))
         except ResourceNotFoundError:
             return False
-        return True
+        except HttpResponseError as error:
+            if not _is_disabled(error):
+                raise
+        else:
+            return True
+        raise Refused("it is disabled. Enable it")
 
     def owner_of(self, key: str) -> str | None:
         """Read the tags."""
+        return self._tags_of(key).get(_OWNER) or None
+
+    def write(self, key: str, value: str, owner: SecretOwner) -> None:
+        """Set the secret, with its tags beside those of others; where it was one of ours and deleted, recover it."""
+        from azure.core.exceptions import ResourceExistsError
+
+        try:
+            self._set(key, value, owner)
+        except ResourceExistsError:
+            if _OWNER not in (self._tags_of_deleted(key) or {}):
+                raise
+            self._client.begin_recover_deleted_secret(self.place(key)).wait(_PATIENCE)
+            self._set(key, value, owner)
+
+    def remove(self, key: str) -> None:
+        """Delete the secret, and wait until that is done; it can be recovered until somebody purges it."""
         from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            deleting = self._client.begin_delete_secret(self.place(key))
+        except ResourceNotFoundError:
+            return
+        deleting.wait(_PATIENCE)
+
+    def _set(self, key: str, value: str, owner: SecretOwner) -> None:
+        notes = {"copass_sandbox_id": owner.sandbox_id, "copass_provider": owner.provider}
+        # An id that was cut would be another's; an empty one is nobody's.
+        own = owner.data_source_id if len(owner.data_source_id) <= _LONGEST_TAG else ""
+        kept = self._tags_of(key)
+        tags = {**kept, **{name: text[:_LONGEST_TAG] for name, text in notes.items()}, _OWNER: own}
+        self._client.set_secret(self.place(key), value, tags=tags if len(tags) <= _MOST_TAGS else kept)
+
+    def _tags_of(self, key: str) -> dict[str, str]:
+        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
         try:
             secret = self._client.get_secret(self.place(key))
         except ResourceNotFoundError:
-            return None
-        owner: str | None = (secret.properties.tags or {}).get(_OWNER)
-        return owner
+            return {}
+        except HttpResponseError as error:
+            if _is_disabled(error):
+                return {}
+            raise
+        return dict(secret.properties.tags or {})
 
-    def write(self, key: str, value: str, owner: SecretOwner) -> None:
-        """Set the secret, with its tags."""
-        notes = {
-            _OWNER: owner.data_source_id,
-            "copass_sandbox_id": owner.sandbox_id,
-            "copass_provider": owner.provider,
-        }
-        self._client.set_secret(self.place(key), value, tags={name: text[:256] for name, text in notes.items()})
-
-    def remove(self, key: str) -> None:
-        """Begin to delete the secret."""
-        from azure.core.exceptions import ResourceNotFoundError
-
-        try:
-            self._client.begin_delete_secret(self.place(key))
-        except ResourceNotFoundError:
-            return
-
-    def _is_recoverable(self, key: str) -> bool:
+    def _tags_of_deleted(self, key: str) -> dict[str, str] | None:
+        """Return the tags of what was deleted and can be recovered; None where there is none, or one may not ask."""
         from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
         try:
-            self._client.get_deleted_secret(self.place(key))
+            deleted = self._client.get_deleted_secret(self.place(key))
         except ResourceNotFoundError:
-            return False
+            return None
         except HttpResponseError as error:
             if error.status_code == _FORBIDDEN:
-                return False
+                return None
             raise
-        return True
+        return dict(deleted.properties.tags or {})
 
     @property
     def _client(self) -> Any:
         return self.backend.client
+
+
+def _is_disabled(error: Any) -> bool:
+    """Tell whether the vault refuses since the secret is disabled, and not for want of a right."""
+    inner = getattr(getattr(error, "error", None), "innererror", None) or {}
+    return error.status_code == _FORBIDDEN and inner.get("code") == "SecretDisabled"

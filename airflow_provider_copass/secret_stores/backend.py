@@ -6,13 +6,13 @@ for what is where; with both of them a secret can be put exactly where ``Variabl
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_copass.airflow_compat import mask_secret, variable_backends
+from airflow_provider_copass.quiet import quieted
 from airflow_provider_copass.secret_stores.base import SecretStore
-from airflow_provider_copass.secret_stores.quiet import quieted
+from airflow_provider_copass.secret_stores.writer import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from airflow_provider_copass.registration.ports import SecretOwner
+    from airflow_provider_copass.secret_stores.writer import BackendWriter
 
     T = TypeVar("T")
 
@@ -39,64 +40,6 @@ _WRITERS = {
 }
 # What every deployment has, beside the one backend that it may have configured.
 _DEFAULTS = frozenset({"EnvironmentVariablesBackend", "ExecutionAPISecretsBackend", "MetastoreBackend"})
-
-
-class Refused(Exception):  # noqa: N818 - not an error yet: the store says it in its own words
-    """A writer cannot hold a key; the text says which rule it breaks, or which setting to change."""
-
-
-class BackendWriter(ABC):
-    """How to write to one kind of secrets backend. What a method raises of its own goes no further.
-
-    :param backend: the configured instance.
-    """
-
-    loud: ClassVar[tuple[str, ...]] = ()
-    """The loggers that would log a secret at DEBUG."""
-
-    def __init__(self, backend: Any) -> None:
-        self.backend = backend
-
-    def check_prefix(self) -> None:
-        """Refuse a backend that Airflow never asks for a Variable.
-
-        :raises Refused: naming the setting.
-        """
-        if self.backend.variables_prefix is None:
-            raise Refused("variables_prefix in the backend's kwargs is None, so that it is never asked for a Variable.")
-
-    @abstractmethod
-    def check(self, key: str) -> None:
-        """Refuse a key that the backend cannot hold, or would never be asked for; without asking it.
-
-        :raises Refused: saying why.
-        """
-
-    def check_write(self, key: str) -> None:  # noqa: B027 - not every backend can tell
-        """Refuse a key that may not be written.
-
-        :raises Refused: saying why.
-        """
-
-    @abstractmethod
-    def place(self, key: str) -> str:
-        """Return what the key is called in the backend."""
-
-    @abstractmethod
-    def holds(self, key: str) -> bool:
-        """Tell whether there is anything under the key; False only where the backend says so."""
-
-    @abstractmethod
-    def owner_of(self, key: str) -> str | None:
-        """Return the id of the source that is noted beside the key's secret."""
-
-    @abstractmethod
-    def write(self, key: str, value: str, owner: SecretOwner) -> None:
-        """Write the value, and note whose it is."""
-
-    @abstractmethod
-    def remove(self, key: str) -> None:
-        """Remove what is under the key, where there is anything."""
 
 
 class BackendStore(SecretStore):
@@ -155,17 +98,20 @@ class BackendStore(SecretStore):
         from airflow_provider_copass.api.errors import SecretKeyTakenError
 
         writer = self._writer()
-        # A keyword, as Airflow itself asks: a subclass may name its other parameters as it likes.
-        value: str | None = self._asked(key, lambda key: writer.backend.get_variable(key=key))
+        value = self._asked(key, writer.value)
         if value is not None:
             return SecretStr(value)
-        # Most backends say None of an outage too.
-        if self._asked(key, writer.holds):
-            raise SecretKeyTakenError(
-                f"{writer.place(key)!r} in the secrets backend holds something that Airflow does not read as the "
-                f"Variable {key!r}. Remove it, or choose another store_as."
-            )
-        return None
+        # Most backends say None of an outage too, and of what is there and cannot be read.
+        what = "holds something that Airflow does not read as it is"
+        try:
+            if not self._asked(key, writer.holds):
+                return None
+        except Refused as refused:
+            what = str(refused)
+        raise SecretKeyTakenError(
+            f"{writer.place(key)!r} in the secrets backend does not read as the Variable {key!r}: {what}. Mend or "
+            "remove it, or choose another store_as."
+        )
 
     def owner_of(self, key: str) -> str | None:
         """Return the id of the source that the backend's metadata names.
@@ -196,7 +142,7 @@ class BackendStore(SecretStore):
         from airflow_provider_copass.api.errors import SecretStoreError
 
         writer = self._writer()
-        with quieted(*writer.loud):
+        with quieted():
             try:
                 return ask(key)
             except Refused:

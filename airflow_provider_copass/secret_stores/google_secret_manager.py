@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_copass.secret_stores.backend import BackendWriter, Refused
+from airflow_provider_copass.secret_stores.writer import BackendWriter, Refused
 
 if TYPE_CHECKING:
     from airflow_provider_copass.registration.ports import SecretOwner
@@ -17,12 +17,9 @@ _OWNER = "copass_data_source_id"
 class SecretManagerWriter(BackendWriter):
     """Secrets by id, with annotations."""
 
-    # With its own debug logging switched on, Google's client logs requests and answers.
-    loud = ("google", "grpc")
-
     def check(self, key: str) -> None:
         """Refuse what is never asked for, and what is no id."""
-        self.check_prefix()
+        self.check_served(key)
         if not _NAME.fullmatch(self._id(key)):
             raise Refused("a secret's id has 1 to 255 letters, digits, '_' and '-'.")
 
@@ -30,15 +27,29 @@ class SecretManagerWriter(BackendWriter):
         """Return the resource's name."""
         return f"{self._project}/secrets/{self._id(key)}"
 
+    def value(self, key: str) -> str | None:
+        """Read the latest version; of one that cannot be read :meth:`holds` tells why."""
+        from google.api_core.exceptions import FailedPrecondition
+
+        try:
+            return super().value(key)
+        except FailedPrecondition:
+            return None
+
     def holds(self, key: str) -> bool:
-        """Ask for the latest version."""
-        from google.api_core.exceptions import NotFound
+        """Ask for the latest version; one that was destroyed is nothing."""
+        from google.api_core.exceptions import FailedPrecondition, NotFound
 
         try:
             self._client.access_secret_version(request={"name": f"{self.place(key)}/versions/latest"})
         except NotFound:
             return False
-        return True
+        except FailedPrecondition as error:
+            if "DESTROYED" in str(error):
+                return False
+        else:
+            return True
+        raise Refused("its latest version is disabled. Enable it, or add a version")
 
     def owner_of(self, key: str) -> str | None:
         """Read the annotations."""
@@ -49,11 +60,17 @@ class SecretManagerWriter(BackendWriter):
         except (NotFound, PermissionDenied):
             return None
         owner: str | None = secret.annotations.get(_OWNER)
-        return owner
+        return owner if owner is not None and self._is_there(key) else None
+
+    def _is_there(self, key: str) -> bool:
+        try:
+            return self.holds(key)
+        except Refused:
+            return True
 
     def write(self, key: str, value: str, owner: SecretOwner) -> None:
-        """Create the secret where it is not there, and add a version."""
-        from google.api_core.exceptions import AlreadyExists
+        """Add a version; create the secret where it is not there: of one that is, that right may be missing."""
+        from google.api_core.exceptions import NotFound
 
         notes = {
             _OWNER: owner.data_source_id,
@@ -61,17 +78,15 @@ class SecretManagerWriter(BackendWriter):
             "copass_provider": owner.provider,
         }
         client = self._client
+        version = {"parent": self.place(key), "payload": {"data": value.encode()}}
         try:
-            client.create_secret(
-                request={
-                    "parent": self._project,
-                    "secret_id": self._id(key),
-                    "secret": {"replication": {"automatic": {}}, "annotations": notes},
-                }
-            )
-        except AlreadyExists:
+            client.add_secret_version(request=version)
+        except NotFound:
+            secret = {"replication": {"automatic": {}}, "annotations": notes}
+            client.create_secret(request={"parent": self._project, "secret_id": self._id(key), "secret": secret})
+            client.add_secret_version(request=version)
+        else:
             self._annotate(client, key, notes)
-        client.add_secret_version(request={"parent": self.place(key), "payload": {"data": value.encode()}})
 
     def _annotate(self, client: Any, key: str, notes: dict[str, str]) -> None:
         """Note whose a secret is that is there already, beside what others have noted."""

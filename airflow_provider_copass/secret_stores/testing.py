@@ -39,6 +39,13 @@ class SecretStoreContract:
     keeps_notes: ClassVar[bool] = False
     """Whether the store notes whose a secret is."""
 
+    def remove_otherwise(self, store: SecretStore) -> None:
+        """Remove what :attr:`key` holds as somebody else's tool does; override it where that leaves something behind.
+
+        :param store: the store.
+        """
+        store.remove(self.key)
+
     def test_a_good_key_is_taken(self, store: SecretStore) -> None:
         """Neither check has anything against it."""
         store.check(self.key)
@@ -102,3 +109,16 @@ class SecretStoreContract:
         found = store.read(self.key)
         assert found is not None
         assert found.get_secret_value() == _VALUE
+
+    def test_what_another_tool_removed_is_gone_and_can_be_written_again(self, store: SecretStore) -> None:
+        """Whatever it leaves behind, a note or an empty place, it is nobody's secret."""
+        store.write(self.key, SecretStr("the first value"), SecretOwner("ds_first", "sb", "slack"))
+        self.remove_otherwise(store)
+        assert store.read(self.key) is None
+        assert store.owner_of(self.key) is None
+        store.check_write(self.key)
+        store.write(self.key, SecretStr(_VALUE), _OWNER)
+        found = store.read(self.key)
+        assert found is not None
+        assert found.get_secret_value() == _VALUE
+        assert store.owner_of(self.key) == (_OWNER.data_source_id if self.keeps_notes else None)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_copass.secret_stores.backend import BackendWriter, Refused
+from airflow_provider_copass.secret_stores.writer import BackendWriter, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_provider_copass.registration.ports import SecretOwner
+
+    T = TypeVar("T")
 
 _V1 = 1
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
@@ -43,7 +48,7 @@ class VaultWriter(BackendWriter):
 
         path = self._api_path(key)
         try:
-            answer = self._vault.client.sys.get_capabilities(paths=[path])
+            answer = self._directly(key, lambda client: client.sys.get_capabilities(paths=[path]))
         except Forbidden:
             return
         rights = set((answer.get("data") or answer).get(path) or ())
@@ -63,15 +68,17 @@ class VaultWriter(BackendWriter):
 
     def holds(self, key: str) -> bool:
         """Tell whether there is a secret, of whatever fields, under any of the paths."""
-        return any(self._vault.get_secret(path) is not None for path in self._all_paths(key))
+        return self._held_at(key) is not None
 
     def owner_of(self, key: str) -> str | None:
         """Read the custom metadata; with version 1 of the engine a field of the secret."""
+        path = self._held_at(key)
+        if path is None:
+            return None
         if self._version == _V1:
-            fields = self._vault.get_secret(self._path_of(key)) or {}
-            return fields.get(_NOTE)
-        owner: str | None = self._notes(key).get("data_source_id")
-        return owner
+            return (self._vault.get_secret(path) or {}).get(_NOTE)
+        metadata = self._metadata(key, path) or {}
+        return (metadata.get("custom_metadata") or {}).get("data_source_id")
 
     def write(self, key: str, value: str, owner: SecretOwner) -> None:
         """Write the secret as what Airflow reads, over the version that was seen and no other."""
@@ -79,21 +86,20 @@ class VaultWriter(BackendWriter):
         if self._version == _V1:
             self._vault.create_or_update_secret(path, {_VALUE: value, _NOTE: owner.data_source_id})
             return
-        seen = self._vault.get_secret_including_metadata(path)
         # Check-and-set is always good, and where the mount or the secret demands it nothing else is.
-        # A secret that was deleted, and can be brought back, goes on counting.
-        version = seen["data"]["metadata"]["version"] if seen else self._metadata(path).get("current_version", 0)
-        self._vault.create_or_update_secret(path, {_VALUE: value}, cas=version)
-        self._note(key, owner)
+        self._vault.create_or_update_secret(path, {_VALUE: value}, cas=self._newest(key, path))
+        self._note(key, path, owner)
 
     def remove(self, key: str) -> None:
-        """Remove the secret, with all its versions."""
-        mount, path = self._mounted(self._path_of(key))
-        engine = self._vault.client.secrets.kv
+        """Remove the secret that is read under the key, with all its versions."""
+        mount, path = self._mounted(self._held_at(key) or self._path_of(key))
         if self._version == _V1:
-            engine.v1.delete_secret(path=path, mount_point=mount)
+            self._directly(key, lambda client: client.secrets.kv.v1.delete_secret(path=path, mount_point=mount))
         else:
-            engine.v2.delete_metadata_and_all_versions(path=path, mount_point=mount)
+            self._directly(
+                key,
+                lambda client: client.secrets.kv.v2.delete_metadata_and_all_versions(path=path, mount_point=mount),
+            )
 
     @property
     def _vault(self) -> Any:
@@ -120,6 +126,24 @@ class VaultWriter(BackendWriter):
         """Return the first place, which is asked before all others."""
         return self._all_paths(key)[0]
 
+    def _held_at(self, key: str) -> str | None:
+        """Return the first place that holds a secret: the one that is read."""
+        return next((path for path in self._all_paths(key) if self._vault.get_secret(path) is not None), None)
+
+    def _directly(self, key: str, ask: Callable[[Any], T]) -> T:
+        """Ask what the backend's own client has no method for.
+
+        A refusal may come from a login that has run out, which the backend's client renews when it meets one itself.
+        """
+        from hvac.exceptions import Forbidden, VaultError
+
+        with suppress(Forbidden):
+            return ask(self._vault.client)
+        # It takes a refusal that remains for a failed login; the question asked anew tells.
+        with suppress(VaultError):
+            self._vault.get_secret(self._path_of(key))
+        return ask(self._vault.client)
+
     def _mounted(self, path: str) -> tuple[str, str]:
         if self.backend.mount_point:
             return str(self.backend.mount_point), path
@@ -130,34 +154,62 @@ class VaultWriter(BackendWriter):
         mount, path = self._mounted(self._path_of(key))
         return f"{mount}/{path}" if self._version == _V1 else f"{mount}/data/{path}"
 
-    def _metadata(self, path: str) -> dict[str, Any]:
-        """Return what version 2 keeps beside a secret; nothing where there is none, or the policy does not show it."""
+    def _newest(self, key: str, path: str) -> int:
+        """Return the number of the newest version, 0 where there has never been one.
+
+        A secret that was deleted, and can be brought back, goes on counting: the very refusal to read it tells.
+        """
+        from hvac.exceptions import InvalidPath
+
+        mount, inner = self._mounted(path)
+        try:
+            seen = self._directly(
+                key,
+                lambda client: client.secrets.kv.v2.read_secret_version(
+                    path=inner, mount_point=mount, raise_on_deleted_version=True
+                ),
+            )
+        except InvalidPath as absent:
+            seen = absent.json
+        metadata = ((seen or {}).get("data") or {}).get("metadata") or {}
+        return int(metadata.get("version", 0))
+
+    def _metadata(self, key: str, path: str) -> dict[str, Any] | None:
+        """Return what version 2 keeps beside a secret; None where the policy does not show it, or there is none."""
         from hvac.exceptions import Forbidden, InvalidPath
 
         mount, inner = self._mounted(path)
         try:
-            # Not by the backend's own client, which takes a refusal for a login that has run out.
-            seen = self._vault.client.secrets.kv.v2.read_secret_metadata(path=inner, mount_point=mount)
+            seen = self._directly(
+                key, lambda client: client.secrets.kv.v2.read_secret_metadata(path=inner, mount_point=mount)
+            )
         except (Forbidden, InvalidPath):
-            return {}
+            return None
         found: dict[str, Any] = seen["data"]
         return found
 
-    def _notes(self, key: str) -> dict[str, Any]:
-        return self._metadata(self._path_of(key)).get("custom_metadata") or {}
-
-    def _note(self, key: str, owner: SecretOwner) -> None:
+    def _note(self, key: str, path: str, owner: SecretOwner) -> None:
         """Note whose the secret is, beside what others have noted; a policy that forbids it is no reason to fail."""
         from hvac.exceptions import Forbidden, InvalidRequest
 
-        mount, path = self._mounted(self._path_of(key))
-        notes = {
-            **self._notes(key),
-            "data_source_id": owner.data_source_id,
-            "sandbox_id": owner.sandbox_id,
-            "provider": owner.provider,
-        }
-        try:
-            self._vault.client.secrets.kv.v2.update_metadata(path=path, mount_point=mount, custom_metadata=notes)
-        except (Forbidden, InvalidRequest):
-            self.backend.log.info("The policy does not let the owner of %s be noted in its metadata.", path)
+        mount, inner = self._mounted(path)
+        metadata = self._metadata(key, path)
+        if metadata is not None:
+            notes = {
+                **(metadata.get("custom_metadata") or {}),
+                "data_source_id": owner.data_source_id,
+                "sandbox_id": owner.sandbox_id,
+                "provider": owner.provider,
+            }
+            # What is not sent of these stays; of the expiry hvac would send that there is none.
+            expiry = metadata.get("delete_version_after", "0s")
+            with suppress(Forbidden, InvalidRequest):
+                self._directly(
+                    key,
+                    lambda client: client.secrets.kv.v2.update_metadata(
+                        path=inner, mount_point=mount, custom_metadata=notes, delete_version_after=expiry
+                    ),
+                )
+                return
+        # Notes replace notes: where those of others may not be read, ours are not written.
+        self.backend.log.info("The policy does not let the owner of %s be noted in its metadata.", inner)

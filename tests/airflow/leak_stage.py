@@ -3,7 +3,7 @@
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,8 @@ from tests.harness.wiretap import Wiretap
 
 FILE = CHECKOUT / "tests" / "airflow" / "dags" / "leaks.py"
 AT_DEBUG = {"LOGGING__LOGGING_LEVEL": "DEBUG", "LOGGING__FAB_LOGGING_LEVEL": "DEBUG"}
+Keep = Callable[[str, dict[str, Any]], None]
+"""Puts ``connections`` or ``variables`` where an Airflow finds them: the kind, and the content by key."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,8 @@ def _echoing(script: Any, text: str) -> Any:
     return [_echoing(value, text) for value in script] if isinstance(script, list) else script
 
 
-def prepare(emulator: Emulator, tap: Wiretap, home: AirflowHome, canaries: Canaries, files: Path) -> None:
-    """Fill the account and the home.
-
-    :param files: a folder outside of the home, for what is imported.
-    """
+def prepare(emulator: Emulator, home: AirflowHome, canaries: Canaries) -> None:
+    """Fill the account, and make the home's database."""
     echoed = f"{canaries.token} {canaries.credential} {canaries.echoed}"
     for case in CASES:
         for fault in case.faults:
@@ -126,23 +125,34 @@ def prepare(emulator: Emulator, tap: Wiretap, home: AirflowHome, canaries: Canar
             match = {"provider": listed.word, "name": listed.lost}
             emulator.add_fault(operation="register", when="after", action="drop", match=match)
     home.migrate()
-    files.mkdir()
-    # By files: of a command Airflow keeps words in its audit log.
-    for kind, content in (
-        ("connections", _connections(tap.url, canaries)),
-        ("variables", {CREDENTIAL_KEY: canaries.credential}),
-    ):
-        file = files / f"{kind}.json"
-        file.write_text(json.dumps(content), encoding="utf-8")
-        home.airflow(kind, "import", str(file))
     shutil.copy(FILE, home.dags)
 
 
+def into_the_database(home: AirflowHome, files: Path) -> Keep:
+    """Return how to have Airflow itself keep its connections and Variables.
+
+    :param files: a folder outside of the home, for what is imported.
+    """
+
+    def keep(kind: str, content: dict[str, Any]) -> None:
+        files.mkdir(exist_ok=True)
+        # By files: of a command Airflow keeps words in its audit log.
+        file = files / f"{kind}.json"
+        file.write_text(json.dumps(content), encoding="utf-8")
+        home.airflow(kind, "import", str(file))
+
+    return keep
+
+
 @contextmanager
-def played(folder: Path, settings: Mapping[str, str]) -> Iterator[Played]:
+def played(
+    folder: Path, settings: Mapping[str, str], *, keep: Keep | None = None, local_settings: str = ""
+) -> Iterator[Played]:
     """Play every case on a real scheduler of this Python's Airflow, and end it.
 
     :param settings: of Airflow.
+    :param keep: where its connections and Variables are put; into its database by default.
+    :param local_settings: its ``airflow_local_settings.py``.
     """
     canaries = Canaries.make()
     with Emulator(canaries.token) as emulator, Wiretap(emulator.url) as tap:
@@ -151,7 +161,13 @@ def played(folder: Path, settings: Mapping[str, str]) -> Iterator[Played]:
             connections={MISPLACED_CONNECTION: _misplaced(canaries)},
             settings={**AT_DEBUG, "CORE__PARALLELISM": "6", **settings},
         )
-        prepare(emulator, tap, home, canaries, folder / "files")
+        prepare(emulator, home, canaries)
+        keep = keep or into_the_database(home, folder / "files")
+        keep("connections", _connections(tap.url, canaries))
+        keep("variables", {CREDENTIAL_KEY: canaries.credential})
+        if local_settings:
+            (home.path / "config").mkdir()
+            (home.path / "config" / "airflow_local_settings.py").write_text(local_settings, encoding="utf-8")
         run_id, tasks = _run_on_3(home) if AIRFLOW_3 else _run_on_2(home)
         xcoms = {task.task_id: home.xcoms(DAG_ID, run_id, task.task_id).get(-1, {}) for task in tasks}
         yield Played(emulator, tap, home, canaries, {task.task_id: task for task in tasks}, xcoms)

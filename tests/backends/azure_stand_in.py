@@ -31,8 +31,10 @@ class StandIn:
     """What the vault holds.
 
     :param secrets: value and tags, by name.
-    :param deleted: what was deleted and can be recovered.
+    :param deleted: what was deleted and can be recovered, as it is in every vault of today.
+    :param disabled: names whose newest version is switched off.
     :param denied: methods and paths' first parts that are not allowed, such as ``GET deletedsecrets``.
+    :param slow: to how many further looks a deletion or a recovery is not done yet.
     """
 
     url: str = ""
@@ -40,35 +42,67 @@ class StandIn:
     identity_url: str = ""
     secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
     deleted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    disabled: set[str] = field(default_factory=set)
     denied: set[str] = field(default_factory=set)
+    slow: int = 0
+    asked: list[str] = field(default_factory=list)
+    _pending: int = 0
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Answer one request that is logged in."""
         found = _SECRET.fullmatch(urlsplit(path).path)
         if found is None:
             return 404, _error("NotFound")
-        kind, name = found[1], found[2]
-        if f"{method} {kind}" in self.denied:
-            return 403, _error("Forbidden")
-        held = self.secrets if kind == "secrets" else self.deleted
-        if method == "PUT":
-            if name in self.deleted:
-                return 409, _error("ObjectIsDeletedButRecoverable")
-            self.secrets[name] = {"value": body["value"], "tags": body.get("tags") or {}}
-        if name not in held:
+        kind, name, rest = found[1], found[2], (found[3] or "").strip("/")
+        act = f"{method} {kind}"
+        self.asked.append(f"{act} {rest}".strip())
+        if self._pending and method == "GET":
+            self._pending -= 1
             return 404, _error("SecretNotFound")
-        bundle = self._bundle(name, held[name])
-        if method == "DELETE":
-            # As a vault without soft deletion, so that the name is free at once.
-            del self.secrets[name]
-        return 200, bundle
+        refused = self._refusal(act, name)
+        if refused is not None:
+            return refused
+        if act == "PUT secrets":
+            self.secrets[name] = {"value": body["value"], "tags": body.get("tags") or {}}
+            self.disabled.discard(name)
+        return self._act(act, name, rest)
+
+    def _refusal(self, act: str, name: str) -> tuple[int, dict[str, Any]] | None:
+        there = name in (self.secrets if act.endswith(" secrets") else self.deleted)
+        refusals = (
+            (act in self.denied, 403, _error("Forbidden", "ForbiddenByRbac")),
+            (act == "PUT secrets" and self._pending, 409, _error("Conflict", "ObjectIsBeingRecovered")),
+            (act == "PUT secrets" and name in self.deleted, 409, _error("Conflict", "ObjectIsDeletedButRecoverable")),
+            (act != "PUT secrets" and not there, 404, _error("SecretNotFound")),
+            (act == "GET secrets" and name in self.disabled, 403, _error("Forbidden", "SecretDisabled")),
+        )
+        return next(((status, error) for applies, status, error in refusals if applies), None)
+
+    def _act(self, act: str, name: str, rest: str) -> tuple[int, dict[str, Any]]:
+        """Do what is asked for to a secret that is there."""
+        if act == "DELETE secrets":
+            self.deleted[name] = self.secrets.pop(name)
+            self._pending = self.slow
+            return 200, self._deleted(name)
+        if act == "POST deletedsecrets" and rest == "recover":
+            self.secrets[name] = self.deleted.pop(name)
+            self._pending = self.slow
+        if act == "GET deletedsecrets":
+            return 200, self._deleted(name)
+        return 200, self._bundle(name, self.secrets[name])
 
     def _bundle(self, name: str, secret: dict[str, Any]) -> dict[str, Any]:
         return {**secret, "id": f"{self.url}/secrets/{name}/0123456789abcdef", "attributes": {"enabled": True}}
 
+    def _deleted(self, name: str) -> dict[str, Any]:
+        """Return what the service says of a deleted secret: all but its value."""
+        bundle = self._bundle(name, self.deleted[name])
+        del bundle["value"]
+        return {**bundle, "recoveryId": f"{self.url}/deletedsecrets/{name}", "deletedDate": 1_700_000_000}
 
-def _error(code: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": "see the code"}}
+
+def _error(code: str, inner: str = "") -> dict[str, Any]:
+    return {"error": {"code": code, "message": "see the code", "innererror": {"code": inner}}}
 
 
 def _certificate(folder: Path) -> tuple[Path, Path]:
@@ -115,7 +149,7 @@ def stand_in(folder: Path) -> Iterator[StandIn]:
                 return self._send(401, _error("Unauthorized"), {"WWW-Authenticate": challenge})
             return self._send(*held.answer(self.command, self.path, body), {})
 
-        do_GET = do_PUT = do_DELETE = _vault  # noqa: N815 - the names that http.server asks for
+        do_GET = do_PUT = do_POST = do_DELETE = _vault  # noqa: N815 - the names that http.server asks for
 
         def _send(self, status: int, answer: dict[str, Any], headers: dict[str, str]) -> None:
             content = json.dumps(answer).encode()

@@ -5,6 +5,15 @@ from collections.abc import Iterator
 import pytest
 
 from tests.backends import servers
+from tests.harness.airflow_home import AirflowHome
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> AirflowHome:
+    """A home whose database the others copy."""
+    home = AirflowHome(tmp_path_factory.mktemp("migrated"))
+    home.migrate()
+    return home
 
 
 @pytest.fixture(scope="module")

@@ -28,12 +28,17 @@ class StandIn:
 
     :param annotations: of each secret, by its name.
     :param versions: the payloads of each secret.
+    :param states: of each secret whose newest version cannot be read: ``DISABLED`` or ``DESTROYED``.
+    :param lag: how many further reads of ``latest`` do not see a version that was added, as its promise is a late one.
     :param denied: the methods that are not allowed.
     """
 
     address: str = ""
     annotations: dict[str, dict[str, str]] = field(default_factory=dict)
     versions: dict[str, list[bytes]] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+    lag: int = 0
+    _unseen: int = 0
     denied: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
 
@@ -70,15 +75,24 @@ class StandIn:
         """Add a version."""
         self._there(request.parent, context)
         self.versions[request.parent].append(request.payload.data)
+        self.states.pop(request.parent, None)
+        self._unseen = self.lag
         return resources.SecretVersion(name=f"{request.parent}/versions/{len(self.versions[request.parent])}")
 
     def AccessSecretVersion(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Give back the latest version."""
         name = request.name.removesuffix("/versions/latest")
         self._there(name, context)
-        if not self.versions[name]:
+        versions = self.versions[name]
+        if self._unseen:
+            self._unseen -= 1
+            versions = versions[:-1]
+        if not versions:
             context.abort(grpc.StatusCode.NOT_FOUND, "no version")
-        payload = resources.SecretPayload(data=self.versions[name][-1])
+        if name in self.states:
+            said = f"Secret Version [{name}/versions/{len(versions)}] is in {self.states[name]} state."
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, said)
+        payload = resources.SecretPayload(data=versions[-1])
         return service.AccessSecretVersionResponse(name=request.name, payload=payload)
 
     def DeleteSecret(self, request: Any, context: Any) -> Any:  # noqa: N802

@@ -66,6 +66,20 @@ class Vault:
         made: str = self.ask("POST", "auth/token/create", policies=[name])["auth"]["client_token"]
         return made
 
+    def app_role(self, policy: str, mount: str) -> Any:
+        """Return Airflow's backend, which logs in by a role to which this policy applies, and can do so again."""
+        from airflow.providers.hashicorp.secrets.vault import VaultBackend
+
+        name = f"role_{secrets.token_hex(3)}"
+        self.ask("PUT", f"sys/policies/acl/{name}", policy=policy)
+        if "approle/" not in self.ask("GET", "sys/auth")["data"]:
+            self.ask("POST", "sys/auth/approle", type="approle")
+        self.ask("POST", f"auth/approle/role/{name}", token_policies=[name])
+        role_id = self.ask("GET", f"auth/approle/role/{name}/role-id")["data"]["role_id"]
+        # A body, so that it is sent as JSON.
+        secret_id = self.ask("POST", f"auth/approle/role/{name}/secret-id", metadata="{}")["data"]["secret_id"]
+        return VaultBackend(url=self.url, auth_type="approle", role_id=role_id, secret_id=secret_id, mount_point=mount)
+
 
 def _port_with_a_neighbour() -> int:
     """Return a free port whose next one is free too: OpenBao listens on both."""
@@ -115,3 +129,20 @@ def _answers(url: str) -> bool:
         return httpx.get(url, trust_env=False).is_success
     except httpx.TransportError:
         return False
+
+
+def denying(backend: Any, operations: set[str], *, tagged: bool = False) -> Any:
+    """Have an AWS backend's client be refused, as by a role that lacks rights; moto asks for none.
+
+    :param operations: what it may not do, by AWS's names.
+    :param tagged: nor anything else that carries tags, which takes the right to tag as well.
+    """
+    from botocore.exceptions import ClientError
+
+    def refuse(model: Any, params: dict[str, Any], **_: Any) -> None:
+        carries = tagged and '"Tags"' in str(params["body"])
+        if model.name in operations or carries:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, model.name)
+
+    backend.client.meta.events.register("before-call", refuse)
+    return backend

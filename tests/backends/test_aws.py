@@ -14,9 +14,10 @@ from airflow.providers.amazon.aws.secrets.secrets_manager import SecretsManagerB
 from airflow.providers.amazon.aws.secrets.systems_manager import SystemsManagerParameterStoreBackend
 from pydantic import SecretStr
 
-from airflow_provider_copass.api import CopassInputError, SecretStoreError
+from airflow_provider_copass.api import CopassInputError, SecretKeyTakenError, SecretStoreError
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
 from airflow_provider_copass.secret_stores.testing import SecretStoreContract
+from tests.backends.servers import denying
 
 OWNER = SecretOwner("ds_1", "sb_1", "slack")
 KEY = "copass_webhook_secret_ds_1"
@@ -126,6 +127,77 @@ def test_a_name_that_waits_for_its_deletion_is_refused() -> None:
     boto3.client("secretsmanager").delete_secret(SecretId=f"airflow/variables/{KEY}", RecoveryWindowInDays=7)
     with pytest.raises(CopassInputError, match=r"scheduled for deletion.*Restore it, delete it at once"):
         store.check_write(KEY)
+
+
+def test_what_waits_for_its_deletion_cannot_be_read_and_says_so() -> None:
+    """Airflow reads it as absent. It is there and nobody's any more, and trying again would not mend that."""
+    backend = SecretsManagerBackend()
+    store = BackendStore(backend)
+    store.write(KEY, SECRET, OWNER)
+    boto3.client("secretsmanager").delete_secret(SecretId=f"airflow/variables/{KEY}", RecoveryWindowInDays=7)
+    assert backend.get_variable(KEY) is None
+    with pytest.raises(SecretKeyTakenError, match=r"scheduled for deletion.*choose another store_as") as taken:
+        store.read(KEY)
+    assert not taken.value.retryable
+    assert store.owner_of(KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "tagging"),
+    [(SecretsManagerBackend, "TagResource"), (SystemsManagerParameterStoreBackend, "AddTagsToResource")],
+)
+def test_a_role_that_may_not_tag_can_write_all_the_same(
+    kind: Any, tagging: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is new, which AWS would not even create with tags, and what is there. It is said, once a write."""
+    store = BackendStore(denying(kind(), {tagging}, tagged=True))
+    for value in ("first", "second"):
+        capsys.readouterr()
+        store.write(KEY, SecretStr(value), OWNER)
+        assert capsys.readouterr().out.count("does not let the owner of") == 1
+        assert store.read(KEY) == SecretStr(value)
+    assert store.owner_of(KEY) is None
+
+
+def test_a_role_that_may_not_create_can_write_what_is_there() -> None:
+    """A secret that somebody has made for it, without a value."""
+    boto3.client("secretsmanager").create_secret(Name=f"airflow/variables/{KEY}")
+    store = BackendStore(denying(SecretsManagerBackend(), {"CreateSecret", "TagResource"}))
+    assert store.read(KEY) is None
+    store.write(KEY, SECRET, OWNER)
+    assert store.read(KEY) == SECRET
+
+
+@pytest.mark.parametrize("kind", [SecretsManagerBackend, SystemsManagerParameterStoreBackend])
+def test_a_role_that_may_not_write_is_an_error_without_the_secret(kind: Any) -> None:
+    """A right that cannot be done without is not passed over."""
+    store = BackendStore(denying(kind(), {"CreateSecret", "PutSecretValue", "PutParameter"}))
+    with pytest.raises(SecretStoreError, match="ClientError") as failed:
+        store.write(KEY, SECRET, OWNER)
+    assert SECRET.get_secret_value() not in str(failed.value)
+
+
+@pytest.mark.parametrize("kind", [SecretsManagerBackend, SystemsManagerParameterStoreBackend])
+@pytest.mark.parametrize("odd", ["ds#1(x)", "d" * 257])
+def test_an_id_that_a_tag_cannot_hold_is_no_other_one(kind: Any, odd: str) -> None:
+    """It is not noted, rather than changed; nor does the note of the secret before it stay."""
+    store = BackendStore(kind())
+    store.write(KEY, SECRET, OWNER)
+    assert store.owner_of(KEY) == "ds_1"
+    store.write(KEY, SECRET, SecretOwner(odd, "sb_1", "slack"))
+    assert store.owner_of(KEY) is None
+
+
+@pytest.mark.parametrize("kind", [SecretsManagerBackend, SystemsManagerParameterStoreBackend])
+def test_a_key_that_a_deployment_with_teams_does_not_look_up_is_refused(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two dashes end a team's name; without teams the key is good."""
+    store = BackendStore(kind())
+    store.check("copass_secret_a--b")
+    monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
+    with pytest.raises(CopassInputError, match="multi_team"):
+        store.check("copass_secret_a--b")
 
 
 @pytest.mark.parametrize("kind", [SecretsManagerBackend, SystemsManagerParameterStoreBackend])

@@ -14,7 +14,7 @@ pytest.importorskip(
 from airflow.providers.microsoft.azure.secrets.key_vault import AzureKeyVaultBackend
 from pydantic import SecretStr
 
-from airflow_provider_copass.api import CopassInputError, SecretStoreError
+from airflow_provider_copass.api import CopassInputError, SecretKeyTakenError, SecretStoreError
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
 from airflow_provider_copass.secret_stores.testing import SecretStoreContract
 from tests.backends.azure_stand_in import StandIn, stand_in
@@ -75,11 +75,91 @@ def test_two_keys_of_one_name_are_told_apart_by_their_owner(azure: StandIn) -> N
     assert store.owner_of("secret_a-b") == "ds_1"
 
 
-def test_a_name_that_was_deleted_is_refused(azure: StandIn) -> None:
-    """As long as it can be recovered it cannot be written; the message tells the ways out."""
-    azure.deleted[NAME] = {"value": "gone", "tags": {}}
+def test_tags_of_others_are_kept(azure: StandIn) -> None:
+    """Each version has tags of its own; who has tagged the one before finds that on the next."""
+    store = BackendStore(backend(azure))
+    store.write(KEY, SECRET, OWNER)
+    azure.secrets[NAME]["tags"]["team"] = "data"
+    store.write(KEY, SECRET, OWNER)
+    assert azure.secrets[NAME]["tags"]["team"] == "data"
+    assert store.owner_of(KEY) == "ds_1"
+
+
+def test_an_id_that_a_tag_cannot_hold_is_no_other_one(azure: StandIn) -> None:
+    """It is not noted, rather than cut; nor does the note of the secret before it stay."""
+    store = BackendStore(backend(azure))
+    store.write(KEY, SECRET, OWNER)
+    store.write(KEY, SECRET, SecretOwner("x" * 257, "sb_1", "slack"))
+    assert store.owner_of(KEY) is None
+
+
+def test_what_copass_has_lost_to_a_deletion_is_recovered_and_written_anew(azure: StandIn) -> None:
+    """The name takes no write until then. The old value never reads as the new one's: a new version is set on it."""
+    store = BackendStore(backend(azure))
+    store.write(KEY, SecretStr("the first"), OWNER)
+    store.remove(KEY)
+    assert (azure.secrets, list(azure.deleted)) == ({}, [NAME])
+    assert store.read(KEY) is None
+    store.check_write(KEY)
+    store.write(KEY, SECRET, SecretOwner("ds_2", "sb_1", "slack"))
+    assert store.read(KEY) == SECRET
+    assert store.owner_of(KEY) == "ds_2"
+    assert azure.deleted == {}
+
+
+def test_a_deletion_and_a_recovery_are_waited_for(azure: StandIn) -> None:
+    """Both go on after the answer, and a name that is about to change takes no write."""
+    store = BackendStore(backend(azure))
+    store.write(KEY, SecretStr("the first"), OWNER)
+    azure.slow = 1
+    store.remove(KEY)
+    store.write(KEY, SECRET, OWNER)
+    assert store.read(KEY) == SECRET
+
+
+def test_what_others_have_deleted_is_refused_and_left_alone(azure: StandIn) -> None:
+    """As long as it can be recovered its name cannot be written; the message tells the ways out."""
+    azure.deleted[NAME] = {"value": "gone", "tags": {"team": "data"}}
+    store = BackendStore(backend(azure))
     with pytest.raises(CopassInputError, match="Recover or purge it"):
-        BackendStore(backend(azure)).check_write(KEY)
+        store.check_write(KEY)
+    with pytest.raises(SecretStoreError):
+        store.write(KEY, SECRET, OWNER)
+    assert "POST deletedsecrets recover" not in azure.asked
+
+
+def test_without_the_right_to_recover_the_write_fails(azure: StandIn) -> None:
+    """The error is the store's, and holds nothing of the secret."""
+    store = BackendStore(backend(azure))
+    store.write(KEY, SecretStr("the first"), OWNER)
+    store.remove(KEY)
+    azure.denied.add("POST deletedsecrets")
+    with pytest.raises(SecretStoreError) as failed:
+        store.write(KEY, SECRET, OWNER)
+    assert SECRET.get_secret_value() not in str(failed.value)
+
+
+def test_a_secret_that_is_disabled_is_taken(azure: StandIn) -> None:
+    """It is there, nobody can read it, and trying again would not mend that: the message says what it is."""
+    store = BackendStore(backend(azure))
+    store.write(KEY, SECRET, OWNER)
+    azure.disabled.add(NAME)
+    with pytest.raises(SecretKeyTakenError, match="it is disabled") as taken:
+        store.read(KEY)
+    assert not taken.value.retryable
+    assert store.owner_of(KEY) is None
+
+
+@pytest.mark.parametrize("key", ["copass_secret_a--b", "copass_secret_a__b", "copass_secret_a_-b"])
+def test_a_key_that_a_deployment_with_teams_does_not_look_up_is_refused(
+    azure: StandIn, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """In a name each ``_`` is a ``-``, and two of them end a team's name; without teams the key is good."""
+    store = BackendStore(backend(azure))
+    store.check(key)
+    monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
+    with pytest.raises(CopassInputError, match="multi_team"):
+        store.check(key)
 
 
 def test_who_may_not_ask_for_what_was_deleted_can_write_all_the_same(azure: StandIn) -> None:

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
-from airflow_provider_copass.api import CopassInputError, SecretStoreError
-from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
+from airflow_provider_copass.api import CopassInputError, SecretKeyTakenError, SecretStoreError
+from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, SecretStore
 from airflow_provider_copass.secret_stores.testing import SecretStoreContract
 from tests.backends.google_stand_in import StandIn, stand_in
 
@@ -70,7 +70,12 @@ class TestSecretManager(SecretStoreContract):
     @pytest.fixture
     def store(self, google: StandIn) -> BackendStore:
         """A store over an empty project."""
+        self.google = google
         return BackendStore(backend(google))
+
+    def remove_otherwise(self, store: SecretStore) -> None:
+        """Destroy its newest version: the secret and its annotations stay."""
+        self.google.states[store.place(self.key)] = "DESTROYED"
 
 
 def test_a_secret_lies_where_a_person_looks_for_it(google: StandIn) -> None:
@@ -104,6 +109,48 @@ def test_a_role_that_may_not_annotate_can_write_all_the_same(google: StandIn) ->
     store.write(KEY, SecretStr("another value"), OWNER)
     assert store.read(KEY) == SecretStr("another value")
     assert store.owner_of(KEY) is None
+
+
+def test_a_role_that_may_not_create_can_write_what_is_there(google: StandIn) -> None:
+    """A secret that somebody has made for it, with the right to add versions and no more."""
+    store = BackendStore(backend(google))
+    google.annotations[store.place(KEY)], google.versions[store.place(KEY)] = {}, []
+    google.denied |= {"CreateSecret", "GetSecret", "UpdateSecret"}
+    assert store.read(KEY) is None
+    store.write(KEY, SECRET, OWNER)
+    assert store.read(KEY) == SECRET
+
+
+def test_a_version_that_was_destroyed_is_nothing(google: StandIn) -> None:
+    """Its name is free, and so is its annotation no owner's."""
+    store = BackendStore(backend(google))
+    store.write(KEY, SECRET, OWNER)
+    google.states[store.place(KEY)] = "DESTROYED"
+    assert store.read(KEY) is None
+    assert store.owner_of(KEY) is None
+
+
+def test_a_version_that_is_disabled_is_taken(google: StandIn) -> None:
+    """It is there, nobody can read it, and trying again would not mend that: the message says what it is."""
+    store = BackendStore(backend(google))
+    store.write(KEY, SECRET, OWNER)
+    google.states[store.place(KEY)] = "DISABLED"
+    with pytest.raises(SecretKeyTakenError, match="its latest version is disabled") as taken:
+        store.read(KEY)
+    assert not taken.value.retryable
+    assert store.owner_of(KEY) == "ds_1"
+
+
+def test_a_key_that_a_deployment_with_teams_does_not_look_up_is_refused(
+    google: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two dashes end a team's name; without teams the key is good."""
+    store = BackendStore(backend(google))
+    store.check("copass_secret_a--b")
+    monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
+    with pytest.raises(CopassInputError, match="multi_team"):
+        store.check("copass_secret_a--b")
+    store.check("copass_secret_a__b")
 
 
 def test_a_backend_that_serves_no_variables_is_refused(google: StandIn) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,12 +16,15 @@ from airflow.providers.amazon.aws.secrets.systems_manager import SystemsManagerP
 from airflow.providers.hashicorp.secrets.vault import VaultBackend
 from pydantic import SecretStr
 
-from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
-from airflow_provider_copass.secret_stores.quiet import quieted
+from airflow_provider_copass.hooks import CopassHook
+from airflow_provider_copass.quiet import quieted
+from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, VariableStore
 from tests.backends import servers
+from tests.harness.secrets_backends import forget_secrets_backends
 
 OWNER = SecretOwner("ds_1", "sb_1", "slack")
 KEY = "copass_webhook_secret_ds_1"
+SECRETS_MANAGER = "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"
 CANARY = "olk_canary_of_the_debug_log"
 
 
@@ -45,6 +50,38 @@ def test_aws_s_client_logs_no_secret(kind: type, debug: pytest.LogCaptureFixture
     assert "botocore" in {record.name.partition(".")[0] for record in debug.records}
 
 
+@pytest.fixture
+def configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """AWS's Secrets Manager is what this Airflow reads from."""
+    forget_secrets_backends()
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", SECRETS_MANAGER)
+    yield
+    forget_secrets_backends()
+
+
+@pytest.mark.usefixtures("aws", "configured")
+def test_a_connection_that_lies_in_aws_is_read_without_its_token_being_logged(
+    debug: pytest.LogCaptureFixture,
+) -> None:
+    """It is Airflow that reads it; the hook quiets what Airflow asks with."""
+    with quieted():
+        boto3.client("secretsmanager").create_secret(
+            Name="airflow/connections/copass_default",
+            SecretString=json.dumps({"conn_type": "copass", "password": CANARY, "extra": '{"sandbox_id": "sb"}'}),
+        )
+    assert CopassHook().connection.settings.token == CANARY
+    assert CANARY not in debug.text
+
+
+@pytest.mark.usefixtures("aws", "configured")
+def test_a_variable_that_lies_in_aws_is_read_without_being_logged(debug: pytest.LogCaptureFixture) -> None:
+    """Also where secrets go to Airflow's Variables, and a backend stands before them."""
+    with quieted():
+        boto3.client("secretsmanager").create_secret(Name="airflow/variables/copass_secret", SecretString=CANARY)
+    assert VariableStore().read("copass_secret") == SecretStr(CANARY)
+    assert CANARY not in debug.text
+
+
 def test_vault_s_client_logs_no_secret(vault: servers.Vault, debug: pytest.LogCaptureFixture) -> None:
     """It logs none, of itself."""
     backend = VaultBackend(url=vault.url, token=vault.root_token, mount_point=vault.mount(2))
@@ -52,19 +89,3 @@ def test_vault_s_client_logs_no_secret(vault: servers.Vault, debug: pytest.LogCa
     store.write(KEY, SecretStr(CANARY), OWNER)
     assert store.read(KEY) == SecretStr(CANARY)
     assert CANARY not in debug.text
-
-
-def test_levels_are_put_back_when_something_goes_wrong() -> None:
-    """Those of the loggers below with a level of their own as well."""
-    above, below = logging.getLogger("copass_test"), logging.getLogger("copass_test.below")
-    above.setLevel(logging.DEBUG)
-    below.setLevel(5)
-
-    def fail() -> None:
-        with quieted("copass_test"):
-            assert (above.level, below.level) == (logging.INFO, logging.INFO)
-            raise OSError("the store")
-
-    with pytest.raises(OSError, match="the store"):
-        fail()
-    assert (above.level, below.level) == (logging.DEBUG, 5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 pytest.importorskip("hvac", reason="the secrets backends have an environment of their own: make test-backends")
+
+import boto3
 
 from airflow_provider_copass.emulator import Emulator
 from tests.backends import servers
@@ -25,14 +28,6 @@ FILE = CHECKOUT / "tests" / "backends" / "dags" / "backend_store.py"
 VAULT = "airflow.providers.hashicorp.secrets.vault.VaultBackend"
 SECRETS_MANAGER = "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"
 PARAMETER_STORE = "airflow.providers.amazon.aws.secrets.systems_manager.SystemsManagerParameterStoreBackend"
-
-
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> AirflowHome:
-    """A home whose database the others copy."""
-    home = AirflowHome(tmp_path_factory.mktemp("migrated"))
-    home.migrate()
-    return home
 
 
 @dataclass
@@ -54,6 +49,7 @@ def play(
     backend: str,
     *,
     section: str = "SECRETS__BACKEND",
+    more: Mapping[str, str] | None = None,
     **kwargs: Any,
 ) -> Ran:
     """Run the DAG twice in a home with this secrets backend."""
@@ -66,7 +62,7 @@ def play(
     home = AirflowHome(
         folder / "home",
         connections={"copass_default": connection},
-        settings={section: backend, f"{section}_KWARGS": json.dumps(kwargs)},
+        settings={section: backend, f"{section}_KWARGS": json.dumps(kwargs), **(more or {})},
     )
     home.copy_database(migrated)
     shutil.copy(FILE, home.dags)
@@ -127,4 +123,18 @@ def test_a_vault_that_may_only_be_read_is_refused_before_anything_is_made(
     ran = play(emulator, migrated, tmp_path, VAULT, url=vault.url, token=token, mount_point=mount)
     assert [run.tasks["register"] for run in ran.runs] == ["failed", "failed"]
     assert emulator.sources() == []
+    assert emulator.requests("register") == []
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_name_that_waits_for_its_deletion_is_refused_before_anything_is_made(
+    emulator: Emulator, migrated: AirflowHome, tmp_path: Path
+) -> None:
+    """The task fails in its first try, saying what to do, and no source was registered."""
+    client = boto3.client("secretsmanager")
+    client.create_secret(Name="airflow/variables/copass_secret_kept", SecretString="somebody's")
+    client.delete_secret(SecretId="airflow/variables/copass_secret_kept", RecoveryWindowInDays=7)
+    more = {"COPASS__STORE_AS": "copass_secret_kept"}
+    ran = play(emulator, migrated, tmp_path, SECRETS_MANAGER, more=more)
+    assert [run.tasks["register"] for run in ran.runs] == ["failed", "failed"]
     assert emulator.requests("register") == []

@@ -12,7 +12,7 @@ from airflow.providers.hashicorp.secrets.vault import VaultBackend
 from pydantic import SecretStr
 
 from airflow_provider_copass.api import CopassInputError, SecretKeyTakenError, SecretStoreError
-from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
+from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, SecretStore
 from airflow_provider_copass.secret_stores.testing import SecretStoreContract
 from tests.backends import servers
 
@@ -38,8 +38,14 @@ class TestVersion2(SecretStoreContract):
     @pytest.fixture
     def store(self, vault: servers.Vault) -> BackendStore:
         """A store over an empty mount."""
+        self.vault = vault
         mount = vault.mount(self.version, cas_required=self.cas_required)
         return BackendStore(backend(vault, mount_point=mount, kv_engine_version=self.version, **self.options))
+
+    def remove_otherwise(self, store: SecretStore) -> None:
+        """Delete it as a person does: with version 2 its newest version, and the metadata stays."""
+        mount, _, path = store.place(self.key).partition("/")
+        self.vault.ask("DELETE", f"{mount}/{path}" if self.version == 1 else f"{mount}/data/{path}")
 
 
 class TestVersion1(TestVersion2):
@@ -72,19 +78,44 @@ class TestSeveralPaths(TestVersion2):
     options = {"variables_path": ["mine", "common"]}  # noqa: RUF012 - see above
 
 
+class TestVersion1NestedPath(TestNestedPath):
+    """The same, over version 1."""
+
+    version = 1
+
+
+class TestVersion1NoPath(TestNoPath):
+    """The same, over version 1."""
+
+    version = 1
+
+
+class TestVersion1SeveralPaths(TestSeveralPaths):
+    """The same, over version 1."""
+
+    version = 1
+
+
 class TestMountPointInTheKey(SecretStoreContract):
     """Where the backend has no mount point, and every key begins with one."""
 
     keeps_notes = True
+    version = 2
     bad_keys = ("", "no_mount_point", "/a", "a/", "kv/a/b", "k v/a")
 
     @pytest.fixture
     def store(self, vault: servers.Vault) -> BackendStore:
         """A store over an empty mount, whose name the keys begin with."""
-        mount = vault.mount(2)
+        mount = vault.mount(self.version)
         cls = type(self)
         cls.key, cls.other_key = f"{mount}/copass_secret", f"{mount}/copass_secret_2"
-        return BackendStore(backend(vault, mount_point=None))
+        return BackendStore(backend(vault, mount_point=None, kv_engine_version=self.version))
+
+
+class TestVersion1MountPointInTheKey(TestMountPointInTheKey):
+    """The same, over version 1."""
+
+    version = 1
 
 
 def test_a_secret_lies_where_a_person_looks_for_it(vault: servers.Vault) -> None:
@@ -145,6 +176,83 @@ def test_a_token_that_may_not_note_can_write_all_the_same(vault: servers.Vault) 
     store.write(KEY, SECRET, OWNER)
     assert store.read(KEY) == SECRET
     assert store.owner_of(KEY) is None
+
+
+def test_what_was_deleted_is_written_over_without_a_right_to_its_metadata(vault: servers.Vault) -> None:
+    """The version that the write is over is told by the refusal to read it."""
+    mount = vault.mount(2)
+    BackendStore(backend(vault, mount_point=mount)).write(KEY, SecretStr("the first"), OWNER)
+    vault.ask("DELETE", f"{mount}/data/variables/{KEY}")
+    store = BackendStore(backend(vault, mount_point=mount, token=vault.token(NO_METADATA.format(mount=mount))))
+    store.check_write(KEY)
+    assert store.read(KEY) is None
+    store.write(KEY, SECRET, OWNER)
+    assert store.read(KEY) == SECRET
+
+
+def test_a_note_changes_nothing_else_of_the_metadata(vault: servers.Vault) -> None:
+    """Neither an expiry that somebody has set, nor the number of versions, nor notes of others."""
+    mount = vault.mount(2)
+    place = f"{mount}/metadata/variables/{KEY}"
+    vault.ask("POST", place, delete_version_after="240h", max_versions=7, custom_metadata={"team": "data"})
+    BackendStore(backend(vault, mount_point=mount)).write(KEY, SECRET, OWNER)
+    seen = vault.ask("GET", place)["data"]
+    assert (seen["delete_version_after"], seen["max_versions"]) == ("240h0m0s", 7)
+    assert seen["custom_metadata"] == {
+        "team": "data",
+        "data_source_id": "ds_1",
+        "sandbox_id": "sb_1",
+        "provider": "slack",
+    }
+
+
+def test_notes_that_may_not_be_read_are_not_replaced(vault: servers.Vault) -> None:
+    """A token that may write metadata blindly leaves them as they are."""
+    mount = vault.mount(2)
+    place = f"{mount}/metadata/variables/{KEY}"
+    vault.ask("POST", place, custom_metadata={"team": "data"})
+    token = vault.token(
+        NO_METADATA.format(mount=mount) + f'path "{mount}/metadata/*" {{ capabilities = ["create", "update"] }}'
+    )
+    store = BackendStore(backend(vault, mount_point=mount, token=token))
+    store.write(KEY, SECRET, OWNER)
+    assert store.read(KEY) == SECRET
+    assert vault.ask("GET", place)["data"]["custom_metadata"] == {"team": "data"}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_of_several_paths_the_one_that_is_read_counts(vault: servers.Vault, version: int) -> None:
+    """Whose the secret is, and what is removed: where the first path holds nothing, that of the second."""
+    options = {"mount_point": vault.mount(version), "kv_engine_version": version}
+    BackendStore(backend(vault, variables_path="common", **options)).write(KEY, SECRET, SecretOwner("ds_2", "sb", "x"))
+    store = BackendStore(backend(vault, variables_path=["mine", "common"], **options))
+    assert store.owner_of(KEY) == "ds_2"
+    store.write(KEY, SECRET, OWNER)
+    assert store.owner_of(KEY) == "ds_1"
+    store.remove(KEY)
+    assert store.owner_of(KEY) == "ds_2"
+    store.remove(KEY)
+    assert store.read(KEY) is None
+
+
+@pytest.mark.parametrize("act", ["check_write", "owner_of", "remove"])
+def test_a_login_that_has_run_out_is_renewed(vault: servers.Vault, act: str) -> None:
+    """A refusal for want of a login is no word on rights, nor on whose the secret is."""
+    mount = vault.mount(2)
+    BackendStore(backend(vault, mount_point=mount)).write(KEY, SECRET, OWNER)
+    read_only = f'path "{mount}/*" {{ capabilities = ["read", "delete"] }}'
+    airflow = vault.app_role(read_only, mount)
+    store = BackendStore(airflow)
+    assert store.owner_of(KEY) == "ds_1"
+    vault.ask("POST", "auth/token/revoke", token=airflow.vault_client.client.token)
+    if act == "check_write":
+        with pytest.raises(CopassInputError, match="does not allow create, update"):
+            store.check_write(KEY)
+    elif act == "owner_of":
+        assert store.owner_of(KEY) == "ds_1"
+    else:
+        store.remove(KEY)
+        assert store.read(KEY) is None
 
 
 def test_a_path_that_is_not_served_is_refused(vault: servers.Vault) -> None:

@@ -18,15 +18,17 @@ from pydantic import SecretStr
 
 from airflow_provider_copass.api import (
     CopassConnectionLostError,
+    CopassInputError,
     CopassNotFoundError,
     CopassServerError,
     CopassTimeoutError,
     PurgeResult,
+    SecretKeyTakenError,
     Source,
     SourceList,
 )
 from airflow_provider_copass.registration import Owner, Registration, Timing, Wish
-from airflow_provider_copass.registration.ports import SecretOwner
+from airflow_provider_copass.registration.ports import SecretOwner, Secrets
 
 T = TypeVar("T")
 
@@ -65,13 +67,23 @@ class Row:
 
 @dataclass
 class World:
-    """What outlives every process."""
+    """What outlives every process.
+
+    :param notes_owners: the store notes whose a secret is.
+    :param names: the id of the n-th source.
+    :param serves: which keys are read as secrets; of others the store can but tell that they hold something.
+    :param lag: seconds after which the store shows what was written.
+    """
 
     now: float = START
     rows: dict[str, Row] = field(default_factory=dict)
     store: dict[str, str] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     notes_owners: bool = False
+    names: Callable[[int], str] = "ds-{}".format
+    serves: Callable[[str], bool] = lambda _: True
+    lag: float = 0.0
+    shown: dict[str, str] = field(default_factory=dict)
     records: dict[str, str] = field(default_factory=dict)
     signs: dict[str, str] = field(default_factory=dict)
     later: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
@@ -111,6 +123,7 @@ class Process:
 
     :param kills: the boundaries, counted from 0, at which it is killed.
     :param freezes: for a boundary, how many seconds it stands still there.
+    :param secrets: another store than the world's own, such as a real one.
     :param build: what it runs.
     :param faults: what happens to the n-th effect, counted from 0 over all effects; or, by name and number, to the
         n-th of a name; or, by name, to each of a name.
@@ -128,6 +141,7 @@ class Process:
         faults: dict[int | str | tuple[str, int], Fault] | None = None,
         ahead: float = 0.0,
         store: str = "test store",
+        secrets: Secrets | None = None,
         build: Callable[..., Work] = Registration,
     ) -> None:
         self.world = world
@@ -147,7 +161,7 @@ class Process:
         registration = build(
             wish,
             sources=self,
-            secrets=_Store(self, store),
+            secrets=secrets or _Store(self, store),
             records=_Records(self),
             report=self,
             clock=self,
@@ -267,7 +281,7 @@ class Process:
         """Make one, and another at each further call."""
 
         def act() -> Source:
-            source_id = f"ds-{len(self.world.rows) + 1}"
+            source_id = self.world.names(len(self.world.rows) + 1)
             secret = self.world.mint() if fields.get("ingestion_mode") == "realtime" else None
             made = {**fields, "name": self.world.renames} if self.world.renames else fields
             self.world.rows[source_id] = Row(made, secret, self.world.now)
@@ -360,16 +374,23 @@ class _Store:
         self._process = process
 
     def check(self, key: str) -> None:
-        """Take any key."""
+        """Take any key that is served."""
+        if not self._process.world.serves(key):
+            raise CopassInputError(f"{key} is not served", fields=("store_as",))
 
     def check_write(self, key: str) -> None:
         """Take any key."""
 
     def read(self, key: str) -> SecretStr | None:
         """Read."""
-        value = self._process.effect(
-            "read secret", lambda: self._process.world.shadow.get(key, self._process.world.store.get(key))
-        )
+        world = self._process.world
+
+        def act() -> str | None:
+            if key in world.store and not world.serves(key):
+                raise SecretKeyTakenError("it holds something")
+            return world.shadow.get(key, (world.shown if world.lag else world.store).get(key))
+
+        value = self._process.effect("read secret", act)
         return None if value is None else SecretStr(value)
 
     def owner_of(self, key: str) -> str | None:
@@ -383,6 +404,8 @@ class _Store:
 
         def act() -> None:
             world.store[key] = value
+            if world.lag:
+                world.later.append((world.now + world.lag, lambda: world.shown.__setitem__(key, value)))
             if world.notes_owners:
                 world.owners[key] = owner.data_source_id
 

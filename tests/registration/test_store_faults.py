@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from airflow_provider_copass.api import SecretStoreError
@@ -76,11 +78,11 @@ def test_a_value_that_reads_back_otherwise_is_an_error_until_it_is_mended(key: S
     assert world.posts == 1
 
 
-@pytest.mark.parametrize("nth", [0, 1])
-def test_a_store_that_cannot_be_read_is_an_error_that_shows_nothing(nth: int) -> None:
+@pytest.mark.parametrize("reads", [(0,), range(1, 7)], ids=["before the write", "after it"])
+def test_a_store_that_cannot_be_read_is_an_error_that_shows_nothing(reads: Iterable[int]) -> None:
     """What a store raises while it is asked may hold the secret too."""
     world = World()
-    faults = {("read secret", nth): Fault(error=broken)}
+    faults = {("read secret", nth): Fault(error=broken) for nth in reads}
     done = run(world, ingestion_mode="realtime", script={"faults": faults})
     assert isinstance(done.error, SecretStoreError)
     assert done.error.retryable
@@ -89,6 +91,34 @@ def test_a_store_that_cannot_be_read_is_an_error_that_shows_nothing(nth: int) ->
     assert again.error is None
     assert world.store == {KEY: world.rows["ds-1"].secret}
     assert world.posts == 1
+
+
+def test_a_read_back_that_fails_once_is_repeated() -> None:
+    """The secret is good, and is not rotated for an outage that is over."""
+    world = World()
+    done = run(world, ingestion_mode="realtime", script={"faults": {("read secret", 1): Fault(error=broken)}})
+    assert done.error is None
+    assert world.store == {KEY: "canary-1"}
+    assert world.rotations == 0
+
+
+@pytest.mark.parametrize("lag", [1.0, 10.0])
+def test_a_store_that_shows_a_write_late_is_waited_for(lag: float) -> None:
+    """Reads that are behind by seconds are no reason to rotate a good secret."""
+    world = World(lag=lag)
+    done = run(world, ingestion_mode="realtime")
+    assert done.error is None
+    assert (world.posts, world.rotations) == (1, 0)
+    assert world.shown == {KEY: world.rows["ds-1"].secret}
+
+
+def test_a_store_that_never_shows_a_write_is_not_waited_for_for_ever() -> None:
+    """The error names it as a cause, beside a backend that stands before the store."""
+    world = World(lag=1000)
+    done = run(world, ingestion_mode="realtime")
+    assert isinstance(done.error, SecretStoreError)
+    assert "for 16 seconds" in str(done.error)
+    assert "shows what is written very late" in str(done.error)
 
 
 def _shadowed(world: World, name: str) -> Exception:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Context
+from airflow.providers.common.compat.sdk import DAG, Context, conf
 from pydantic import SecretStr
 
 from airflow_provider_copass.airflow_variables import ProvenVariables
@@ -14,7 +14,7 @@ from airflow_provider_copass.operators import (
     RegisterSourcesOperator,
     RotateWebhookSecretOperator,
 )
-from airflow_provider_copass.secret_stores import SecretOwner, VariableStore
+from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, VariableStore
 from tests.airflow.crash_points import (
     BY_WORD,
     KILLED,
@@ -29,6 +29,8 @@ from tests.airflow.crash_points import (
 )
 
 MARKS = Marks(Path(os.environ["AIRFLOW_HOME"]))
+# Where the deployment has a secrets backend, secrets go there.
+STORE: type[VariableStore | BackendStore] = BackendStore if conf.get("secrets", "backend") else VariableStore
 
 
 class Stops:
@@ -53,10 +55,11 @@ class Stops:
             MARKS.stand_still(self._word, self._attempt)
 
 
-class StoppingStore(VariableStore):
-    """The Variable store, with a place before and behind each write."""
+class StoppingStore(STORE):  # type: ignore[misc,valid-type]
+    """The store, with a place before and behind each write."""
 
     def __init__(self, stops: Stops) -> None:
+        super().__init__()
         self._stops = stops
 
     def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
