@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.hooks import CopassHook
+    from airflow_provider_copass.registration import Timing
+    from airflow_provider_copass.registration.ports import Records
 
 HIDDEN = "***"
 
@@ -100,6 +102,18 @@ class CopassOperator(BaseOperator):
         :raises CopassError: where it cannot.
         """
         raise NotImplementedError
+
+    def _records(self) -> Records:
+        """Return where records are kept: Airflow Variables. A subclass may keep them elsewhere, for all its tasks."""
+        from airflow_provider_copass.airflow_variables import ProvenVariables
+
+        return ProvenVariables()
+
+    def _timing(self, hook: CopassHook) -> Timing:
+        """Return how long to wait for what. A subclass that shortens this must know its deployment."""
+        from airflow_provider_copass.operators.task_instance import timing_for
+
+        return timing_for(hook.connection.settings)
 
     def execute(self, context: Context) -> Any:
         """Do what the operator is for.

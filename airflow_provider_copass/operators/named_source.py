@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.hooks import CopassHook
-    from airflow_provider_copass.registration import Timing
     from airflow_provider_copass.registration.named import Named
-    from airflow_provider_copass.registration.ports import Records
 
 
 class NamedSourceOperator(CopassOperator):
@@ -64,15 +62,3 @@ class NamedSourceOperator(CopassOperator):
         :raises SourceMissingError: where it is not.
         """
         return self.named.there(hook, hook.sandbox_id)
-
-    def _records(self) -> Records:
-        """Return where records are kept: Airflow Variables."""
-        from airflow_provider_copass.airflow_variables import ProvenVariables
-
-        return ProvenVariables()
-
-    def _timing(self, hook: CopassHook) -> Timing:
-        """Return how long to wait for what."""
-        from airflow_provider_copass.operators.task_instance import timing_for
-
-        return timing_for(hook.connection.settings)

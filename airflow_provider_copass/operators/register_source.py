@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.hooks import CopassHook
-    from airflow_provider_copass.registration import Registered, Timing, Wish
-    from airflow_provider_copass.registration.ports import Records
+    from airflow_provider_copass.registration import Registered, Wish
     from airflow_provider_copass.secret_stores import SecretStore
 
 
@@ -121,18 +120,6 @@ class RegisterSourceOperator(CopassOperator):
             mark=new_mark(),
             timing=self._timing(hook),
         ).run()
-
-    def _records(self) -> Records:
-        """Return where records are kept: Airflow Variables. A subclass may keep them elsewhere, for all its tasks."""
-        from airflow_provider_copass.airflow_variables import ProvenVariables
-
-        return ProvenVariables()
-
-    def _timing(self, hook: CopassHook) -> Timing:
-        """Return how long to wait for what. A subclass that shortens this must know its deployment."""
-        from airflow_provider_copass.operators.task_instance import timing_for
-
-        return timing_for(hook.connection.settings)
 
     def _wish(self, hook: CopassHook) -> Wish:
         """Read the rendered fields."""

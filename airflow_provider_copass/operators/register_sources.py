@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from airflow_provider_copass.api import CopassError, Source
     from airflow_provider_copass.api.requests import RegisterSource
     from airflow_provider_copass.hooks import CopassHook
-    from airflow_provider_copass.registration import Timing, Wish
+    from airflow_provider_copass.registration import Wish
     from airflow_provider_copass.registration.batch_item import Outcome
-    from airflow_provider_copass.registration.ports import Records
     from airflow_provider_copass.secret_stores import SecretStore
 
 _MOST_AT_ONCE = 20
@@ -214,18 +213,6 @@ class RegisterSourcesOperator(CopassOperator):
         path = Path(given)
         dag = self.get_dag()
         return path if path.is_absolute() or dag is None else Path(dag.fileloc).parent / path
-
-    def _records(self) -> Records:
-        """Return where records are kept: Airflow Variables. A subclass may keep them elsewhere, for all its tasks."""
-        from airflow_provider_copass.airflow_variables import ProvenVariables
-
-        return ProvenVariables()
-
-    def _timing(self, hook: CopassHook) -> Timing:
-        """Return how long to wait for what. A subclass that shortens this must know its deployment."""
-        from airflow_provider_copass.operators.task_instance import timing_for
-
-        return timing_for(hook.connection.settings)
 
 
 class _Unmasked:

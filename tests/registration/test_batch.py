@@ -223,3 +223,12 @@ def test_a_single_source_knows_what_a_list_recorded() -> None:
     one = single(world, "b")
     run_all(world, [one])
     assert one.error is None
+
+
+def test_it_is_told_how_far_it_is() -> None:
+    """Every few seconds, while a long list is registered."""
+    done = batches.run(World(), [f"n{number}" for number in range(300)], ingestion_mode="manual")
+    assert acts(done) == ["made"] * 300
+    told = done.said_of(" of 300 sources are done.")
+    assert told
+    assert len(told) < 10
