@@ -142,14 +142,21 @@ class Batch:
                     f"died while it did: the record {self._book.name!r} is held. Try again later."
                 )
             self._clock.sleep(self._timing.poll)
-        until = self._clock.now() + self._timing.patience
-        for item in self._items:
-            if item.is_left:
-                self._by_itself(item, until)
+        self._hand_over()
         for item in self._items:
             if item.outcome is not None and item.outcome.registered is not None:
                 item.work.tidy_up_lost(item.outcome.registered.source.data_source_id)
         return [item.outcome for item in self._items if item.outcome is not None]
+
+    def _hand_over(self) -> None:
+        """Have each source that was left be registered by itself, now that the book is closed."""
+        until = self._clock.now() + self._timing.patience
+        left = [item for item in self._items if item.is_left]
+        for item in left:
+            self._by_itself(item, until)
+        done = {item.name for item in left if item.outcome is not None and item.outcome.registered is not None}
+        if done:
+            self._book.tidy_up(done)
 
     def _try(self) -> bool:
         """Look once, and do what can be done; False means to look again."""

@@ -38,8 +38,16 @@ class Finding:
     def leave_what_others_are_at(self, unknown: Iterable[Item]) -> None:
         """Leave each source whose own record is open to a registration of its own, which waits or takes over."""
         for item in unknown:
-            if not item.is_left and isinstance(self._own_record(item), Open):
+            if not item.is_left and self._is_anothers(item, self._own_record(item)):
                 self._leave(item)
+
+    def _is_anothers(self, item: Item, own: Open | Closed | None) -> bool:
+        """Tell whether an item is in the hands of a registration of its own.
+
+        Where a list has sent a POST, who registers the source by itself gives way, but for one that has taken over what
+        the dead list knew.
+        """
+        return isinstance(own, Open) and (own.has_begun or not item.entry.held.has_begun)
 
     def _own_record(self, item: Item) -> Open | Closed | None:
         """Read the record that a registration of the item's own has, or has had."""
@@ -47,9 +55,13 @@ class Finding:
         return None if text is None else from_text(text, name=item.name)
 
     def _leave(self, item: Item) -> None:
-        """Leave an item to a registration of its own, once the book is closed."""
+        """Leave an item to a registration of its own, once the book is closed.
+
+        What a dead list knew of it stays in the book, for the other may give way at this very moment.
+        """
         item.is_left = True
-        self._book.put(item.name, item.entry.held.before)
+        if not item.entry.held.has_begun:
+            self._book.put(item.name, item.entry.held.before)
 
     def sorted_out(
         self, items: Iterable[Item], listed: Listed
@@ -109,7 +121,8 @@ class Finding:
     def finish(self, item: Item, ours: Source) -> None:
         """Finish what a dead try, or a lost answer, began; unless a registration of its own has got there first."""
         own = self._own_record(item)
-        if isinstance(own, Open) or (own is not None and own.source_id == ours.data_source_id):
+        is_known = isinstance(own, Closed) and own.source_id == ours.data_source_id
+        if is_known or self._is_anothers(item, own):
             self._leave(item)
             return
         try:
@@ -145,7 +158,7 @@ class Finding:
         """Let one source fail, and leave its record as it was."""
         item.failed(error)
         record = self._book.record(item.name)
-        if isinstance(record, Open) and not record.ids and record.sent_at is None and not record.minting:
+        if isinstance(record, Open) and not record.has_begun:
             item.entry.release()
 
     def listed_as(self, item: Item, record: Closed, listed: Listed) -> Source:

@@ -80,6 +80,7 @@ class Posts:
         self._is_lost = False
         self._in_a_row = 0
         self._told_at = 0.0
+        self._noted_at = 0.0
         self._lost: dict[str, CopassCallError] = {}
 
     def look(self) -> Listed:
@@ -146,11 +147,7 @@ class Posts:
             if self._is_stopped:
                 unsent += chunk
                 continue
-            now = self._clock.now()
-            for item in chunk:
-                sent = replace(item.entry.held, sent_at=now, sent_at_server=now + self._server_ahead)
-                self._book.put(item.name, sent)
-            self._book.write()
+            self._note_as_sent(chunk)
             waiting: Sequence[Item] = chunk
             asked: set[str] = set()
             while waiting and not self._is_over:
@@ -167,11 +164,26 @@ class Posts:
             unsent += [item for item in chunk if item.name not in asked or item in waiting]
         return lost, unsent
 
+    def _note_as_sent(self, items: Sequence[Item]) -> None:
+        """Write down that POSTs are sent from now on, and for how long."""
+        self._noted_at = now = self._clock.now()
+        for item in items:
+            sent = replace(
+                item.entry.held,
+                sent_at=now,
+                sent_at_server=now + self._server_ahead,
+                sent_for=self._timing.settle,
+            )
+            self._book.put(item.name, sent)
+        self._book.write()
+
     def _jobs(self, items: Sequence[Item], asked: set[str]) -> Iterator[tuple[Item, Job]]:
         """Give the jobs one by one, and none any more once something is wrong with all of them."""
-        for item in items:
+        for number, item in enumerate(items):
             try:
                 self._book.check()
+                if self._clock.now() - self._noted_at > self._timing.settle / 2:
+                    self._note_as_sent(items[number:])
             except LostClaimError:
                 self._is_lost = True
             if self._is_over:
@@ -181,10 +193,11 @@ class Posts:
 
     def _job(self, item: Item) -> Job:
         body = item.wish.source.body()
+        until = self._noted_at + self._timing.settle
 
         def job() -> Source | CopassCallError | None:
-            if not self._book.is_fresh():
-                # This process stood still, or is slow: nobody else may have the book by now.
+            if not self._book.is_fresh() or self._clock.now() > until:
+                # This process stood still, or is slow, and what it looked at and wrote down is not true any more.
                 return None
             try:
                 return self._sources.register_source(**body)

@@ -128,6 +128,20 @@ class BookClaim:
         if found == seen:
             self._records.write(self.name, book_to_text(Book({**found.records, **records})))
 
+    def tidy_up(self, names: set[str]) -> None:
+        """Let go of what this process has left open in a book that nobody holds: records of their own stand for it.
+
+        :param names: of the records.
+        """
+        found = self.read()
+        kept = {
+            name: record
+            for name, record in found.records.items()
+            if not (name in names and isinstance(record, Open) and record.mark == self.mark)
+        }
+        if found.holder is None and len(kept) < len(found.records):
+            self._records.write(self.name, book_to_text(Book(kept)))
+
     def record(self, name: str) -> Open | Closed | None:
         """Return a record, as this process last noted it."""
         return self._book.records.get(name)

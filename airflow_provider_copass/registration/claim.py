@@ -94,6 +94,7 @@ class Claim:
         self._timing = timing
         self._mark = mark
         self._held: Open | None = None
+        self._is_own = False
 
     @property
     def held(self) -> Open:
@@ -116,7 +117,8 @@ class Claim:
         :raises RecordError: where it cannot be read or makes no sense.
         """
         own = self._read_own()
-        if own is not None and own != NOTHING:
+        self._is_own = own is not None and own != NOTHING
+        if self._is_own:
             return own
         of_list = self._read_book()
         return of_list if own is None or isinstance(of_list, Open) else None
@@ -126,10 +128,7 @@ class Claim:
         return None if text is None else from_text(text, name=self.name)
 
     def _read_book(self) -> Open | Closed | None:
-        """Read what the book says of the source; who died over a list for long is not waited for."""
-        found = record_in_book(self._records, self._sandbox_id, self.name)
-        is_dead = isinstance(found, Open) and self._clock.now() - found.since > self._timing.takeover_after
-        return None if is_dead else found
+        return record_in_book(self._records, self._sandbox_id, self.name)
 
     def may_take(self, found: Open) -> bool:
         """Tell whether an open record may be taken over.
@@ -160,12 +159,19 @@ class Claim:
         self._clock.sleep(self._timing.take_over if isinstance(found, Open) else self._timing.claim)
         held = self._read_own()
         self._held = mine if isinstance(held, Open) and held.mark == self._mark else None
-        if self._held is not None and isinstance(self._read_book(), Open):
+        if self._held is not None and self._is_listed():
             # Somebody who registers a whole list is at this source too, and may not have seen us.
-            if not isinstance(found, Open):
+            if not (isinstance(found, Open) and self._is_own):
                 self.release()
             self._held = None
         return self._held is not None
+
+    def _is_listed(self) -> bool:
+        """Tell whether the source is announced in the book by somebody else who is alive."""
+        found = self._read_book()
+        if not isinstance(found, Open) or found.mark == self._mark:
+            return False
+        return self._clock.now() - found.since <= self._timing.takeover_after
 
     def check(self) -> None:
         """Look again, right before a step that counts.

@@ -57,7 +57,7 @@ class Lookout:
         begin, end = self._empty_at, None
         if held.sent_at_server is not None:
             begin = datetime.fromtimestamp(held.sent_at_server - DATE_SLACK, UTC)
-            end = begin + timedelta(seconds=self._timing.settle + 2 * DATE_SLACK)
+            end = begin + timedelta(seconds=held.sent_for + self._timing.settle + 2 * DATE_SLACK)
         # With no POST open, what came up since this very process saw none is the twin of a racer who has lost the
         # record to us, and who leaves it to us.
         fitting = [

@@ -66,6 +66,7 @@ class Open:
     :param since: seconds since the epoch, by the holder's clock, when it was last written.
     :param sent_at: seconds since the epoch, by the holder's clock, when a POST was sent whose answer has not come.
     :param sent_at_server: the same moment by the server's clock.
+    :param sent_for: seconds after that moment within which it was sent, where it was noted beforehand.
     :param ids: every id that was answered to a POST of this registration.
     :param minting: the id of a source whose secret is being minted anew: what the store holds may be void.
     :param mints: how many rotations were begun under this record: who knows of fewer has a secret that may be void.
@@ -82,6 +83,7 @@ class Open:
     since: float
     sent_at: float | None = None
     sent_at_server: float | None = None
+    sent_for: float = 0.0
     ids: tuple[str, ...] = ()
     minting: str = ""
     mints: int = 0
@@ -90,6 +92,11 @@ class Open:
     renaming: str = ""
     taken: str = ""
     spare: str = ""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was asked of the server under it."""
+        return self.sent_at is not None or bool(self.ids) or bool(self.minting)
 
     def with_id(self, source_id: str) -> Open:
         """Note an id that was answered; the POST is no longer open then."""

@@ -43,8 +43,8 @@ def main() -> int:
         called = calls.measure(call_rounds, environment, CHECKOUT)
         print(table.of_calls(called))
         print(
-            f"\nLists: {lists.AT_ONCE} calls at once, to a server that keeps what it is sent and tells the time from the "
-            "first POST to the last;\nrecords and secrets in memory; median of "
+            f"\nLists: {lists.AT_ONCE} calls at once, to a server that keeps what it is sent and tells the time from "
+            "the first POST to the last;\nrecords and secrets in memory; median of "
             f"{list_rounds} round(s), each client in a fresh interpreter that has imported airflow.sdk",
             flush=True,
         )
