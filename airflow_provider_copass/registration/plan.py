@@ -89,7 +89,8 @@ def _there(wish: Wish, found: Source, closed: Closed | None, keeping: Keeping, r
     source_id = found.data_source_id
     if wish.if_exists == "fail":
         return Planned(wish, "fail", source_id, why="it is there already, and if_exists is 'fail'")
-    differs_in = differing_fields(wish, found)
+    changeable, fixed = differing_fields(wish, found, closed)
+    differs_in = (*changeable, *fixed)
     adopted = Adopted(found, closed or Closed(source_id))
     try:
         adopted = with_secret(wish, adopted, keeping=keeping, report=Quiet(report), record_name="")
@@ -97,5 +98,5 @@ def _there(wish: Wish, found: Source, closed: Closed | None, keeping: Keeping, r
         return Planned(wish, "fail", source_id, differs_in, why=str(error))
     if adopted.mint_because:
         return Planned(wish, "rotate", source_id, differs_in)
-    is_changed = bool(differs_in) and wish.if_exists == "update"
+    is_changed = bool(changeable) and wish.if_exists == "update"
     return Planned(wish, "change" if is_changed else "adopt", source_id, differs_in)

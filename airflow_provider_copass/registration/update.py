@@ -97,6 +97,12 @@ def remember(
     return replace(closed, unread={**kept, **unread})
 
 
-def differing_fields(wish: Wish, found: Source) -> tuple[str, ...]:
-    """Return the names of the declared fields in which a source differs; of ``adapter_config`` each declared key."""
-    return tuple(Declared(wish.source.body()).differing(found))
+def differing_fields(wish: Wish, found: Source, closed: Closed | None) -> tuple[list[str], list[str]]:
+    """Return the names of the declared fields in which a source differs, as far as it was not sent already.
+
+    :param closed: the source's record; None where nothing is known of it.
+    :return: those that can be changed, of ``adapter_config`` each declared key; and those that cannot.
+    """
+    names = list(unsent_of(Declared(wish.source.body()), found, closed))
+    changeable = [name for name in names if name.partition(".")[0] in _CHANGEABLE]
+    return changeable, [name for name in names if name not in changeable]

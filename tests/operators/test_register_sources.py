@@ -358,3 +358,17 @@ def test_a_source_of_the_list_is_known_to_the_operator_for_one(account: Emulator
     assert run("run 2", sources=entries(3), secret_store=store)[0] == [*ids, third]
     assert len(account.requests(operation="register")) == 3
     assert account.requests(operation="rotate") == []
+
+
+def test_a_plan_knows_what_was_sent_and_is_not_shown(account: Emulator) -> None:
+    """A value that the server hides is sent once, and then neither sent nor planned to be sent again."""
+    account.settings(mask_adapter_config=True)
+    sources = entries(2, ingestion_mode="manual", adapter_config={"api_key": "canary"})
+    run(sources=sources)
+    for step in ("change", "adopt"):
+        planned, _ = run("plan", sources=sources, if_exists="update", plan_only=True)
+        assert [(row["step"], row["differs_in"]) for row in planned] == [
+            (step, ["adapter_config.api_key"] if step == "change" else [])
+        ] * 2
+        run("run 2", sources=sources, if_exists="update")
+    assert operations(account).count("update") == 2
