@@ -13,7 +13,6 @@ from airflow_provider_copass.api.errors import (
     CopassNotFoundError,
     CopassPermissionError,
     CopassTimeoutError,
-    SecretStoreError,
 )
 from airflow_provider_copass.registration.batch_finding import ours_of
 from airflow_provider_copass.registration.batch_item import Listed
@@ -228,12 +227,11 @@ class Posts:
             self._mask(made.webhook_signing_secret)
         try:
             item.made(item.work.keep(made))
-        except SecretStoreError as error:
-            # Each further source would be one whose secret is lost.
-            self._stop("the secret store does not work")
-            item.failed(error)
         except CopassError as error:
             item.failed(error)
+            if error.retryable:
+                # The store, or Airflow's Variables: each further source would be one whose secret is lost.
+                self._stop("what was made cannot be stored or recorded")
 
     def _failed(self, item: Item, error: CopassCallError) -> list[Item]:
         """Note a call that failed; return the item where it may have been carried out all the same."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from airflow_provider_copass.api import RecordError
 from airflow_provider_copass.registration.book import Book, book_from_text, book_name
 from airflow_provider_copass.registration.record import Closed
@@ -16,7 +18,7 @@ def book_of(world: World) -> Book:
     return book_from_text(world.records[book_name("sb")], name="book")
 
 
-def assert_good(world: World, process: Process, names: str = "abcde") -> None:
+def assert_good(world: World, process: Process, names: Sequence[str] = "abcde") -> None:
     """One live source a name, its valid secret under the reported key, the book closed."""
     done = outcomes(process)
     live = {world.rows[source_id].fields["name"]: source_id for source_id in world.live()}
@@ -232,3 +234,16 @@ def test_it_is_told_how_far_it_is() -> None:
     told = done.said_of(" of 300 sources are done.")
     assert told
     assert len(told) < 10
+
+
+def test_where_the_store_cannot_be_read_no_more_is_sent() -> None:
+    """Each further source would be one whose secret is lost; the retry finishes what was made, and makes the rest."""
+    world = World()
+    names = [f"n{number}" for number in range(40)]
+    # As where Airflow's Variables cannot be read.
+    down = Fault(applies=False, error=lambda: RecordError("down"))
+    first = batches.run(world, names, script={"faults": {"read secret": down}})
+    assert set(acts(first)) == {"failed", "not tried"}
+    assert world.posts < 10
+    assert_good(world, batches.run(world, names, attempt=2), names)
+    assert world.posts == 40
