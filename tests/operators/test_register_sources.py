@@ -15,6 +15,7 @@ from airflow_provider_copass.api import SourcesUnfinishedError
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import RegisterSourcesOperator
 from airflow_provider_copass.operators.base import value_of
+from airflow_provider_copass.registration import Timing
 from tests.hooks.connections import ENVIRONMENT, of
 from tests.operators.test_register_source import InMemory, Memory, TaskInstance, Texts
 
@@ -33,7 +34,10 @@ class InMemoryList(RegisterSourcesOperator):
     """The operator, with its records in memory and no long waits."""
 
     _records = InMemory._records
-    _timing = InMemory._timing
+
+    def _timing(self, hook: object) -> Timing:
+        # From the look at the book to its write a thousand sources are gone through.
+        return Timing(settle=0.3, claim=0.3, take_over=0.6, patience=5, poll=0.05)
 
     @property
     def records(self) -> Texts:
