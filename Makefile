@@ -48,7 +48,8 @@ ui: $(ENV)/ready ## open a local Airflow with the emulator, the connection and t
 
 test: $(ENV)/ready ## run the tests on Airflow $(AIRFLOW), with coverage
 	@$(ENV)/bin/coverage erase
-	@$(ENV)/bin/coverage run -m pytest -m "not slow"
+	@$(ENV)/bin/coverage run -m pytest -m "not slow and not rounds"
+	@$(PY) -m pytest -q -m rounds tests/registration
 	@$(ENV)/bin/coverage combine --quiet
 	@$(ENV)/bin/coverage report
 

@@ -15,6 +15,8 @@ from tests.registration.batches import acts, assert_good_beside_singles, outcome
 from tests.registration.simulation import Fault, Killed, World, run_all, server_error, timed_out
 from tests.registration.test_batch import assert_good
 
+pytestmark = pytest.mark.rounds
+
 LOST = {
     "dropped before the effect": Fault(applies=False),
     "dropped after the effect": Fault(),

@@ -16,6 +16,8 @@ from airflow_provider_copass.registration.store_key import StoreKey
 from tests.registration.simulation import Fault, Killed, Process, World, run_all, server_error, timed_out
 from tests.registration.worlds import run, wish
 
+pytestmark = pytest.mark.rounds
+
 TIMING = Timing(settle=30, claim=1, take_over=5, takeover_after=300, patience=90, poll=1)
 REALTIME = {"ingestion_mode": "realtime"}
 
@@ -196,7 +198,7 @@ def test_raced_in_any_order_there_is_one_source(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("key", [StoreKey(), StoreKey("my_secret")], ids=["key with the id", "fixed key"])
 @given(data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_whatever_happens_the_last_try_finds_one_source(data: st.DataObject, key: StoreKey) -> None:
     """Racing tasks are killed or frozen, and lose answers, at random, and are tried again until each succeeds."""
     world = World()

@@ -126,6 +126,7 @@ def test_killed_at_any_boundary_the_retry_finishes_it(named: dict[str, str]) -> 
     assert kill_at > 15
 
 
+@pytest.mark.rounds
 @both
 def test_killed_twice_at_any_boundary_the_last_retry_finishes_it(named: dict[str, str]) -> None:
     """A retry that is killed itself leaves what the next one can go on from."""

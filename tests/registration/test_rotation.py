@@ -187,6 +187,7 @@ def test_killed_at_any_boundary_the_retry_keeps_the_secret_that_was_valid_before
     assert kill_at > 15
 
 
+@pytest.mark.rounds
 def test_killed_twice_at_any_boundary_the_last_retry_keeps_it_as_well() -> None:
     """A retry takes a retry's record over."""
     length = len(rotate(registered(), options=KEEP).trace)
