@@ -173,7 +173,9 @@ def test_a_source_goes_through_its_life(played: Played) -> None:
     first, second = played.run(LIFECYCLE, dag_id, times=2)
     tasks = ("register", "pause", "maintain", "change", "resume", "pull", "rotate")
     assert [(run.state, run.tasks) for run in (first, second)] == [("success", dict.fromkeys(tasks, "success"))] * 2
-    assert [*first.warned, *second.warned] == []
+    # For the example's Asset Airflow 2.11.0 loads the library of its web server's forms, which warns of itself.
+    forms = ("/flask_appbuilder/", "/flask_sqlalchemy/", "/marshmallow_sqlalchemy/")
+    assert [each for each in (*first.warned, *second.warned) if not any(form in each for form in forms)] == []
     acts = ["list", "resume", "list", "pull", "list", "rotate"]
     expected = [*REGISTERED, "get", "pause", "list", "update", *acts, "list", "get", "pause", "list", *acts]
     assert played.requests() == expected

@@ -98,13 +98,19 @@ def test_each_secret_is_in_the_store(account: Emulator) -> None:
 def test_no_more_calls_than_allowed_are_under_way(account: Emulator) -> None:
     """With three at once the fourth is not sent before one is answered."""
     fault = account.add_fault(operation="register", action={"hold": True}, times=None)
-    operator = InMemoryList(task_id="register", sources=entries(9, ingestion_mode="manual"), max_concurrency=3)
-    with ThreadPoolExecutor(1) as executor:
-        done = executor.submit(operator.execute, {"ti": TaskInstance("run", 1)})
-        account.faults(fault_id=fault, hits=3, waiting=3, wait=20)
-        assert len(account.requests(operation="register")) == 3
+
+    def look() -> int:
+        """Wait until three stand still, count what was sent by then, and let go on."""
+        account.faults(fault_id=fault, hits=3, waiting=3, wait=30)
+        sent = len(account.requests(operation="register"))
         account.clear_faults()
-        assert len(done.result(timeout=30)) == 9
+        return sent
+
+    with ThreadPoolExecutor(1) as executor:
+        sent = executor.submit(look)
+        ids, _ = run(sources=entries(9, ingestion_mode="manual"), max_concurrency=3)
+        assert sent.result(timeout=30) == 3
+    assert len(ids) == 9
 
 
 def test_one_that_fails_leaves_the_others(account: Emulator) -> None:
