@@ -98,6 +98,8 @@ def test_a_proxy_of_the_environment_that_cannot_be_used(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """It is one line like any other, and no traceback with the proxy's password."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ALL_PROXY", "socks5://me:canary@127.0.0.1:1080")
     monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", host="copass.invalid"))
     with pytest.raises(SystemExit) as ended:

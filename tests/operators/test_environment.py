@@ -15,6 +15,8 @@ from tests.operators.test_register_source import run
 )
 def test_a_proxy_that_cannot_be_used_fails_at_once(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     """Trying again would end the same; the proxy's password is in neither the message nor a cause."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, value)
     monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", host="copass.invalid", extra={"sandbox_id": "sb_demo"}))
     with pytest.raises(AirflowFailException, match="The environment's proxy cannot be used") as failed:
