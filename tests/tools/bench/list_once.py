@@ -17,6 +17,7 @@ import sys
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 CONNECTION = json.loads(os.environ["AIRFLOW_CONN_COPASS_DEFAULT"])
@@ -62,17 +63,53 @@ def with_httpx(count: int, at_once: int) -> None:
 
 def with_the_operator(count: int, at_once: int) -> None:
     """Run the operator, as a task does."""
+    from pydantic import SecretStr
+
     from airflow_provider_copass.operators import RegisterSourcesOperator
-    from tests.operators.test_register_source import Memory, TaskInstance, Texts
+    from airflow_provider_copass.secret_stores import SecretOwner, SecretStore
+
+    class Texts(dict[str, str]):
+        """Records in memory."""
+
+        read = dict.get
+        write = dict.__setitem__
+
+        def remove(self, key: str) -> None:
+            """Remove a text."""
+            self.pop(key, None)
+
+    class Memory(SecretStore):
+        """Secrets in memory."""
+
+        def check(self, key: str) -> None:
+            """Take any key."""
+
+        def read(self, key: str) -> SecretStr | None:
+            """Return what a key holds."""
+            return held.get(key)
+
+        def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
+            """Hold a secret."""
+            held[key] = secret
+
+        def remove(self, key: str) -> None:
+            """Hold it no more."""
+            held.pop(key, None)
 
     class InMemory(RegisterSourcesOperator):
-        def _records(self) -> Texts:
+        """The operator, with its records in memory."""
+
+        def _records(self) -> Texts:  # type: ignore[override]
             return records
 
-    records, store = Texts(), Memory()
-    operator = InMemory(task_id="register", sources=bodies(count), max_concurrency=at_once, secret_store=store)
-    made = operator.execute({"ti": TaskInstance("run", 1)})  # type: ignore[typeddict-item]
-    assert len(set(made)) == len(store.held) == count
+    records = Texts()
+    held: dict[str, SecretStr] = {}
+    instance = SimpleNamespace(
+        dag_id="dag", run_id="run", task_id="register", map_index=-1, try_number=1, xcom_push=lambda **_: None
+    )
+    operator = InMemory(task_id="register", sources=bodies(count), max_concurrency=at_once, secret_store=Memory())
+    made = operator.execute({"ti": instance})
+    assert len(set(made)) == len(held) == count
 
 
 def main() -> None:
