@@ -68,19 +68,12 @@ class DeleteSourceOperator(NamedSourceOperator):
     def _deletion(self, hook: CopassHook) -> Deletion:
         from airflow_provider_copass.operators.task_instance import WallClock
         from airflow_provider_copass.registration.deletion import Deletion
-        from airflow_provider_copass.registration.store_key import StoreKey
-        from airflow_provider_copass.secret_stores.base import (
-            as_secret_store,
-            configured_secret_store,
-            configured_store_key,
-        )
+        from airflow_provider_copass.secret_stores.base import secret_store_of, store_key_of
 
-        store = None
-        if self.remove_secret:
-            store = configured_secret_store() if self.secret_store is None else as_secret_store(self.secret_store)
+        store = secret_store_of(self.secret_store) if self.remove_secret else None
         return Deletion(
             hook.sandbox_id,
-            key=configured_store_key() if self.store_as is None else StoreKey(self.store_as),
+            key=store_key_of(self.store_as),
             sources=hook,
             secrets=store,
             records=self._records(),

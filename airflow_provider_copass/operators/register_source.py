@@ -103,9 +103,9 @@ class RegisterSourceOperator(CopassOperator):
         """Check everything that can be checked without a request, then go."""
         from airflow_provider_copass.operators.task_instance import WallClock, new_mark, owner_of
         from airflow_provider_copass.registration import Registration
-        from airflow_provider_copass.secret_stores.base import as_secret_store, configured_secret_store
+        from airflow_provider_copass.secret_stores.base import secret_store_of
 
-        store = configured_secret_store() if self.secret_store is None else as_secret_store(self.secret_store)
+        store = secret_store_of(self.secret_store)
         wish = self._wish(hook)
         # A client that cannot work is refused here, before the first request and not by it.
         hook.get_conn()
@@ -125,8 +125,7 @@ class RegisterSourceOperator(CopassOperator):
         """Read the rendered fields."""
         from airflow_provider_copass.api.requests import read_register
         from airflow_provider_copass.registration import Wish
-        from airflow_provider_copass.registration.store_key import StoreKey
-        from airflow_provider_copass.secret_stores.base import configured_store_key
+        from airflow_provider_copass.secret_stores.base import store_key_of
 
         source = read_register(
             provider=self.provider,
@@ -142,7 +141,7 @@ class RegisterSourceOperator(CopassOperator):
             source=source,
             if_exists=self.if_exists,
             on_missing_secret=self.on_missing_secret,
-            key=configured_store_key() if self.store_as is None else StoreKey(self.store_as),
+            key=store_key_of(self.store_as),
         )
 
     def _push(self, context: Context, registered: Registered) -> None:

@@ -83,9 +83,9 @@ class RegisterSourcesOperator(CopassOperator):
 
     def act(self, hook: CopassHook, context: Context) -> list[Any]:
         """Check the whole list, then register it."""
-        from airflow_provider_copass.secret_stores.base import as_secret_store, configured_secret_store
+        from airflow_provider_copass.secret_stores.base import secret_store_of
 
-        store = configured_secret_store() if self.secret_store is None else as_secret_store(self.secret_store)
+        store = secret_store_of(self.secret_store)
         is_plan = _is_said(self.plan_only)
         wishes = self._wishes(hook, context)
         if not wishes:
@@ -170,14 +170,13 @@ class RegisterSourcesOperator(CopassOperator):
         """
         from airflow_provider_copass.api import CopassInputError
         from airflow_provider_copass.registration import Wish
-        from airflow_provider_copass.registration.store_key import StoreKey
-        from airflow_provider_copass.secret_stores.base import configured_store_key
+        from airflow_provider_copass.secret_stores.base import store_key_of
 
         if isinstance(self.max_concurrency, bool) or self.max_concurrency not in range(1, _MOST_AT_ONCE + 1):
             raise CopassInputError(
                 f"max_concurrency must be a whole number from 1 to {_MOST_AT_ONCE}.", fields=("max_concurrency",)
             )
-        key = configured_store_key() if self.store_as is None else StoreKey(self.store_as)
+        key = store_key_of(self.store_as)
         sandbox_id = hook.sandbox_id
         wishes = [
             Wish(

@@ -51,16 +51,11 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
         from airflow_provider_copass.api.requests import read_register
         from airflow_provider_copass.operators.task_instance import WallClock, new_mark, owner_of
         from airflow_provider_copass.registration.rotation import Rotation
-        from airflow_provider_copass.registration.store_key import StoreKey
         from airflow_provider_copass.registration.wish import Wish
-        from airflow_provider_copass.secret_stores.base import (
-            as_secret_store,
-            configured_secret_store,
-            configured_store_key,
-        )
+        from airflow_provider_copass.secret_stores.base import secret_store_of, store_key_of
 
-        store = configured_secret_store() if self.secret_store is None else as_secret_store(self.secret_store)
-        key = configured_store_key() if self.store_as is None else StoreKey(self.store_as)
+        store = secret_store_of(self.secret_store)
+        key = store_key_of(self.store_as)
         source = self.there(hook)
         done = Rotation(
             Wish(

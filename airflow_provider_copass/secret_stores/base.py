@@ -105,25 +105,31 @@ def as_secret_store(given: object, *, said_by: str = "secret_store") -> SecretSt
     )
 
 
-def configured_secret_store() -> SecretStore:
-    """Return the store of tasks that name none: the deployment's ``[copass] secret_store``, else ``variable``.
+def secret_store_of(given: object | None) -> SecretStore:
+    """Return the store of a task, or where it names none the deployment's: ``[copass] secret_store``.
 
-    :raises CopassInputError: where the option is none of a store's names.
+    :param given: what the task's ``secret_store`` is; see :func:`as_secret_store`.
+    :raises CopassInputError: where it, or the option, names no store.
     """
+    if given is not None:
+        return as_secret_store(given)
     from airflow_provider_copass.airflow_compat import configured
 
     return as_secret_store(configured("secret_store") or "variable", said_by="[copass] secret_store")
 
 
-def configured_store_key() -> StoreKey:
-    """Return the key of tasks that name none: the deployment's ``[copass] store_as``, else the default.
+def store_key_of(given: str | None) -> StoreKey:
+    """Return the key of a task, or where it names none the deployment's: ``[copass] store_as``, else the default.
 
-    :raises CopassInputError: where the option is no key.
+    :param given: what the task's ``store_as`` is.
+    :raises CopassInputError: where it, or the option, is no key.
     """
     from airflow_provider_copass.airflow_compat import configured
     from airflow_provider_copass.api.errors import CopassInputError
     from airflow_provider_copass.registration.store_key import StoreKey
 
+    if given is not None:
+        return StoreKey(given)
     template = configured("store_as")
     if template is None:
         return StoreKey()

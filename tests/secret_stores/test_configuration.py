@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from airflow_provider_copass.api import CopassInputError
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, SecretStore, VariableStore
-from airflow_provider_copass.secret_stores.base import as_secret_store, configured_secret_store, configured_store_key
+from airflow_provider_copass.secret_stores.base import as_secret_store, secret_store_of, store_key_of
 
 STORE, KEY = "AIRFLOW__COPASS__SECRET_STORE", "AIRFLOW__COPASS__STORE_AS"
 HERE = "tests.secret_stores.test_configuration"
@@ -34,16 +34,16 @@ own_store = OwnStore()
 
 def test_nothing_configured_means_variables_under_the_default_key() -> None:
     """As the documentation says."""
-    assert isinstance(configured_secret_store(), VariableStore)
-    assert configured_store_key().template == "copass_webhook_secret_{data_source_id}"
+    assert isinstance(secret_store_of(None), VariableStore)
+    assert store_key_of(None).template == "copass_webhook_secret_{data_source_id}"
 
 
 def test_the_configured_store_and_key_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both options of the section."""
     monkeypatch.setenv(STORE, "backend")
     monkeypatch.setenv(KEY, "team_secret_{name}")
-    assert isinstance(configured_secret_store(), BackendStore)
-    assert configured_store_key().template == "team_secret_{name}"
+    assert isinstance(secret_store_of(None), BackendStore)
+    assert store_key_of(None).template == "team_secret_{name}"
 
 
 @pytest.mark.parametrize("path", [f"{HERE}.OwnStore", f"{HERE}.own_store"])
@@ -57,7 +57,7 @@ def test_a_path_that_leads_to_no_store_is_refused(monkeypatch: pytest.MonkeyPatc
     """The message names the option that it stands in."""
     monkeypatch.setenv(STORE, path)
     with pytest.raises(CopassInputError, match=r"\[copass\] secret_store") as refused:
-        configured_secret_store()
+        secret_store_of(None)
     assert refused.value.fields == ("secret_store",)
 
 
@@ -65,7 +65,7 @@ def test_a_bad_key_names_the_configuration(monkeypatch: pytest.MonkeyPatch) -> N
     """Nobody looks for it in the DAG."""
     monkeypatch.setenv(KEY, "{nonsense}")
     with pytest.raises(CopassInputError, match=r"\[copass\] in Airflow's configuration: store_as must be"):
-        configured_store_key()
+        store_key_of(None)
 
 
 def test_without_a_secrets_backend_the_store_says_what_to_configure() -> None:
