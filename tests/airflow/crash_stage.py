@@ -16,8 +16,9 @@ from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.pytest_plugin import connection_to
 from airflow_provider_copass.registration.record import Closed, from_text, name_of
 from tests.airflow.crash_points import KILLED, LISTED, PREPARED, REQUESTS, ROTATED, TIMED_OUT, Kill, Marks, Point
-from tests.harness.airflow_home import AirflowHome
-from tests.harness.airflow_processes import Airflow, TaskOutcome
+from tests.harness.airflow2_processes import ServedAirflow2
+from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
+from tests.harness.airflow_processes import Airflow
 from tests.harness.processes import CHECKOUT, NotReadyError, wait_for
 
 SANDBOX = "sb_demo"
@@ -47,7 +48,9 @@ class Stage:
     :param stored: what the store holds under a key.
     """
 
-    def __init__(self, emulator: Emulator, airflow: Airflow, stored: Callable[[str], str | None]) -> None:
+    def __init__(
+        self, emulator: Emulator, airflow: Airflow | ServedAirflow2, stored: Callable[[str], str | None]
+    ) -> None:
         self.emulator = emulator
         self.stored = stored
         self.airflow = airflow
@@ -60,7 +63,7 @@ class Stage:
     def prepare(self, points: Sequence[Point], *, seconds: float) -> None:
         """Have a source be registered for each of these points, whose tasks rotate its secret."""
         self.airflow.request("PATCH", f"dags/{PREPARED}", json={"is_paused": False})
-        runs = {self._trigger(PREPARED, point) for point in points}
+        runs = {self.airflow.trigger(PREPARED, {"word": point.word}) for point in points}
         wait_for(
             lambda: not self._unfinished(runs),
             "the sources",
@@ -77,11 +80,6 @@ class Stage:
         """Return the key of the secret of a point's source."""
         [source] = self.live(point)
         return f"copass_webhook_secret_{source['data_source_id']}"
-
-    def _trigger(self, dag_id: str, point: Point) -> str:
-        body = {"logical_date": None, "conf": {"word": point.word}}
-        run_id: str = self.airflow.request("POST", f"dags/{dag_id}/dagRuns", json=body)["dag_run_id"]
-        return run_id
 
     def play(self, points: Sequence[Point], *, seconds: float) -> None:
         """Play these points to their end, or as far as they get."""
@@ -115,7 +113,7 @@ class Stage:
         """Play one point; each ``yield`` lets the others go on."""
         point = killing.point
         held = self._hold(point, point.kills[0])
-        killing.run_id = self._trigger(point.dag_id, point)
+        killing.run_id = self.airflow.trigger(point.dag_id, {"word": point.word})
         yield
         for attempt, kill in enumerate(point.kills, start=1):
             while not self._is_there(point, attempt, held):
@@ -185,17 +183,17 @@ class Stage:
         """Count the requests to register that came from a point's task."""
         return sum(request["body"]["provider"] == point.word for request in self.emulator.requests("register"))
 
-    def task(self, point: Point) -> TaskOutcome:
-        """Return how a point's task ended.
+    def tries(self, point: Point) -> int:
+        """Return how many tries a point's task took.
 
-        :raises AssertionError: where it was not killed as planned, or did not end; with its last log.
+        :raises AssertionError: where it was not killed as planned, or did not succeed at last; with its last log.
         """
         killing = self.played[point]
         [task] = self.airflow.tasks(point.dag_id, killing.run_id)
         log = self.airflow.task_log(point.dag_id, killing.run_id, task)
         assert killing.done == list(point.kills), f"was killed {killing.done}, is {task.state}\n{log}"
         assert task.state == "success", log
-        return task
+        return self.marks.begun(point.word)
 
     def xcoms(self, point: Point) -> dict[str, Any]:
         """Return the XComs of a point's task."""
@@ -230,7 +228,7 @@ def opened(
         )
         shutil.copy(FILE, home.dags)
         home.copy_database(migrated)
-        with Airflow(home) as airflow:
+        with Airflow(home) if AIRFLOW_3 else ServedAirflow2(home) as airflow:
             airflow.wait_healthy()
             airflow.wait_dags([FILE.name])
             yield Stage(emulator, airflow, stored or home.variable)
@@ -253,7 +251,7 @@ def check_stored(stage: Stage, point: Point) -> str:
 
 def check_mended(stage: Stage, point: Point) -> None:
     """Check all that is promised of a task that has succeeded, however often it was killed."""
-    assert stage.task(point).tries == 1 + sum(kill.ends_the_try for kill in point.kills)
+    assert stage.tries(point) == 1 + sum(kill.ends_the_try for kill in point.kills)
     [source] = stage.live(point)
     source_id = source["data_source_id"]
     key = check_stored(stage, point)

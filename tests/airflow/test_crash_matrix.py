@@ -9,12 +9,9 @@ from airflow_provider_copass.registration.book import book_from_text, book_name
 from airflow_provider_copass.registration.record import Closed, from_text
 from tests.airflow.crash_points import LONG_LIST, NAMES, OF_LISTS, ROTATIONS, SHORT_LIST, Kill, Point
 from tests.airflow.crash_stage import Stage, check_mended, check_stored, opened
-from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
+from tests.harness.airflow_home import AirflowHome
 
-pytestmark = [
-    pytest.mark.airflow,
-    pytest.mark.skipif(not AIRFLOW_3, reason="the crashes are those of Airflow 3's task processes"),
-]
+pytestmark = [pytest.mark.airflow, pytest.mark.crashes]
 
 
 @pytest.fixture(name="stage", scope="module")
@@ -64,7 +61,7 @@ def _rotated(stage: Stage) -> Stage:
 @pytest.mark.parametrize("point", ROTATIONS, ids=str)
 def test_a_rotation_that_was_killed_is_mended_by_the_retry(rotated: Stage, point: Point) -> None:
     """The valid secret is stored, the one before the task beside it; the key is pushed, and the record closed."""
-    assert rotated.task(point).tries == 1 + len(point.kills)
+    assert rotated.tries(point) == 1 + len(point.kills)
     key = check_stored(rotated, point)
     [source] = rotated.live(point)
     assert rotated.xcoms(point) == {"return_value": source["data_source_id"], "stored_as": key}
@@ -91,7 +88,7 @@ def _listed(stage: Stage) -> Stage:
 @pytest.mark.parametrize("point", OF_LISTS, ids=str)
 def test_a_list_that_was_killed_is_mended_by_the_retry(listed: Stage, point: Point) -> None:
     """Each source is there once, its valid secret is stored, the XComs name them all, and the book is closed."""
-    assert listed.task(point).tries == 1 + len(point.kills)
+    assert listed.tries(point) == 1 + len(point.kills)
     live = {source["name"]: source["data_source_id"] for source in listed.live(point)}
     assert sorted(live) == list(NAMES)
     assert len(listed.live(point)) == len(NAMES)

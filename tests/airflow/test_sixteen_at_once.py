@@ -12,14 +12,12 @@ from airflow_provider_copass.airflow_variables import PROBE
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.pytest_plugin import connection_to
 from airflow_provider_copass.registration.record import Closed, from_text
+from tests.harness.airflow2_processes import ServedAirflow2
 from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
 from tests.harness.airflow_processes import Airflow, TaskOutcome
 from tests.harness.processes import CHECKOUT, wait_for
 
-pytestmark = [
-    pytest.mark.airflow,
-    pytest.mark.skipif(not AIRFLOW_3, reason="on SQLite, Airflow 2 runs one task after the other"),
-]
+pytestmark = pytest.mark.airflow
 
 FILE = CHECKOUT / "tests" / "airflow" / "dags" / "sixteen.py"
 COUNT = 16
@@ -47,7 +45,7 @@ def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Ite
         )
         shutil.copy(FILE, home.dags)
         home.copy_database(migrated)
-        with Airflow(home) as airflow:
+        with Airflow(home) if AIRFLOW_3 else ServedAirflow2(home) as airflow:
             airflow.wait_healthy()
             [dag_id] = airflow.wait_dags([FILE.name])
             gate = emulator.add_fault(operation="list", action="hold", times=COUNT)

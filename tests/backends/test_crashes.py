@@ -12,12 +12,9 @@ pytest.importorskip("hvac", reason="the secrets backends have an environment of 
 from tests.airflow.crash_points import LONG_LIST, SHORT_LIST, Kill, Point
 from tests.airflow.crash_stage import Stage, check_mended, opened
 from tests.backends import servers
-from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
+from tests.harness.airflow_home import AirflowHome
 
-pytestmark = [
-    pytest.mark.airflow,
-    pytest.mark.skipif(not AIRFLOW_3, reason="the crashes are those of Airflow 3's task processes"),
-]
+pytestmark = [pytest.mark.airflow, pytest.mark.crashes]
 
 VAULT = "airflow.providers.hashicorp.secrets.vault.VaultBackend"
 POINTS = [

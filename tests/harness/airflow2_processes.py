@@ -1,16 +1,24 @@
-"""The scheduler of an Airflow 2 with its tasks as processes, as far as a test needs one."""
+"""The scheduler of an Airflow 2 with its tasks as processes, and what a test asks of its REST API."""
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Collection
+from contextlib import ExitStack, closing
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
 
 from tests.harness.airflow_home import AirflowHome
-from tests.harness.airflow_processes import TaskOutcome
+from tests.harness.airflow_processes import TaskOutcome, read_log
 from tests.harness.processes import Process, end_all, wait_for
+from tests.harness.web_server import WebServer
 
 _FINISHED = {"success", "failed"}
+PATIENCE = {"timeout": 60}
+"""How many seconds a writer waits for another one, as SQLite's driver takes it."""
 
 
 class Airflow2:
@@ -30,10 +38,9 @@ class Airflow2:
 
     def __enter__(self) -> Self:
         self.home.airflow("dags", "reserialize")
-        # Airflow 2 refuses this executor on SQLite, where many writers wait for each other; these few tasks do not.
-        environment = {**self.home.environment, "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1"}
         command = self.home.command("scheduler", "--skip-serve-logs")
-        self.processes.append(Process("scheduler", command, environment=environment, folder=self.home.outputs))
+        process = Process("scheduler", command, environment=self.home.environment, folder=self.home.outputs)
+        self.processes.append(process)
         return self
 
     def __exit__(
@@ -70,3 +77,64 @@ class Airflow2:
     def _rows(self, query: str, *parameters: str) -> list[tuple[object, ...]]:
         with closing(sqlite3.connect(f"{self.home.database.as_uri()}?mode=ro", uri=True, timeout=30)) as database:
             return database.execute(query, parameters).fetchall()
+
+
+class ServedAirflow2(Airflow2):
+    """The same with the web server, so that a test speaks to it as to an Airflow 3."""
+
+    def __init__(self, home: AirflowHome) -> None:
+        super().__init__(home)
+        # Tasks wait for each other's writes rather than fail; SQLite gives up after five seconds otherwise.
+        home.settings["DATABASE__SQL_ALCHEMY_CONNECT_ARGS"] = f"{__name__}.PATIENCE"
+        self._server = WebServer(home)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opening:
+            opening.enter_context(self._server)
+            self._api = opening.enter_context(httpx.Client(base_url=self._server.url, timeout=60, trust_env=False))
+            super().__enter__()
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._open:
+            super().__exit__(kind, error, trace)
+
+    def wait_healthy(self) -> None:
+        """Return: it was waited for when it was started."""
+
+    def wait_dags(self, files: Collection[str]) -> list[str]:
+        """Return the ids of the DAGs of these files: they were read before the scheduler began."""
+        dags = self.request("GET", "dags")["dags"]
+        return sorted(dag["dag_id"] for dag in dags if Path(dag["fileloc"]).name in files)
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        """Send a request to the REST API and return its JSON.
+
+        :param path: what follows ``/api/v1/``.
+        :param options: as of ``httpx.Client.request``.
+        :raises httpx.HTTPStatusError: for an answer that is no success.
+        """
+        response = self._api.request(method, f"/api/v1/{path}", **options)
+        response.raise_for_status()
+        return response.json()
+
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
+        """Start a run by hand and return its id.
+
+        :param conf: its parameters.
+        """
+        run_id: str = self.request("POST", f"dags/{dag_id}/dagRuns", json={"conf": conf or {}})["dag_run_id"]
+        return run_id
+
+    def tasks(self, dag_id: str, run_id: str) -> list[TaskOutcome]:
+        """Return the task instances of a run."""
+        found = self.request("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances")
+        return [TaskOutcome.read(each) for each in found["task_instances"]]
+
+    def task_log(self, dag_id: str, run_id: str, task: TaskOutcome) -> str:
+        """Return the log of a task instance's last try."""
+        return read_log(self.home, dag_id, run_id, task)

@@ -113,6 +113,8 @@ class AirflowHome:
             "AIRFLOW_HOME": str(self.path),
             # DAG files and ``-m tests...`` are found from the checkout, wherever a process runs.
             "PYTHONPATH": str(CHECKOUT),
+            # Airflow 2 refuses the LocalExecutor on SQLite, where many writers wait for each other; here are few.
+            "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
             **self._proxies,
             **{f"AIRFLOW__{name}": value for name, value in self.settings.items()},
             **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(connection) for name, connection in self.connections.items()},

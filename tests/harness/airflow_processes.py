@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -31,6 +30,11 @@ class TaskOutcome:
     map_index: int
     state: str
     tries: int
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any]) -> Self:
+        """Read a task instance as the REST API tells it, on 2.11 and 3.x alike."""
+        return cls(told["task_id"], told["map_index"], told["state"] or "none", told["try_number"])
 
     def __str__(self) -> str:
         return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
@@ -169,9 +173,12 @@ class Airflow:
             tail = "\n".join(f"{each['filename']}: {each['stack_trace']}" for each in broken)
             raise NotReadyError(error.what, tail or error.tail) from None
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a run by hand and return its id."""
-        run = self.request("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None})
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Start a run by hand and return its id.
+
+        :param conf: its parameters.
+        """
+        run = self.request("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf or {}})
         run_id: str = run["dag_run_id"]
         return run_id
 
@@ -212,10 +219,7 @@ class Airflow:
     def tasks(self, dag_id: str, run_id: str) -> list[TaskOutcome]:
         """Return the task instances of a run."""
         found = self.request("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}/taskInstances")
-        outcomes = [
-            TaskOutcome(each["task_id"], each["map_index"], each["state"] or "none", each["try_number"])
-            for each in found["task_instances"]
-        ]
+        outcomes = map(TaskOutcome.read, found["task_instances"])
         return sorted(outcomes, key=lambda task: (task.task_id, task.map_index))
 
     def xcoms(self, dag_id: str, run_id: str, task: TaskOutcome) -> dict[str, Any]:
@@ -232,13 +236,14 @@ class Airflow:
 
     def task_log(self, dag_id: str, run_id: str, task: TaskOutcome) -> str:
         """Return the log of a task instance's last try, as a person reads it."""
-        folder = self.home.logs / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task.task_id}"
-        if task.map_index >= 0:
-            folder /= f"map_index={task.map_index}"
-        return _read_newest(folder)
+        return read_log(self.home, dag_id, run_id, task)
 
 
-def _read_newest(folder: Path) -> str:
+def read_log(home: AirflowHome, dag_id: str, run_id: str, task: TaskOutcome) -> str:
+    """Return the log of a task instance's last try, as a person reads it."""
+    folder = home.logs / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task.task_id}"
+    if task.map_index >= 0:
+        folder /= f"map_index={task.map_index}"
     tries = sorted(folder.glob("attempt=*.log"), key=lambda path: path.stat().st_mtime)
     if not tries:
         return ""
