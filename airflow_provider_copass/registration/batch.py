@@ -9,15 +9,12 @@ closed.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import (
-    BusyRecordError,
-    CopassError,
-)
+from airflow_provider_copass.api.errors import BusyRecordError, CopassError
 from airflow_provider_copass.registration.activity import Activity
 from airflow_provider_copass.registration.adoption import Adopted, brought_up_to_date, with_secret
+from airflow_provider_copass.registration.batch_alone import Alone
 from airflow_provider_copass.registration.batch_finding import Finding, lives
 from airflow_provider_copass.registration.batch_item import Item, Quiet
 from airflow_provider_copass.registration.batch_posts import Posts
@@ -25,7 +22,6 @@ from airflow_provider_copass.registration.book_claim import BookClaim, Entry
 from airflow_provider_copass.registration.claim import LostClaimError
 from airflow_provider_copass.registration.keeping import Keeping
 from airflow_provider_copass.registration.outcome import Registered, without_secret
-from airflow_provider_copass.registration.protocol import Registration
 from airflow_provider_copass.registration.record import Closed, Open, name_of
 from airflow_provider_copass.registration.timing import Timing
 from airflow_provider_copass.registration.work import Work
@@ -88,6 +84,16 @@ class Batch:
         self._timing = timing or Timing()
         self._sandbox_id = wishes[0].sandbox_id
         self._book = BookClaim(self._sandbox_id, records, clock, self._timing, owner=owner, mark=mark)
+        self._alone = Alone(
+            sources=sources,
+            secrets=secrets,
+            records=records,
+            report=report,
+            clock=clock,
+            owner=owner,
+            mark=mark,
+            timing=self._timing,
+        )
         self._activity = Activity(self._sandbox_id, records, clock, self._timing)
         self._items = [self._item(wish) for wish in wishes]
         self._missing: set[str] = set()
@@ -142,21 +148,14 @@ class Batch:
                     f"died while it did: the record {self._book.name!r} is held. Try again later."
                 )
             self._clock.sleep(self._timing.poll)
-        self._hand_over()
-        for item in self._items:
-            if item.outcome is not None and item.outcome.registered is not None:
-                item.work.tidy_up_lost(item.outcome.registered.source.data_source_id)
-        return [item.outcome for item in self._items if item.outcome is not None]
-
-    def _hand_over(self) -> None:
-        """Have each source that was left be registered by itself, now that the book is closed."""
-        until = self._clock.now() + self._timing.patience
-        left = [item for item in self._items if item.is_left]
-        for item in left:
-            self._by_itself(item, until)
-        done = {item.name for item in left if item.outcome is not None and item.outcome.registered is not None}
+        # Now that the book is closed.
+        done = self._alone.run([item for item in self._items if item.is_left])
         if done:
             self._book.tidy_up(done)
+        for item in self._items:
+            if item.source_id:
+                item.work.made.tidy_up_lost(item.source_id)
+        return [item.outcome for item in self._items if item.outcome is not None]
 
     def _try(self) -> bool:
         """Look once, and do what can be done; False means to look again."""
@@ -276,7 +275,7 @@ class Batch:
                     record,
                     sources=self._sources,
                     report=self._quiet,
-                    is_own=own or source.data_source_id in item.work.made,
+                    is_own=own or source.data_source_id in item.work.made.ids,
                 )
             except CopassError as error:
                 return error
@@ -290,26 +289,3 @@ class Batch:
             for item in self._items
             if item.closed is not None and item.closed != book.records.get(item.name)
         }
-
-    def _by_itself(self, item: Item, until: float) -> None:
-        """Register one source by the steps for a single one, its own record included.
-
-        :param until: how long others are waited for, in seconds since the epoch: all those left together.
-        """
-        patience = max(0.0, until - self._clock.now())
-        try:
-            done = Registration(
-                item.wish,
-                sources=self._sources,
-                secrets=self._secrets,
-                records=self._records,
-                report=self._report,
-                clock=self._clock,
-                owner=self._book.owner,
-                mark=self._mark,
-                timing=replace(self._timing, patience=patience),
-            ).run()
-        except CopassError as error:
-            item.failed(error)
-        else:
-            item.made(done) if done.is_new else item.found(done)

@@ -55,6 +55,12 @@ class Item:
     closed: Closed | None = None
     is_left: bool = False
 
+    @property
+    def source_id(self) -> str:
+        """The id of its source; empty as long as none is known."""
+        registered = None if self.outcome is None else self.outcome.registered
+        return "" if registered is None else registered.source.data_source_id
+
     def made(self, registered: Registered) -> None:
         """Note that it was registered."""
         self.outcome = Outcome(self.wish, "made", registered)

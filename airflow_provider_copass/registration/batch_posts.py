@@ -18,6 +18,7 @@ from airflow_provider_copass.registration.batch_finding import ours_of
 from airflow_provider_copass.registration.batch_item import Listed
 from airflow_provider_copass.registration.claim import LostClaimError
 from airflow_provider_copass.registration.lookout import whole_list
+from airflow_provider_copass.registration.twins import tell_of_foreign
 from airflow_provider_copass.registration.wish import DEAD
 
 if TYPE_CHECKING:
@@ -216,8 +217,7 @@ class Posts:
         except LostClaimError:
             self._is_lost = True
         # Whoever lost the book deletes what it made, so it has to know of it.
-        if answer.data_source_id not in item.work.made:
-            item.work.made.append(answer.data_source_id)
+        item.work.made.add(answer.data_source_id)
         return []
 
     def _answered(self, item: Item, made: Source) -> None:
@@ -264,23 +264,14 @@ class Posts:
                 if ours is not None:
                     waiting.remove(item)
                     self._finish(item, ours)
-            unlisted = [item for item in made if _id_of(item) not in listed.by_id]
+            unlisted = [item for item in made if item.source_id not in listed.by_id]
             if not (waiting or unlisted) or self._clock.now() > until:
                 break
             self._clock.sleep(pause)
             pause = min(2 * pause, self._timing.settle / 4)
         for item in made:
-            self._name_twins(item, listed)
-
-    def _name_twins(self, item: Item, listed: Listed) -> None:
-        twins = [source.data_source_id for source in listed.of(item.wish) if source.data_source_id != _id_of(item)]
-        if twins:
-            self._report.warning(
-                "%s is source %s; these live under the same name beside it, and nobody knows who made them: %s.",
-                item.wish.named,
-                _id_of(item),
-                ", ".join(twins),
-            )
+            others = [other for source in listed.of(item.wish) if (other := source.data_source_id) != item.source_id]
+            tell_of_foreign(item.wish, item.source_id, others, self._report)
 
     def _give_up(self, item: Item, error: CopassError) -> None:
         self._give_back(item)
@@ -301,9 +292,3 @@ class Posts:
             self._told_at = now
             done = sum(item.outcome is not None for item in items)
             self._report.info("%d of %d sources are done.", done, len(items))
-
-
-def _id_of(item: Item) -> str:
-    """Return the id of a source that was made."""
-    registered = None if item.outcome is None else item.outcome.registered
-    return "" if registered is None else registered.source.data_source_id

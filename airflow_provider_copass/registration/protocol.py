@@ -94,7 +94,7 @@ class Registration:
             except LookAgainError:
                 done = None
             if done is not None:
-                self._work.tidy_up_lost(done.source.data_source_id)
+                self._work.made.tidy_up_lost(done.source.data_source_id)
                 return done
             if is_last:
                 raise BusyRecordError(
@@ -109,7 +109,7 @@ class Registration:
         matching = self._work.matching()
         record = self._claim.read()
         if isinstance(record, Open):
-            if self._claim.may_take(record) and self._claim.take(record, made=self._work.made):
+            if self._claim.may_take(record) and self._claim.take(record, made=self._work.made.ids):
                 self._report.info("Going on from where %s stopped.", record.owner)
                 return self._go_on()
             return None
@@ -117,11 +117,11 @@ class Registration:
         if record is not None and not self._is_gone(record.source_id, matching):
             return self._adopt(self._recorded(record, matching), record)
         found = self._only(matching)
-        if found is not None and found.data_source_id not in self._work.made:
+        if found is not None and found.data_source_id not in self._work.made.ids:
             return self._adopt(found, None)
         # Nothing lives. The list may be older than a record that was closed since; holding it, the list is read again.
         self._keeping.check_free(record)
-        return self._go_on() if self._claim.take(record, made=self._work.made) else None
+        return self._go_on() if self._claim.take(record, made=self._work.made.ids) else None
 
     def _go_on(self) -> Registered | None:
         """Do the work with the record in hand."""
@@ -140,7 +140,7 @@ class Registration:
             record,
             sources=self._sources,
             report=self._report,
-            is_own=own or found.data_source_id in self._work.made,
+            is_own=own or found.data_source_id in self._work.made.ids,
         )
         adopted = with_secret(
             self._wish, adopted, keeping=self._keeping, report=self._report, record_name=self._claim.name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,13 +9,13 @@ from airflow_provider_copass.api.errors import (
     CopassCallError,
     CopassConflictError,
     CopassError,
-    CopassNotFoundError,
     CopassStatusError,
     SourceChangedError,
 )
 from airflow_provider_copass.registration.lookout import Lookout
 from airflow_provider_copass.registration.outcome import Registered, without_secret
 from airflow_provider_copass.registration.record import Closed
+from airflow_provider_copass.registration.twins import Made, tell_of_foreign
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 _POSTS = 2
 """How often one try of a task sends the POST at the most."""
-_DELETES = 3
-"""How often a deletion is tried that nobody else could make up for."""
 
 
 class Work:
@@ -61,8 +58,7 @@ class Work:
         self._lookout = Lookout(wish, sources, clock, timing)
         self.rotated_by = ""
         self.previous_of = ""
-        self.made: list[str] = []
-        """Every id that was answered to a POST of this process."""
+        self.made = Made(sources, report, clock, timing)
 
     def matching(self) -> list[Source]:
         """Return the live sources of the wish's identity, the oldest first.
@@ -104,26 +100,6 @@ class Work:
         rotated = self._rotate(source_id, is_lost=is_lost)
         secret = rotated.webhook_signing_secret
         return self._kept(source, secret, overwrite=True)
-
-    def tidy_up_lost(self, kept: str) -> None:
-        """Delete what this process made while somebody else held the record; it is noted nowhere else."""
-        for attempt in range(1, _DELETES + 1):
-            try:
-                self._tidy_up(kept)
-            except CopassCallError:
-                if attempt < _DELETES:
-                    self._clock.sleep(self._timing.poll)
-                continue
-            return
-        self._report.warning("Twins of source %s could not be deleted; delete them: %s.", kept, ", ".join(self.made))
-
-    def _tidy_up(self, kept: str) -> None:
-        """Delete what this registration made beside the source that stays: the only deletion ever done unasked."""
-        for source_id in [made for made in self.made if made != kept]:
-            self._report.warning("Deleting source %s, a twin of %s that this very task made.", source_id, kept)
-            with suppress(CopassNotFoundError):
-                self._sources.delete_source(source_id)
-            self.made.remove(source_id)
 
     def _await_effect(self) -> list[Source]:
         """Look; and where a POST is open, keep looking until it has taken effect or never will."""
@@ -198,7 +174,7 @@ class Work:
 
     def _noted(self, made: Source) -> None:
         """Note the id of a source that was made just now, and see that it is the one that was asked for."""
-        self.made.append(made.data_source_id)
+        self.made.add(made.data_source_id)
         self._report.info("Registered source %s: %s.", made.data_source_id, self._wish.named)
         self._claim.change(self._claim.held.with_id(made.data_source_id))
         as_sent = (made.provider or self._wish.source.provider, made.name or self._wish.source.name)
@@ -247,16 +223,12 @@ class Work:
             if source_id in ids or self._clock.now() > until:
                 break
             self._clock.sleep(self._timing.poll)
-        own = {*self._claim.held.ids, *self.made}
-        self.made += [other for other in ids if other != source_id and other in own and other not in self.made]
-        foreign = [other for other in ids if other != source_id and other not in own]
-        if foreign:
-            self._report.warning(
-                "%s is source %s; these live under the same name beside it, and nobody knows who made them: %s.",
-                self._wish.named,
-                source_id,
-                ", ".join(foreign),
-            )
+        own = {*self._claim.held.ids, *self.made.ids}
+        others = [other for other in ids if other != source_id]
+        for other in others:
+            if other in own:
+                self.made.add(other)
+        tell_of_foreign(self._wish, source_id, [other for other in others if other not in own], self._report)
 
     def _rotate(self, source_id: str, *, is_lost: bool) -> Source:
         """Rotate, with a message that helps where the server knows no rotation."""
@@ -318,6 +290,6 @@ class Work:
     def _closed(self, source: Source, closed: Closed, *, is_new: bool = False) -> Registered:
         """Close the record, when nothing is left to tidy up that it alone knows of."""
         self._claim.check()
-        self._tidy_up(source.data_source_id)
+        self.made.tidy_up(source.data_source_id)
         self._claim.close(closed)
         return Registered(without_secret(source), is_new=is_new, stored_as=closed.key or None)
