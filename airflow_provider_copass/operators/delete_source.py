@@ -21,10 +21,11 @@ class DeleteSourceOperator(NamedSourceOperator):
     :param remove_for_good: has to be True: said in the DAG, so that nobody does it by mistake.
     :param purge_knowledge: remove first what came in through the source; otherwise it stays.
     :param remove_secret: remove the source's webhook secret from its store as well, and the one before it that a
-        rotation has kept.
+        rotation has kept. What may be another source's is left, and named in the log.
     :param secret_store: where the secret is, as of
         :class:`~airflow_provider_copass.operators.RegisterSourceOperator`.
-    :param store_as: its key, where it was not registered by this package. (templated)
+    :param store_as: its key, where it was not registered by this package; one without ``{data_source_id}`` only where
+        the store notes whose a secret is. (templated)
 
     Returns the ``data_source_id``, None where there was no such source.
     """

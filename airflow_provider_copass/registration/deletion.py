@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api.errors import BusyRecordError, CopassNotFoundError, SourceChangedError
 from airflow_provider_copass.registration.book import record_in_book
 from airflow_provider_copass.registration.keeping import previous_key
 from airflow_provider_copass.registration.record import Closed, Open, from_text, name_of
+from airflow_provider_copass.registration.store_key import in_key
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
@@ -59,17 +61,22 @@ class Deletion:
 
         :param source: the source.
         :raises BusyRecordError: where a task may be registering it at this moment; nothing was done then.
-        :raises SourceChangedError: where its secret is in another store; nothing but the purge was done then.
+        :raises SourceChangedError: where its secret is in another store; nothing was done then.
         :raises CopassCallError: where a call failed.
         """
         source_id = source.data_source_id
         name = name_of(self._sandbox_id, source.provider, source.name)
         record, is_ours = self._record(name, source_id)
+        secrets = self._secrets
+        keys = [] if secrets is None else self._keys(source, record, secrets)
         if self._purge:
             self._sources.purge_source(source_id)
             self._report.info("Purged what came in through source %s.", source_id)
-        if self._secrets is not None:
-            self._remove_secret(source, record, self._secrets)
+        if secrets is not None:
+            for key in keys:
+                secrets.remove(key)
+                # What was there, a store does not tell.
+                self._report.info("The %s %r holds no secret of source %s any more.", secrets.name, key, source_id)
         if is_ours:
             self._records.remove(name)
         with suppress(CopassNotFoundError):
@@ -88,28 +95,61 @@ class Deletion:
                     f"{name!r} is open. Nothing was deleted; try again later, or delete the record."
                 )
             self._report.warning("%s left the record of source %s open, and is dead.", record.owner, source_id)
-            record = record.before
+            # A rotation that it has begun counts: the secret before it may have been kept.
+            record = record.before and replace(record.before, mints=record.mints)
         known = record if record is not None and record.source_id == source_id else None
         return known, isinstance(own, Open) or (own is not None and known is not None)
 
-    def _remove_secret(self, source: Source, record: Closed | None, secrets: RemovableSecrets) -> None:
-        """Remove the secret, and the one before it."""
+    def _keys(self, source: Source, record: Closed | None, secrets: RemovableSecrets) -> list[str]:
+        """Return the keys of the source's secret and of the one before it; what may be another source's is left."""
         source_id = source.data_source_id
         if record is not None and record.key:
-            key = record.key
             if record.store != secrets.name:
                 raise SourceChangedError(
-                    f"The webhook secret of source {source_id} is in the {record.store} {key!r}, and this task names "
-                    f"the {secrets.name}. Name the store that it is in.",
+                    f"The webhook secret of source {source_id} is in the {record.store} {record.key!r}, and this task "
+                    f"names the {secrets.name}. Name the store that it is in.",
                     data_source_ids=(source_id,),
                 )
+            key, is_own = record.key, True
+            # Only a rotation keeps the secret before it; without one, who has a key of that name is somebody else.
+            is_previous_own = record.mints > 0 or in_key(source_id) in key
+        elif record is not None and (record.none_issued or source.ingestion_mode not in {"", "realtime"}):
+            self._report.info("No webhook secret was issued for source %s; there is none to remove.", source_id)
+            return []
         else:
             key = self._key.render(
                 sandbox_id=self._sandbox_id, provider=source.provider, name=source.name, data_source_id=source_id
             )
-        for each in (key, previous_key(key)):
-            if secrets.owner_of(each) not in {None, source_id}:
-                self._report.warning("The %s %r holds another source's secret; it is left there.", secrets.name, each)
-            else:
-                secrets.remove(each)
-        self._report.info("Removed the webhook secret of source %s from the %s.", source_id, secrets.name)
+            is_own = is_previous_own = self._key.needs_id
+        keys = [key] if self._is_to_go(key, source_id, secrets, is_own=is_own) else []
+        previous = previous_key(key)
+        is_to_go = self._is_to_go(previous, source_id, secrets, is_own=is_previous_own)
+        return [*keys, previous] if is_to_go else keys
+
+    def _is_to_go(self, key: str, source_id: str, secrets: RemovableSecrets, *, is_own: bool) -> bool:
+        """Tell whether a key's secret is this source's; one that may be another's is left, and told of.
+
+        :param is_own: whether the key itself, or the record, shows that it is.
+        """
+        owner = secrets.owner_of(key)
+        if owner == source_id or (owner is None and is_own):
+            return True
+        if owner is not None:
+            self._report.warning("The %s %r holds another source's secret; it is left there.", secrets.name, key)
+        elif _may_hold(key, secrets):
+            self._report.warning(
+                "The %s %r is left there: no record and no note says that it is the webhook secret of source %s, and "
+                "it may be another source's. Where nobody needs it, delete it by hand.",
+                secrets.name,
+                key,
+                source_id,
+            )
+        return False
+
+
+def _may_hold(key: str, secrets: RemovableSecrets) -> bool:
+    """Tell whether there may be something under a key."""
+    try:
+        return secrets.read(key) is not None
+    except Exception:  # noqa: BLE001 - a store is the user's own code; nothing depends on it but a word of warning
+        return True

@@ -51,7 +51,7 @@ class StoreKey:
         :raises CopassInputError: where the key is over 250 characters.
         """
         values = {"sandbox_id": sandbox_id, "provider": provider, "name": name, "data_source_id": data_source_id}
-        key = self.template.format(**{field: _in_key(value) for field, value in values.items()})
+        key = self.template.format(**{field: in_key(value) for field, value in values.items()})
         if len(key) > LONGEST:
             raise CopassInputError(
                 f"store_as gives a key of {len(key)} characters, and a key holds {LONGEST}. Leave {{name}} out of it, "
@@ -61,6 +61,9 @@ class StoreKey:
         return key
 
 
-def _in_key(value: str) -> str:
-    """Put a value into the characters that a key may hold."""
+def in_key(value: str) -> str:
+    """Put a value into the characters that a key may hold.
+
+    :param value: what a placeholder stands for.
+    """
     return _DASHES.sub("-", _OUTSIDE.sub("_", value))

@@ -16,7 +16,7 @@ from airflow_provider_copass.registration.record import Closed, Open, name_of, t
 from airflow_provider_copass.registration.store_key import StoreKey
 from tests.registration.simulation import Fault, Killed, Process, World, run_all
 from tests.registration.test_rotation import KEY, rotate
-from tests.registration.worlds import TIMING, run, wish
+from tests.registration.worlds import TIMING, run, seed, wish
 
 RECORD = name_of("sb", "slack", "n")
 
@@ -38,12 +38,19 @@ class LookedUp:
         return source.data_source_id
 
 
-def deleting(*, named: Named | None = None, remove_secret: bool = True, **options: Any) -> Any:
+def deleting(
+    *, named: Named | None = None, key: StoreKey | None = None, remove_secret: bool = True, **options: Any
+) -> Any:
     """Return what builds a deletion."""
 
     def build(_: object, *, sources: Any, secrets: Any, owner: object, mark: object, **ports: Any) -> LookedUp:
         deletion = Deletion(
-            "sb", key=StoreKey(), sources=sources, secrets=secrets if remove_secret else None, **ports, **options
+            "sb",
+            key=key or StoreKey(),
+            sources=sources,
+            secrets=secrets if remove_secret else None,
+            **ports,
+            **options,
         )
         return LookedUp(named or Named(provider="slack", name="n"), sources, deletion)
 
@@ -181,3 +188,96 @@ def test_another_source_s_secret_is_left() -> None:
     done = delete(world)
     assert list(world.store) == [f"{KEY}_previous"]
     assert done.said_of("another source's secret")
+
+
+FIXED = StoreKey("sec_secret_{name}")
+"""A key that does not tell the source: those of a name of all providers share it."""
+
+
+def test_a_source_without_a_secret_takes_no_other_source_s_along() -> None:
+    """A manual source whose key, were there a secret, would be that of a live realtime one."""
+    world = World()
+    run(world, name="x", ingestion_mode="realtime", key=FIXED)
+    run(world, name="x", provider="github", key=FIXED)
+    done = delete(world, named=Named(None, "github", "x"), key=FIXED)
+    assert done.error is None
+    assert (world.live(), world.store) == (["ds-1"], {"sec_secret_x": "canary-1"})
+    assert done.said_of("No webhook secret was issued for source ds-2")
+    assert not done.said_of("any more")
+
+
+def test_a_source_that_was_issued_none_takes_none_along() -> None:
+    """A realtime one, of which the record says so."""
+    world = World(store={"sec_secret_n": "another's"})
+    seed(world, ingestion_mode="realtime")
+    world.records[RECORD] = to_text(Closed("ds-1", none_issued=True))
+    assert delete(world, key=FIXED).error is None
+    assert (world.live(), world.store) == ([], {"sec_secret_n": "another's"})
+
+
+def test_without_a_record_a_key_that_does_not_tell_the_source_is_left() -> None:
+    """So is the one of the secret before it; the log names each, and says what to do."""
+    held = {"sec_secret_n": "somebody's", "sec_secret_n_previous": "somebody's, too"}
+    world = World(store=dict(held))
+    seed(world, ingestion_mode="realtime")
+    done = delete(world, key=FIXED)
+    assert done.error is None
+    assert (world.live(), world.store) == ([], held)
+    for key in held:
+        [said] = done.said_of(f"{key!r} is left there")
+        assert "delete it by hand" in said
+    assert "somebody" not in "".join(done.said)
+
+
+def test_without_a_record_a_note_tells_whose_a_secret_is() -> None:
+    """Where the store keeps notes, the source's own secret goes, whatever its key; the one before it too."""
+    world = World(store={"sec_secret_n": "its own", "sec_secret_n_previous": "its own, too"})
+    seed(world, ingestion_mode="realtime")
+    world.owners |= dict.fromkeys(world.store, "ds-1")
+    assert delete(world, key=FIXED).error is None
+    assert (world.live(), world.store) == ([], {})
+
+
+def test_without_a_record_a_key_that_tells_the_source_goes() -> None:
+    """Nobody else has a key with this source's id in it."""
+    world = rotated()
+    world.records.clear()
+    assert delete(world).error is None
+    assert (world.live(), world.store) == ([], {})
+
+
+def test_a_key_that_holds_nothing_is_not_warned_of() -> None:
+    """There is nothing that could be another source's."""
+    world = World()
+    seed(world, ingestion_mode="realtime")
+    assert not delete(world, key=FIXED).said_of("sec_secret_n")
+
+
+def test_where_nothing_was_rotated_the_key_of_the_secret_before_is_another_source_s() -> None:
+    """A source whose name ends in the same word has its secret there."""
+    world = World()
+    run(world, ingestion_mode="realtime", key=FIXED)
+    run(world, name="n_previous", ingestion_mode="realtime", key=FIXED)
+    done = delete(world)
+    assert (world.live(), world.store) == (["ds-2"], {"sec_secret_n_previous": "canary-2"})
+    assert done.said_of("'sec_secret_n_previous' is left there")
+
+
+def test_the_secret_before_a_dead_task_s_rotation_goes() -> None:
+    """The record that it left open tells that it had begun to rotate."""
+    world = World(store={"fixed_secret": "new", "fixed_secret_previous": "old"})
+    seed(world, ingestion_mode="realtime")
+    before = Closed("ds-1", store="test store", key="fixed_secret")
+    held = Open("mark", Owner("other", 1), world.now - TIMING.takeover_after - 1, mints=1, before=before)
+    world.records[RECORD] = to_text(held)
+    assert delete(world).error is None
+    assert (world.live(), world.store) == ([], {})
+
+
+def test_nothing_is_said_to_be_removed_that_was_not_there() -> None:
+    """A store does not tell what was there, so the log says what is so now."""
+    world = World()
+    seed(world, ingestion_mode="realtime")
+    done = delete(world)
+    assert not done.said_of("emoved")
+    assert done.said_of(f"{KEY!r} holds no secret of source ds-1 any more")
