@@ -6,7 +6,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import BusyRecordError, CopassNotFoundError, SourceChangedError
+from airflow_provider_copass.api.errors import (
+    BusyRecordError,
+    CopassInputError,
+    CopassNotFoundError,
+    SourceChangedError,
+)
 from airflow_provider_copass.registration.book import record_in_book
 from airflow_provider_copass.registration.keeping import previous_key
 from airflow_provider_copass.registration.record import Closed, Open, from_text, name_of
@@ -61,6 +66,7 @@ class Deletion:
 
         :param source: the source.
         :raises BusyRecordError: where a task may be registering it at this moment; nothing was done then.
+        :raises CopassInputError: where the store cannot hold the key of its secret; nothing was done then.
         :raises SourceChangedError: where its secret is in another store; nothing was done then.
         :raises CopassCallError: where a call failed.
         """
@@ -121,8 +127,14 @@ class Deletion:
                 sandbox_id=self._sandbox_id, provider=source.provider, name=source.name, data_source_id=source_id
             )
             is_own = is_previous_own = self._key.needs_id
+        secrets.check(key)
         keys = [key] if self._is_to_go(key, source_id, secrets, is_own=is_own) else []
         previous = previous_key(key)
+        try:
+            secrets.check(previous)
+        except CopassInputError:
+            # What the store cannot hold, such as a key that is too long, it does not hold.
+            return keys
         is_to_go = self._is_to_go(previous, source_id, secrets, is_own=is_previous_own)
         return [*keys, previous] if is_to_go else keys
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.api import BusyRecordError, SourceChangedError
+from airflow_provider_copass.api import BusyRecordError, CopassInputError, SourceChangedError
 from airflow_provider_copass.registration import Owner
 from airflow_provider_copass.registration.deletion import Deletion
 from airflow_provider_copass.registration.named import Named
@@ -281,3 +281,27 @@ def test_nothing_is_said_to_be_removed_that_was_not_there() -> None:
     done = delete(world)
     assert not done.said_of("emoved")
     assert done.said_of(f"{KEY!r} holds no secret of source ds-1 any more")
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "not recorded"])
+def test_a_key_that_the_store_cannot_hold_is_refused_before_anything_is_lost(*, recorded: bool) -> None:
+    """The store might take it for another one: nothing is purged, removed or deleted then."""
+    world = World(store={"shared": "another's"}, serves=lambda key: "?" not in key)
+    seed(world, ingestion_mode="realtime")
+    if recorded:
+        world.records[RECORD] = to_text(Closed("ds-1", store="test store", key="shared?n"))
+    before = dict(world.records)
+    done = delete(world, key=StoreKey("shared?{name}"), purge=True)
+    assert isinstance(done.error, CopassInputError)
+    assert (world.live(), world.store, world.records) == (["ds-1"], {"shared": "another's"}, before)
+    assert not {"before purge", "before remove secret"} & set(done.trace)
+
+
+def test_a_key_of_the_secret_before_that_the_store_cannot_hold_is_in_nobody_s_way() -> None:
+    """A rule of the store's, such as the length, allows the key and not the longer one: there can be nothing there."""
+    world = World(serves=lambda key: not key.endswith("_previous"))
+    run(world, ingestion_mode="realtime")
+    done = delete(world)
+    assert done.error is None
+    assert (world.live(), world.store) == ([], {})
+    assert done.trace.count("before remove secret") == 1
