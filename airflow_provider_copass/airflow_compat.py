@@ -84,6 +84,7 @@ def events_of(outlets: Iterable[Any], context: Context) -> list[Any]:
 
     :param outlets: the task's; one without events, such as a file for lineage, is passed over.
     :param context: of the task.
+    :raises Exception: Airflow's own, where an outlet refers to an asset that cannot be found.
     """
     from airflow.providers.common.compat.sdk import Asset, AssetAlias
     from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS

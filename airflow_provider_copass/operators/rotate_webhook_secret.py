@@ -56,6 +56,8 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
 
         store = secret_store_of(self.secret_store)
         key = store_key_of(self.store_as)
+        # A reference to an asset that is not there fails the task: better with the old secret still good.
+        events = events_of(self.outlets, context)
         source = self.there(hook)
         done = Rotation(
             Wish(
@@ -77,6 +79,6 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
         source_id = done.source.data_source_id
         if self.do_xcom_push and done.stored_as is not None:
             context["ti"].xcom_push(key="stored_as", value=done.stored_as)
-        for event in events_of(self.outlets, context):
+        for event in events:
             event.extra.update({"data_source_id": source_id, "stored_as": done.stored_as})
         return source_id

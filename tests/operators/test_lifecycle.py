@@ -304,6 +304,20 @@ def test_each_outlet_s_event_tells_where_the_new_secret_is(account: Emulator) ->
     assert events[outlet].extra == {"team": "support", "data_source_id": source_id, "stored_as": key}
 
 
+def test_an_outlet_that_refers_to_no_asset_fails_the_task_before_anything_is_rotated(account: Emulator) -> None:
+    """Airflow looks such an outlet up when it is asked for its event, and its error leaves the old secret good."""
+
+    class Lost(Events):
+        def __getitem__(self, outlet: Any) -> Event:
+            raise LookupError("no such asset")
+
+    outlet = Asset("copass://chat/secret")
+    operator = InMemoryRotate(task_id="act", provider="slack", name="chat", secret_store=Memory(), outlets=[outlet])
+    with pytest.raises(LookupError, match="no such asset"):
+        operator.execute({"ti": TaskInstance("run", 1), "outlet_events": Lost()})  # type: ignore[typeddict-item]
+    assert writes(account) == []
+
+
 def test_a_polled_source_has_no_secret_to_rotate(account: Emulator) -> None:
     """The message says what it is."""
     account.set_source(the_source(account), ingestion_mode="polling")
