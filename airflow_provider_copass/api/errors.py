@@ -241,6 +241,8 @@ class SecretStoreError(CopassRegistrationError):
     """The secret store cannot be read or written, or does not give back what was written."""
 
     retryable = True
+    kind: str = ""
+    """What the store's client raised: its class and a code, as in the message; empty where it raised nothing."""
 
 
 class SourceChangedError(CopassRegistrationError):

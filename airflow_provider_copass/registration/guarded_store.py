@@ -6,6 +6,7 @@ import hmac
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api.errors import CopassError, SecretStoreError
+from airflow_provider_copass.registration.failure_kind import kind_of
 from airflow_provider_copass.registration.ports import SecretOwner
 
 if TYPE_CHECKING:
@@ -70,14 +71,17 @@ class GuardedStore:
         """
         return self._asked(key, self._secrets.owner_of)
 
-    def write(self, key: str, secret: SecretStr, source_id: str) -> bool:
-        """Write once; tell whether that worked."""
+    def write(self, key: str, secret: SecretStr, source_id: str) -> str:
+        """Write once.
+
+        :return: the kind of failure, for a message; empty where it worked.
+        """
         owner = SecretOwner(source_id, self._wish.sandbox_id, self._wish.source.provider)
         try:
             self._secrets.write(key, secret, owner)
-        except Exception:  # noqa: BLE001 - a store is the user's own code, and the secret is in hand only now
-            return False
-        return True
+        except Exception as error:  # noqa: BLE001 - a store is the user's own code, and the secret is in hand only now
+            return kind_of(error)
+        return ""
 
     def read_back(self, key: str, secret: SecretStr, source_id: str) -> None:
         """Look until the store gives back what was written, with growing pauses.
@@ -111,7 +115,7 @@ class GuardedStore:
         except CopassError:
             raise
         except Exception as error:  # noqa: BLE001 - a store is the user's own code
-            kind = type(error).__name__
+            kind = kind_of(error)
         raise SecretStoreError(
             f"The {self.name} {key!r} cannot be read ({kind}), so nothing is concluded. Mend the store; the next "
             "try goes on from here."

@@ -157,10 +157,11 @@ class Keeping:
                 data_source_ids=(source_id,),
             )
         claim.check()
-        if not self._secrets.write(previous_key(key), secret, source_id):
+        failed = self._secrets.write(previous_key(key), secret, source_id)
+        if failed:
             raise SecretStoreError(
-                f"The {self.store} {previous_key(key)!r} cannot be written, so nothing was rotated. Mend the store; "
-                "the next try goes on from here.",
+                f"The {self.store} {previous_key(key)!r} cannot be written ({failed}), so nothing was rotated. Mend "
+                "the store; the next try goes on from here.",
                 data_source_ids=(source_id,),
             )
 
@@ -181,12 +182,13 @@ class Keeping:
         mints = claim.held.mints
         for attempt in range(1, _WRITES + 1):
             claim.check()
-            if self._secrets.write(put_at, secret, source_id):
+            failed = self._secrets.write(put_at, secret, source_id)
+            if not failed:
                 break
             if attempt == _WRITES:
                 raise SecretStoreError(
-                    f"The {self.store} {put_at!r} cannot be written, so the webhook secret of source {source_id} is "
-                    "not stored. Mend the store; the next try mints a new secret and stores it.",
+                    f"The {self.store} {put_at!r} cannot be written ({failed}), so the webhook secret of source "
+                    f"{source_id} is not stored. Mend the store; the next try mints a new secret and stores it.",
                     data_source_ids=(source_id,),
                 )
             self._clock.sleep(_PAUSE * attempt)

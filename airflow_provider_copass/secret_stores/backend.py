@@ -140,6 +140,7 @@ class BackendStore(SecretStore):
     def _asked(self, key: str, ask: Callable[[str], T]) -> T:
         """Ask the backend; what its client raises may hold the secret, so it goes no further."""
         from airflow_provider_copass.api.errors import SecretStoreError
+        from airflow_provider_copass.registration.failure_kind import kind_of
 
         writer = self._writer()
         with quieted():
@@ -148,11 +149,13 @@ class BackendStore(SecretStore):
             except Refused:
                 raise
             except Exception as error:  # noqa: BLE001 - any client's own exceptions
-                kind = type(error).__name__
-        raise SecretStoreError(
+                kind = kind_of(error)
+        failure = SecretStoreError(
             f"The secrets backend does not do what it was asked for {writer.place(key)!r} ({kind}), so nothing is "
             "concluded. The next try goes on from here."
         )
+        failure.kind = kind
+        raise failure
 
     def _writer(self) -> BackendWriter:
         """Find the configured backend, once, and how to write to it.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
 
 import pytest
 
@@ -55,6 +57,82 @@ def test_a_write_that_always_fails_is_mended_by_the_next_try() -> None:
     assert again.error is None
     assert world.store == {KEY: world.rows["ds-1"].secret}
     assert (world.posts, world.rotations) == (1, 1)
+
+
+class ClientError(Exception):
+    """As botocore's: with what the server said."""
+
+    def __init__(self, code: Any) -> None:
+        super().__init__("canary-1")
+        self.response = {"Error": {"Code": code, "Message": "canary-1"}}
+
+
+class HttpResponseError(Exception):
+    """As Azure's, whose response is an object."""
+
+    status_code = 403
+    response = object()
+
+
+class PermissionDenied(Exception):  # noqa: N818 - Google's name
+    """As Google's."""
+
+    code = HTTPStatus.FORBIDDEN
+
+
+class ThrottlingException(ClientError):  # noqa: N818 - AWS's name
+    """As botocore makes them of a service's model."""
+
+
+class OddError(Exception):
+    """A careless store's own."""
+
+    code = "canary-1"
+
+    @property
+    def status_code(self) -> int:
+        """Give nothing away."""
+        raise KeyError("canary-1")
+
+
+def carried() -> Exception:
+    """Return what this package's own store for backends raises."""
+    error = SecretStoreError("canary-1")
+    error.kind = "ClientError: ThrottlingException"
+    return error
+
+
+KINDS: list[tuple[Callable[[], Exception], str]] = [
+    (lambda: ClientError("AccessDeniedException"), "ClientError: AccessDeniedException"),
+    (lambda: ClientError("canary-1"), "ClientError"),
+    (lambda: ClientError(None), "ClientError"),
+    (lambda: ThrottlingException("ThrottlingException"), "ThrottlingException"),
+    (HttpResponseError, "HttpResponseError: 403"),
+    (PermissionDenied, "PermissionDenied: 403"),
+    (OddError, "OddError"),
+    (carried, "ClientError: ThrottlingException"),
+    (broken, "StoreError"),
+]
+
+
+@pytest.mark.parametrize(("raised", "told"), KINDS, ids=[told for _, told in KINDS])
+def test_a_write_that_fails_tells_its_kind(raised: Callable[[], Exception], told: str) -> None:
+    """A missing right and a throttled call are told apart, by fixed words and codes and nothing that a server wrote."""
+    world = World()
+    faults = {"write secret": Fault(applies=False, error=raised)}
+    done = run(world, ingestion_mode="realtime", script={"faults": faults})
+    assert isinstance(done.error, SecretStoreError)
+    assert f"cannot be written ({told})" in str(done.error)
+    assert "canary" not in everything_said(done.error)
+
+
+def test_a_read_that_fails_tells_its_kind() -> None:
+    """As a write does."""
+    faults = {"read secret": Fault(error=lambda: ClientError("ThrottlingException"))}
+    done = run(World(), ingestion_mode="realtime", script={"faults": faults})
+    assert isinstance(done.error, SecretStoreError)
+    assert "cannot be read (ClientError: ThrottlingException)" in str(done.error)
+    assert "canary" not in everything_said(done.error)
 
 
 @pytest.mark.parametrize("key", [StoreKey(), StoreKey("my_secret")])
