@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import islice
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
@@ -52,8 +53,10 @@ class Threads:
                     raise error
                 yield word, result  # type: ignore[misc]  # what a job returns
         finally:
-            while not asked.empty():
-                asked.get()
+            # Not asked first whether there is a job: a thread may take the last one in between.
+            with suppress(Empty):
+                while True:
+                    asked.get_nowait()
             for _ in threads:
                 asked.put(None)
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
+from airflow_provider_copass.operators import threads
 from airflow_provider_copass.operators.threads import Threads
 
 
@@ -57,3 +60,27 @@ def test_who_stops_early_leaves_no_thread_behind() -> None:
             thread.join(timeout=10)
     assert [thread for thread in threading.enumerate() if thread.name == "copass"] == []
     assert len(done) <= 4
+
+
+class Overtaken(SimpleQueue[Any]):
+    """A queue whose last job is taken by a thread right after somebody has seen that there is one."""
+
+    def empty(self) -> bool:
+        """Tell what was so a moment ago."""
+        was = super().empty()
+        while not super().empty():
+            self.get()
+        return was
+
+
+def test_who_stops_early_is_not_kept_by_a_thread_that_takes_the_last_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs that nobody is to do any more are taken back from under the threads, which go on taking them."""
+    monkeypatch.setattr(threads, "SimpleQueue", Overtaken)
+    gate = threading.Event()
+    results = Threads(2).each((number, lambda number=number: number == 0 or gate.wait(20)) for number in range(100))
+    next(results)
+    closing = threading.Thread(target=results.close, daemon=True)  # type: ignore[attr-defined]
+    closing.start()
+    closing.join(timeout=5)
+    gate.set()
+    assert not closing.is_alive()
