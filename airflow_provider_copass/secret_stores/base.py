@@ -21,6 +21,13 @@ class SecretStore(ABC):
     name: str = "secret store"
     """What to call it in a message, and in the record of what was stored where: it stays the same from run to run."""
 
+    def __repr__(self) -> str:
+        """Return the class's path: an address in it would make a new version of a DAG at each parse.
+
+        Airflow writes down the text of what a mapped task is given by ``partial``.
+        """
+        return f"<{type(self).__module__}.{type(self).__qualname__}>"
+
     @abstractmethod
     def check(self, key: str) -> None:
         """Refuse a key that this store cannot hold, or that no task would find here; called at every run.
