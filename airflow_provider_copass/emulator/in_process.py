@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import secrets
 import threading
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_copass.emulator.state import State
@@ -19,6 +20,9 @@ _MISSING = (
     "The emulator needs fastapi and uvicorn, its extra: pip install '.[emulator]' in a checkout of "
     "airflow-provider-copass"
 )
+_NOT_RUNNING = "The emulator is not running"
+_LOOK = 1.0
+"""Seconds after which who waits for the server's thread looks whether it lives."""
 
 
 class Emulator:
@@ -67,7 +71,7 @@ class Emulator:
         """Start to serve; returns once connections are accepted.
 
         :raises ImportError: where the extra is missing.
-        :raises OSError: where the port is taken.
+        :raises OSError: where the port is taken, or cannot be listened on.
         """
         if self._thread is not None:
             raise RuntimeError("The emulator is running already")
@@ -79,20 +83,30 @@ class Emulator:
         self.url = self._state.base_url = f"http://{server.HOST}:{bound.getsockname()[1]}"
         self._server = server.Server(self._state, self.token, bound, self._report)
         started = threading.Event()
+        failures: list[BaseException] = []
         self._thread = threading.Thread(
-            target=self._serve, args=(self._server, started), name="copass-emulator", daemon=True
+            target=self._serve, args=(self._server, started, failures), name="copass-emulator", daemon=True
         )
         self._thread.start()
         started.wait()
+        if failures:
+            self._thread.join()
+            self._thread = self._loop = self._server = None
+            bound.close()
+            raise failures[0]
 
-    def _serve(self, server: Server, started: threading.Event) -> None:
-        # The plain loop, whatever the process has set: cutting connections relies on its transports.
-        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-            self._loop = runner.get_loop()
-            try:
+    def _serve(self, server: Server, started: threading.Event, failures: list[BaseException]) -> None:
+        try:
+            # The plain loop, whatever the process has set: cutting connections relies on its transports.
+            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                self._loop = runner.get_loop()
                 runner.run(server.serve(started.set))
-            finally:
-                started.set()
+        except BaseException as failure:
+            if started.is_set():
+                raise
+            failures.append(failure)
+        finally:
+            started.set()
 
     def stop(self) -> None:
         """Stop at once: requests under way are dropped."""
@@ -105,15 +119,20 @@ class Emulator:
 
     def _on_loop(self, act: Callable[[Server], Any]) -> Any:
         """Let the server's own thread do something, so that it is never half way through a request."""
-        server, loop = self._server, self._loop
-        if server is None or loop is None:
-            raise RuntimeError("The emulator is not running")
+        server, loop, thread = self._server, self._loop, self._thread
+        if server is None or loop is None or thread is None or not thread.is_alive():
+            raise RuntimeError(_NOT_RUNNING)
 
         async def acted() -> Any:
             result = act(server)
             return await result if inspect.isawaitable(result) else result
 
-        return asyncio.run_coroutine_threadsafe(acted(), loop).result()
+        result = asyncio.run_coroutine_threadsafe(acted(), loop)
+        # What a loop is asked for as it ends, it may never do.
+        while not wait([result], timeout=_LOOK).done:
+            if not thread.is_alive():
+                raise RuntimeError(_NOT_RUNNING)
+        return result.result()
 
     def reset(self) -> None:
         """Go back to the start; requests that are held back are dropped without effect."""

@@ -91,9 +91,11 @@ class Server:
         self._config.load()
         loop = asyncio.get_running_loop()
         listener = await loop.create_server(self._connection, sock=self._socket, backlog=2048)
-        started()
-        await self._stop.wait()
-        listener.close()
+        try:
+            started()
+            await self._stop.wait()
+        finally:
+            listener.close()
         self.control.faults.close()
         self.control.log.close()
         for connection in list(self._uvicorn.connections):

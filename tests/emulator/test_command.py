@@ -185,6 +185,42 @@ def test_an_emulator_can_be_started_again_and_used_only_while_it_runs() -> None:
         assert httpx.get(emulator.url + SOURCES, headers={"Authorization": "Bearer t"}).json()["count"] == 1
 
 
+def test_a_port_that_cannot_be_listened_on_fails_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody listens on it in the moment after it was taken: who starts it is told, and may try again."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        emulator = Emulator(TOKEN, port=other.getsockname()[1])
+        bind = socket.socket.bind
+
+        def overtaken(taken: socket.socket, address: Any) -> None:
+            bind(taken, address)
+            other.listen()
+
+        monkeypatch.setattr(socket.socket, "bind", overtaken)
+        with pytest.raises(OSError, match="in use"):
+            emulator.start()
+        with pytest.raises(RuntimeError, match="not running"):
+            emulator.sources()
+    monkeypatch.undo()
+    with emulator:
+        assert emulator.sources() == []
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_emulator_whose_thread_has_died_is_not_waited_for() -> None:
+    """Whoever asks it for something is told that it does not run; it can be stopped all the same."""
+    emulator = Emulator(TOKEN)
+    with emulator:
+        loop, thread = emulator._loop, emulator._thread
+        assert loop is not None
+        assert thread is not None
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=10)
+        with pytest.raises(RuntimeError, match="The emulator is not running"):
+            emulator.sources()
+
+
 def test_stopping_lets_a_waiting_thread_go() -> None:
     """Whoever waits for a request or a fault when the emulator stops gets an empty answer, not an error."""
     answers: list[Any] = []
