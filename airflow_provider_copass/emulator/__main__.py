@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 _TOKEN_VARIABLE = "COPASS_EMULATOR_TOKEN"
 _END = (signal.SIGTERM, signal.SIGINT)
+_LAST_PORT = 65535
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) <= _LAST_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"a port is a number from 0 to {_LAST_PORT}; 0 takes a free one")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -23,7 +30,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m airflow_provider_copass.emulator",
         description="Serve an emulated Copass API on 127.0.0.1 until SIGTERM or Ctrl-C.",
     )
-    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--port", type=_port, default=0, help="0, the default, takes a free one")
     parser.add_argument("--token", help=f"the bearer token to ask for; default: ${_TOKEN_VARIABLE}")
     parser.add_argument(
         "--sandbox", action="append", metavar="ID", help="a sandbox that exists, again for more; default: sb_demo"

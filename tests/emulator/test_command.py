@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.emulator.__main__ import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +121,15 @@ def test_a_taken_port_is_an_error_that_says_so(emulator: Emulator) -> None:
     assert refused.returncode == 1
     assert "in use" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize("port", ["99999", "65536", "-1", "http"])
+def test_a_port_that_is_none_is_refused_with_the_rule(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As any bad argument of a command: exit code 2, and a message that names it."""
+    with pytest.raises(SystemExit) as refused:
+        main(["--token", "t", "--port", port])
+    assert refused.value.code == 2
+    assert "argument --port: a port is a number from 0 to 65535" in capsys.readouterr().err
 
 
 def test_a_missing_extra_is_an_error_that_says_what_to_install() -> None:
