@@ -13,9 +13,8 @@ from airflow_provider_copass.api.errors import (
     SourceChangedError,
 )
 from airflow_provider_copass.registration.book import record_in_book
-from airflow_provider_copass.registration.keeping import previous_key
 from airflow_provider_copass.registration.record import Closed, Open, from_text, name_of
-from airflow_provider_copass.registration.store_key import in_key
+from airflow_provider_copass.registration.store_key import in_key, previous_key
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import Source

@@ -9,6 +9,7 @@ from airflow_provider_copass.api.errors import CopassError, CopassInputError, Se
 from airflow_provider_copass.registration.claim import LostClaimError
 from airflow_provider_copass.registration.guarded_store import GuardedStore, is_same
 from airflow_provider_copass.registration.record import Closed
+from airflow_provider_copass.registration.store_key import previous_key
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -150,10 +151,10 @@ class Keeping:
         secret = self._secrets.read(key)
         if secret is None:
             return
-        if self._is_taken(previous_key(key), source_id, None, overwrite=True):
+        if self._is_others(previous_key(key), source_id, secret, mints=claim.held.mints):
             raise SecretKeyTakenError(
-                f"The {self.store} {previous_key(key)!r} holds the webhook secret of another source, so nothing was "
-                "rotated. Remove it where that source is gone.",
+                f"The {self.store} {previous_key(key)!r} holds what may be the webhook secret of another source, so "
+                "nothing was rotated. Remove it where that source is gone, or choose another store_as.",
                 data_source_ids=(source_id,),
             )
         claim.check()
@@ -246,6 +247,22 @@ class Keeping:
         gone = before.source_id if before is not None and was_ours else source_id
         return self._secrets.owner_of(key) not in {None, source_id, gone}
 
+    def _is_others(self, key: str, source_id: str, current: SecretStr, *, mints: int) -> bool:
+        """Tell whether the key of a previous secret holds what is not ours.
+
+        Where no note tells, a source may simply be called so: ``{name}`` gives one named ``x_previous`` that very key.
+
+        :param current: the secret that is valid; a dead try may have copied it already.
+        :param mints: how many secrets this source has had minted since it was registered.
+        """
+        stored = self._secrets.read(key)
+        if stored is None:
+            return False
+        owner = self._secrets.owner_of(key)
+        if owner is not None or self._wish.key.needs_id:
+            return owner not in {None, source_id}
+        return mints == 0 and not is_same(stored, current)
+
     def _key_for(self, source_id: str) -> tuple[str, bool]:
         """Return the key, and whether the store can hold it: with the id in it that is known only now."""
         try:
@@ -281,11 +298,3 @@ class Keeping:
     def _was_ours(self, key: str, before: Closed | None) -> bool:
         """Tell whether a key belonged to a source that the record knows to be gone."""
         return before is not None and (before.store, before.key) == (self.store, key)
-
-
-def previous_key(key: str) -> str:
-    """Return the key under which the secret before the present one is kept.
-
-    :param key: the key of the present one.
-    """
-    return f"{key}_previous"

@@ -67,3 +67,11 @@ def in_key(value: str) -> str:
     :param value: what a placeholder stands for.
     """
     return _DASHES.sub("-", _OUTSIDE.sub("_", value))
+
+
+def previous_key(key: str) -> str:
+    """Return the key under which the secret before the present one is kept.
+
+    :param key: the key of the present one.
+    """
+    return f"{key}_previous"

@@ -12,6 +12,7 @@ from airflow_provider_copass.api import (
     CopassAuthenticationError,
     CopassInputError,
     CopassNotFoundError,
+    SecretKeyTakenError,
     SourceChangedError,
     SourceMissingError,
 )
@@ -172,6 +173,27 @@ def test_the_previous_secret_is_kept_where_asked_for(world: World) -> None:
 
 
 KEEP = {"keep_previous": True}
+
+
+def test_a_previous_secret_is_not_written_over_the_secret_of_a_source_that_is_called_so() -> None:
+    """A key of the name alone tells nobody whose it is: nothing is rotated, and nothing is overwritten."""
+    key = StoreKey("of_{name}")
+    world = World()
+    for name in ("n", "n_previous"):
+        assert run(world, task=f"dag/run/{name}/-1", name=name, ingestion_mode="realtime", key=key).error is None
+    before = dict(world.store)
+    assert set(before) == {"of_n", "of_n_previous"}
+    process = Process(
+        world,
+        wish(ingestion_mode="realtime", key=key),
+        Owner(TASK, 1),
+        TIMING,
+        build=functools.partial(Rotation, keep_previous=True),
+    )
+    run_all(world, [process])
+    assert isinstance(process.error, SecretKeyTakenError)
+    assert world.store == before
+    assert world.rotations == 0
 
 
 def test_killed_at_any_boundary_the_retry_keeps_the_secret_that_was_valid_before() -> None:
