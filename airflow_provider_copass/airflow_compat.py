@@ -28,6 +28,7 @@ __all__ = [
     "cli_config",
     "configured",
     "connection_variable",
+    "ends_as",
     "events_of",
     "fail_at_once",
     "find_connection",
@@ -77,6 +78,20 @@ def fail_at_once(message: str) -> Exception:
     from airflow.providers.common.compat.sdk import AirflowFailException
 
     return AirflowFailException(message)
+
+
+def ends_as(error: Exception, message: str) -> Exception | None:
+    """Return an exception that ends a task in the same way as one by which Airflow is told to skip it, or to fail it.
+
+    :param error: the exception; of any other kind there is None.
+    :param message: what the log is to say.
+    """
+    from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+
+    for kind in (AirflowFailException, AirflowSkipException):
+        if isinstance(error, kind):
+            return kind(message)
+    return None
 
 
 def events_of(outlets: Iterable[Any], context: Context) -> list[Any]:

@@ -33,7 +33,7 @@ from airflow_provider_copass.api.errors import (
     SourceMissingError,
     SourcesFailedError,
     SourcesUnfinishedError,
-    Unreached,
+    UnrenderedFieldError,
 )
 from airflow_provider_copass.api.http_setup import environment_proxy
 from airflow_provider_copass.api.models import (
@@ -47,6 +47,7 @@ from airflow_provider_copass.api.models import (
 )
 from airflow_provider_copass.api.retry import RetryPolicy
 from airflow_provider_copass.api.settings import DEFAULT_BASE_URL, ClientSettings
+from airflow_provider_copass.api.unreached import Unreached
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -92,6 +93,7 @@ __all__ = [
     "SourcesFailedError",
     "SourcesUnfinishedError",
     "Unreached",
+    "UnrenderedFieldError",
     "calls",
     "environment_proxy",
 ]

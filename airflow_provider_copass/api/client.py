@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 
-from airflow_provider_copass.api.errors import Unreached
 from airflow_provider_copass.api.exchange import MOST_BYTES, NoReply, Pause, Reply, Send, exchange
 from airflow_provider_copass.api.http_setup import open_http
 from airflow_provider_copass.api.retry import RetryPolicy
-from airflow_provider_copass.api.unreached import why_unreached
+from airflow_provider_copass.api.unreached import Unreached, why_unreached
 from airflow_provider_copass.api.wire_log import install, our_call
 
 if TYPE_CHECKING:

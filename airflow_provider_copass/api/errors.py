@@ -4,6 +4,7 @@
 
     CopassError
     ├── CopassInputError                refused before any request; names the field, the rule, the way out
+    │   └── UnrenderedFieldError        a field that may hold a credential cannot be rendered
     ├── CopassTransportError            no whole answer came
     │   ├── CopassConnectError          no connection: the request was never sent
     │   ├── CopassTimeoutError          no answer in time
@@ -37,8 +38,9 @@ an error ends in a log.
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import ClassVar
+
+from airflow_provider_copass.api.unreached import Unreached
 
 
 class CopassError(Exception):
@@ -58,6 +60,12 @@ class CopassInputError(CopassError, ValueError):
     def __init__(self, message: str, *, fields: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.fields = fields
+
+
+class UnrenderedFieldError(CopassInputError):
+    """A templated field that may hold a credential cannot be rendered; what it asks for may be there another time."""
+
+    retryable = True
 
 
 class CopassCallError(CopassError):
@@ -82,19 +90,6 @@ class CopassTransportError(CopassCallError):
 
     retryable = True
     maybe_applied = True
-
-
-class Unreached(Enum):
-    """Why no connection could be made, so that nothing was sent."""
-
-    NO_ADDRESS = "the host's name is not known here"
-    REFUSED = "it was refused"
-    UNTRUSTED = "the server's certificate is not trusted, or has expired"
-    OTHER_HOST = "the server's certificate is for another host"
-    NO_TLS = "what listens there does not speak TLS, or no version of it that is accepted"
-    TOO_SLOW = "it took too long"
-    PROXY = "the proxy does not let it through"
-    UNKNOWN = "the network does not say why"
 
 
 class CopassConnectError(CopassTransportError):

@@ -23,11 +23,11 @@ from airflow_provider_copass.api.errors import (
     CopassStatusError,
     CopassTimeoutError,
     CopassTransportError,
-    Unreached,
     error_class,
 )
 from airflow_provider_copass.api.requests import RULES
 from airflow_provider_copass.api.retry import may_send_again, retry_after_seconds
+from airflow_provider_copass.api.unreached import Unreached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping

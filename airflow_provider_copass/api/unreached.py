@@ -7,15 +7,27 @@ from __future__ import annotations
 
 import socket
 import ssl
+from enum import Enum
 from typing import TYPE_CHECKING
-
-from airflow_provider_copass.api.errors import Unreached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH.
 _NAME_MISMATCHES = {62, 64}
+
+
+class Unreached(Enum):
+    """Why no connection could be made, so that nothing was sent."""
+
+    NO_ADDRESS = "the host's name is not known here"
+    REFUSED = "it was refused"
+    UNTRUSTED = "the server's certificate is not trusted, or has expired"
+    OTHER_HOST = "the server's certificate is for another host"
+    NO_TLS = "what listens there does not speak TLS, or no version of it that is accepted"
+    TOO_SLOW = "it took too long"
+    PROXY = "the proxy does not let it through"
+    UNKNOWN = "the network does not say why"
 
 
 def why_unreached(error: BaseException) -> Unreached:

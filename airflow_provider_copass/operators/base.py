@@ -1,79 +1,19 @@
-"""What every operator of this package shares: rendered fields that may hold a credential are not shown.
-
-Airflow keeps the rendered value of each templated field in its database, in plain text, and sends it there through the
-supervisor. So what Airflow gets to see of such a field, once it is rendered, is its shape.
-"""
+"""What every operator of this package shares: rendered fields that may hold a credential are not shown."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_copass.airflow_compat import BaseOperator
+from airflow_provider_copass.operators.unshown import InUnshown, Unrendered, Unshown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.hooks import CopassHook
     from airflow_provider_copass.registration import Timing
     from airflow_provider_copass.registration.ports import Records
-
-HIDDEN = "***"
-
-
-class Unshown:
-    """A rendered value whose text is its shape: every key, and ``***`` for every value.
-
-    Airflow 3.3 asks for :meth:`serialize`, all other versions for the text.
-
-    :param value: what was rendered.
-    :param shape: tells what of a value may be seen; by default its keys.
-    """
-
-    __slots__ = ("shape", "value")
-
-    def __init__(self, value: object, shape: Callable[[object], object] | None = None) -> None:
-        self.value = value
-        self.shape = shape or shape_of
-
-    def serialize(self) -> object:
-        """Return the shape."""
-        return self.shape(self.value)
-
-    def __repr__(self) -> str:
-        return json.dumps(self.serialize())
-
-    __str__ = __repr__
-
-
-def shape_of(value: object) -> object:
-    """Return the keys and lists of a value, with ``***`` for what is in them.
-
-    :param value: an object, or a JSON object as text, which is read.
-    """
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return HIDDEN
-    if isinstance(value, dict):
-        # Of a text that is no object the keys may be anything, so of an object they are all that is told.
-        return {str(key): _leaf(inner) for key, inner in value.items()}
-    return HIDDEN
-
-
-def _leaf(value: object) -> object:
-    if isinstance(value, dict):
-        return {str(key): _leaf(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_leaf(inner) for inner in value]
-    return HIDDEN
-
-
-def value_of(field: object) -> Any:
-    """Return the value of a field, whether it was rendered or given as it is."""
-    return field.value if isinstance(field, Unshown) else field
 
 
 class CopassOperator(BaseOperator):
@@ -84,7 +24,7 @@ class CopassOperator(BaseOperator):
     """
 
     unshown_fields: ClassVar[Sequence[str]] = ("adapter_config",)
-    """The templated fields that may hold a credential; read them with :func:`value_of`."""
+    """The templated fields that may hold a credential; read them with ``value_of``."""
     shapes: ClassVar[Mapping[str, Callable[[object], object]]] = {}
     """What may be seen of one of them, where that is more than its keys."""
     ui_color = "#e6f0ff"
@@ -138,16 +78,30 @@ class CopassOperator(BaseOperator):
         # Raised out here: what failed is told by its message alone, and no cause of it reaches a log.
         raise fail_at_once(str(failure)) if is_final(failure) else failure
 
-    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
-        """Render, and hide at once what is not for showing.
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Iterable[str], context: Context, jinja_env: Any, seen_oids: set[int]
+    ) -> None:
+        """Render, with what is not for showing hidden from before it is rendered.
 
         Airflow's own name, the same from 2.11 to 3.3, and the one place that a mapped task's rendering goes through as
         well: ``render_template_fields`` is asked of the mapped operator there, not of this one.
         """
-        super()._do_render_template_fields(parent, *args, **kwargs)
-        if parent is not self:
+        if isinstance(seen_oids, InUnshown):
+            # An object with templates inside of such a field, where it is refused; Airflow would log what of it fails.
             return
+        if parent is self:
+            self._hide(seen_oids)
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+
+    def _hide(self, seen_oids: set[int]) -> None:
+        """Hide what is not for showing, before anything is rendered: whatever fails then, in whichever field."""
+
+        def render(value: Any, context: Context, jinja_env: Any) -> object:
+            if callable(value):
+                return value(context=context, jinja_env=jinja_env)
+            return self.render_template(value, context, jinja_env, InUnshown(seen_oids))
+
         for name in self.unshown_fields:
             value = getattr(self, name, None)
             if value is not None and not isinstance(value, Unshown):
-                setattr(self, name, Unshown(value, self.shapes.get(name)))
+                setattr(self, name, Unrendered(name, value, render, self.shapes.get(name)))

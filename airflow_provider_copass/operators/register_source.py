@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_copass.operators.base import CopassOperator, value_of
+from airflow_provider_copass.operators.base import CopassOperator
+from airflow_provider_copass.operators.unshown import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

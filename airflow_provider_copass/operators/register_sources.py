@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_copass.operators.base import CopassOperator, value_of
+from airflow_provider_copass.operators.base import CopassOperator
 from airflow_provider_copass.operators.source_list import shape_of_sources
+from airflow_provider_copass.operators.unshown import rendered, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -203,7 +204,8 @@ class RegisterSourcesOperator(CopassOperator):
         if self.manifest is None:
             return read_sources(value_of(self.sources), said_by="sources")
         path = self._manifest_path(self.manifest)
-        return read_sources(self.render_template(read_manifest(path), context), said_by=path.name)
+        listed = read_manifest(path)
+        return read_sources(rendered(path.name, lambda: self.render_template(listed, context)), said_by=path.name)
 
     def _manifest_path(self, given: str) -> Path:
         """Return where the manifest is: a relative path begins at the DAG's file."""

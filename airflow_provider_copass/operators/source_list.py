@@ -7,7 +7,7 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_copass.operators.base import HIDDEN, shape_of
+from airflow_provider_copass.operators.unshown import HIDDEN, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_copass.operators.base import value_of
 from airflow_provider_copass.operators.named_source import NamedSourceOperator
+from airflow_provider_copass.operators.unshown import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

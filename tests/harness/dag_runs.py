@@ -29,12 +29,14 @@ class FinishedRun:
     :param tasks: the state of each task instance, under ``TASK_ID`` or ``TASK_ID[MAP_INDEX]``.
     :param warned: each warning that was given while this package, or the DAG file, was doing something: during the
         run, and for the first one also while the file was read.
+    :param printed: what the child process printed, the tasks' logs included: that of all its runs, and unmasked.
     """
 
     run_id: str
     state: str
     tasks: dict[str, str]
     warned: list[str]
+    printed: str
 
 
 def run_dag(
@@ -53,7 +55,8 @@ def run_dag(
     command = [sys.executable, "-m", "tests.harness.dag_runs", str(file), dag_id, str(times), json.dumps(conf or {})]
     done = home.run(*command, seconds=180)
     lines = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
-    return [FinishedRun(**json.loads(line.removeprefix(_MARK))) for line in lines]
+    printed = done.stdout + done.stderr
+    return [FinishedRun(**json.loads(line.removeprefix(_MARK)), printed=printed) for line in lines]
 
 
 def dag_bag_class() -> Any:

@@ -18,7 +18,7 @@ from airflow_provider_copass.api import (
 )
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import RegisterSourceOperator
-from airflow_provider_copass.operators.base import value_of
+from airflow_provider_copass.operators.unshown import value_of
 from airflow_provider_copass.registration import Timing
 from airflow_provider_copass.secret_stores import SecretOwner, SecretStore
 from tests.hooks.connections import ENVIRONMENT, as_json, of

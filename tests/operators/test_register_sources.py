@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from airflow_provider_copass.api import SourcesUnfinishedError
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import RegisterSourcesOperator
-from airflow_provider_copass.operators.base import value_of
+from airflow_provider_copass.operators.unshown import value_of
 from airflow_provider_copass.registration import Timing
 from tests.hooks.connections import ENVIRONMENT, of
 from tests.operators.test_register_source import InMemory, Memory, TaskInstance, Texts

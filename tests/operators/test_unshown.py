@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_copass.operators.base import Unshown, value_of
+from airflow_provider_copass.operators.unshown import Unshown, value_of
 
 
 @pytest.mark.parametrize(

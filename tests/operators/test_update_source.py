@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from airflow_provider_copass.api import BusyRecordError, CopassServerError
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import RotateWebhookSecretOperator, UpdateSourceOperator
-from airflow_provider_copass.operators.base import value_of
+from airflow_provider_copass.operators.unshown import value_of
 from airflow_provider_copass.registration import Owner
 from airflow_provider_copass.registration.record import Open, name_of, to_text
 from tests.hooks.connections import ENVIRONMENT, of
