@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from difflib import get_close_matches
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_copass.operators.unshown import HIDDEN, shape_of
+from airflow_provider_copass.operators.unshown import HIDDEN, is_list, shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,8 @@ _FIELDS = (
     "poll_interval_seconds",
 )
 _A_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+# Not what is derived from them, which may be shown in ways of its own.
+_JSON = frozenset({bool, float, int, str})
 _MOST_REFUSALS = 10
 _LONGEST_NAME = 60
 
@@ -39,17 +42,23 @@ def shape_of_sources(value: object) -> object:
             value = json.loads(value)
         except (ValueError, RecursionError):
             return HIDDEN
-    if not isinstance(value, list | tuple):
+    if not is_list(value):
         return HIDDEN
     return [
-        {
-            str(name): given if name in _FIELDS and name != "adapter_config" else shape_of(given)
-            for name, given in entry.items()
-        }
+        {str(name): _shape_of_field(name, given) for name, given in entry.items()}
         if isinstance(entry, dict)
         else HIDDEN
         for entry in value
     ]
+
+
+def _shape_of_field(name: object, given: object) -> object:
+    """Return a field of a source as it may be seen, and stored as JSON: Airflow breaks on what is none."""
+    if name not in _FIELDS or name == "adapter_config":
+        return shape_of(given)
+    if isinstance(given, float) and not isfinite(given):
+        return HIDDEN
+    return given if given is None or type(given) in _JSON else HIDDEN
 
 
 def read_manifest(path: Path) -> object:
@@ -138,7 +147,7 @@ def _entries(given: object, said_by: str) -> Sequence[object]:
             given = json.loads(given)
         except (ValueError, RecursionError):
             given = None
-    if isinstance(given, list | tuple):
+    if is_list(given):
         return given
     raise CopassInputError(
         f"{said_by} must be a list of objects, each with a provider and a name; or, out of a template, such a list as "

@@ -7,7 +7,8 @@ supervisor. A field that cannot be rendered it logs as it is, and what the failu
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +35,14 @@ class Unshown:
 
     def serialize(self) -> object:
         """Return the shape."""
-        return self.shape(self.value)
+        try:
+            return self.shape(self.value)
+        except RecursionError:
+            return HIDDEN
 
     def __repr__(self) -> str:
-        return json.dumps(self.serialize())
+        # Airflow asks for this before a task has had its say, so whatever was rendered, it does not fail.
+        return json.dumps(self.serialize(), default=lambda _: HIDDEN)
 
     __str__ = __repr__
 
@@ -71,7 +76,7 @@ class Unrendered(Unshown):
 
         :raises UnrenderedFieldError: where that fails.
         """
-        return Unshown(rendered(self.name, lambda: self.render(self.value, context, jinja_env)), self.shape)
+        return Unshown(rendered(self.name, lambda: _read(self.render(self.value, context, jinja_env))), self.shape)
 
 
 class InUnshown(set[int]):
@@ -121,9 +126,24 @@ def shape_of(value: object) -> object:
 def _leaf(value: object) -> object:
     if isinstance(value, dict):
         return {str(key): _leaf(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
+    if is_list(value):
         return [_leaf(inner) for inner in value]
     return HIDDEN
+
+
+def is_list(value: object) -> TypeGuard[Sequence[object]]:
+    """Tell whether a value is a list of any kind, such as Airflow makes of what the instances of a mapped task return.
+
+    :param value: a text is none.
+    """
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview)
+
+
+def _read(value: object) -> object:
+    """Read the lists in a value now, and once: those of mapped tasks Airflow reads anew at every look."""
+    if isinstance(value, dict):
+        return {key: _read(inner) for key, inner in value.items()}
+    return [_read(inner) for inner in value] if is_list(value) else value
 
 
 def value_of(field: object) -> Any:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import uuid
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +236,8 @@ BAD = [
     ({}, "sources, a list, or manifest"),
     ({"sources": [], "manifest": "x.yaml"}, "sources, a list, or manifest"),
     ({"sources": "no list canary"}, "sources must be a list"),
+    ({"sources": b"no list canary"}, "sources must be a list"),
+    ({"sources": {"provider": "slack", "name": "canary"}}, "sources must be a list"),
     ({"sources": [{"provider": "slack", "name": "a"}, 7]}, r"sources\[1\]: an entry must be an object"),
     (
         {"sources": [{"provider": "slack", "name": "a", "poll_interval": 60}]},
@@ -347,6 +352,25 @@ def test_of_an_adapter_config_airflow_sees_the_keys_alone() -> None:
     assert json.loads(str(operator.sources)) == [
         {"provider": "slack", "name": "2026-01-01", "adapter_config": {"token": "***"}}
     ]
+
+
+@pytest.mark.parametrize(
+    "given", [datetime(2026, 1, 1, tzinfo=UTC), Decimal(60), uuid.UUID(int=5), float("nan"), object()]
+)
+@pytest.mark.parametrize("field", ["provider", "name", "external_account_id", "poll_interval_seconds", "kind"])
+def test_airflow_gets_to_see_json_alone(field: str, given: object) -> None:
+    """It stores the rendered list as JSON, and would break on a value out of a database before we can refuse it."""
+    operator = RegisterSourcesOperator(task_id="register", sources=[{"provider": "slack", "name": "a", field: given}])
+    operator.render_template_fields({})
+    shape = {"provider": "slack", "name": "a", field: "***"}
+    assert operator.sources.serialize() == [shape]  # type: ignore[union-attr]
+    assert json.loads(str(operator.sources)) == [shape]
+
+
+def test_any_kind_of_list_is_one(account: Emulator) -> None:
+    """A task that was not rendered has it as it was given."""
+    ids, _ = run(sources=deque(entries(2, ingestion_mode="manual")))
+    assert len(ids) == 2
 
 
 def test_a_list_out_of_a_template_is_read(account: Emulator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,28 @@ def test_what_was_rendered_already_is_not_rendered_again() -> None:
     mapped = operator(value)
     mapped._do_render_template_fields(mapped, ["adapter_config"], {}, mapped.get_template_env(), {id(value)})  # type: ignore[typeddict-item]
     assert value_of(mapped.adapter_config) == value
+
+
+def test_a_list_that_is_read_piece_by_piece_is_read_once() -> None:
+    """As Airflow reads what a mapped task returned, with a request for each entry."""
+
+    class Pieces(Sequence[str]):
+        asked = 0
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: Any) -> Any:
+            self.asked += 1
+            return ["a", "b"][index]
+
+    pieces = Pieces()
+    listed = operator(lambda **_: {"channels": pieces})
+    listed.render_template_fields({})
+    asked = pieces.asked
+    assert value_of(listed.adapter_config) == {"channels": ["a", "b"]}
+    assert str(listed.adapter_config) == '{"channels": ["***", "***"]}'
+    assert pieces.asked == asked
 
 
 def test_no_template_inside_of_an_object_is_logged(capsys: pytest.CaptureFixture[str], caplog: Any) -> None:
