@@ -193,19 +193,23 @@ def check_path_part(name: str, value: object) -> str:
     """Refuse an id that could lead a request to another place than meant.
 
     :param name: the field, for the message.
-    :param value: what was given.
-    :raises CopassInputError: where it is missing, empty, or holds a slash of either kind, ``..``, ``?``, ``#``, a
-        control character or outer white space.
+    :param value: what was given; a whole number, such as a template rendered natively gives, is its digits.
+    :return: the id.
+    :raises CopassInputError: where it is missing, empty, no text, or holds a slash of either kind, ``..``, ``?``,
+        ``#``, a control character or outer white space.
     """
-    if not isinstance(value, str) or not value:
+    if value is None or value == "":
         raise CopassInputError(f"{name} is missing: give the id that Copass shows for it.", fields=(name,))
-    if _UNSAFE_IN_PATH.search(value) or value != value.strip() or value == "." or not _is_unicode(value):
+    part = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(part, str):
+        raise CopassInputError(f"{name} must be a text: give the id as Copass shows it, in quotes.", fields=(name,))
+    if _UNSAFE_IN_PATH.search(part) or part != part.strip() or part == "." or not _is_unicode(part):
         raise CopassInputError(
             f"{name} holds '/', '\\', '..', '?', '#', a control character or outer white space, which no id does: it "
             "would lead to another place of the API. Give the id as Copass shows it.",
             fields=(name,),
         )
-    return value
+    return part
 
 
 def _is_unicode(value: str) -> bool:

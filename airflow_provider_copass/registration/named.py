@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_copass.api.calls import check_path_part
 from airflow_provider_copass.api.errors import (
     CopassAnswerError,
     CopassInputError,
@@ -12,6 +13,7 @@ from airflow_provider_copass.api.errors import (
     SeveralSourcesError,
     SourceMissingError,
 )
+from airflow_provider_copass.api.requests import read_register
 from airflow_provider_copass.registration.wish import DEAD
 
 if TYPE_CHECKING:
@@ -26,7 +28,9 @@ class Named:
     :param data_source_id: the source's id; or
     :param provider: its provider, and
     :param name: its name: the live source of both is meant.
-    :raises CopassInputError: where it is named in neither way or in both.
+    :raises CopassInputError: where it is named in neither way or in both, or in something that names none.
+
+    A number, such as a template rendered natively gives, is read as its text, as it is when a source is registered.
     """
 
     data_source_id: str | None = None
@@ -34,13 +38,21 @@ class Named:
     name: str | None = None
 
     def __post_init__(self) -> None:
-        """Check that it is named in one way."""
-        by_name = bool(self.provider and self.name)
-        if bool(self.data_source_id) == by_name or bool(self.provider) != bool(self.name):
+        """Check that it is named in one way, and read it."""
+        by_id, by_provider, by_name = (
+            given not in (None, "") for given in (self.data_source_id, self.provider, self.name)
+        )
+        if by_id == by_provider or by_provider != by_name:
             raise CopassInputError(
                 "A source is named either by data_source_id, or by provider and name: give one of the two.",
                 fields=("data_source_id", "provider", "name"),
             )
+        if by_id:
+            object.__setattr__(self, "data_source_id", check_path_part("data_source_id", self.data_source_id))
+            return
+        read = read_register(provider=self.provider, name=self.name)
+        object.__setattr__(self, "provider", read.provider)
+        object.__setattr__(self, "name", read.name)
 
     def __str__(self) -> str:
         return f"source {self.data_source_id}" if self.data_source_id else f"{self.provider} source {self.name!r}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -75,6 +76,30 @@ def test_an_id_stays_one_part_of_the_path(client_of: ClientOf, sandbox_id: str, 
     assert len(raw) == 7
     if b"%" in path:
         assert raw[5] == path
+
+
+def test_an_id_that_is_a_number_is_its_digits(client_of: ClientOf) -> None:
+    """So a template comes that is rendered natively."""
+    client, script = client_of(httpx.Response(200, json=SOURCE))
+    client.send(calls.get_source(42, 7))  # type: ignore[arg-type]
+    assert script.requests[0].url.path == "/api/v1/storage/sandboxes/42/sources/7"
+
+
+@pytest.mark.parametrize("field", ["sandbox_id", "data_source_id"])
+@pytest.mark.parametrize("bad", [True, 1.5, b"id", ["id"]])
+def test_an_id_of_another_type_is_not_called_missing(field: str, bad: object) -> None:
+    """It was given; the message says what it must be."""
+    ids: dict[str, Any] = {"sandbox_id": "sb_1", "data_source_id": "ds_1", field: bad}
+    with pytest.raises(CopassInputError, match=rf"{field} must be a text") as refused:
+        calls.get_source(**ids)
+    assert refused.value.fields == (field,)
+
+
+@pytest.mark.parametrize("missing", [None, ""])
+def test_an_id_that_is_none_is_called_missing(missing: object) -> None:
+    """As a template gives that finds nothing."""
+    with pytest.raises(CopassInputError, match="data_source_id is missing"):
+        calls.get_source("sb_1", missing)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

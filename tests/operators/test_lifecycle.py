@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, Asset
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset
 
 from airflow_provider_copass.api import BusyRecordError, CopassConnectionLostError, CopassServerError
 from airflow_provider_copass.emulator import Emulator
@@ -153,6 +153,40 @@ def test_a_source_is_named_in_one_way(account: Emulator, named: dict[str, Any]) 
     operator = PauseSourceOperator(task_id="act", **named)
     with pytest.raises(AirflowFailException, match="either by data_source_id, or by provider and name"):
         operator.execute({"ti": TaskInstance("run", 1)})  # type: ignore[typeddict-item]
+    assert account.requests() == []
+
+
+@pytest.mark.parametrize("kind", [PauseSourceOperator, InMemoryDelete])
+def test_a_name_that_is_rendered_to_a_number_is_the_source_s(account: Emulator, kind: type[Any]) -> None:
+    """As it was when the source was registered: what deletes it does not take it for gone."""
+    [source_id] = account.seed([{"provider": "slack", "name": "20240101"}])
+    fields = {"remove_for_good": True} if kind is InMemoryDelete else {}
+    with DAG("native", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), render_template_as_native_obj=True):
+        operator = kind(task_id="act", provider="slack", name="{{ ds_nodash }}", **fields)
+    operator.render_template_fields({"ds_nodash": "20240101"})
+    assert operator.execute({"ti": TaskInstance("run", 1)}) == source_id
+    assert len(writes(account)) == 1
+
+
+def test_an_id_that_is_rendered_to_a_number_is_looked_up(account: Emulator) -> None:
+    """By its digits, and the message that there is none shows them."""
+    with pytest.raises(AirflowFailException, match="There is no live source 42 "):
+        execute(PauseSourceOperator, data_source_id=42)
+
+
+@pytest.mark.parametrize(
+    ("named", "rule"),
+    [
+        ({"data_source_id": 1.5}, "data_source_id must be a text"),
+        ({"data_source_id": False}, "data_source_id must be a text"),
+        ({"provider": ["slack"], "name": "chat"}, "provider must be a non-empty text"),
+        ({"provider": "slack", "name": True}, "name must be a text"),
+    ],
+)
+def test_what_names_no_source_is_refused(account: Emulator, named: dict[str, Any], rule: str) -> None:
+    """Before any request, by the rule that it breaks, and not as a source that is not there."""
+    with pytest.raises(AirflowFailException, match=rule):
+        execute(InMemoryDelete, remove_for_good=True, **named)
     assert account.requests() == []
 
 
