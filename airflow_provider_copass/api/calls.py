@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from airflow_provider_copass.api import answers
 from airflow_provider_copass.api.errors import CopassInputError
-from airflow_provider_copass.api.requests import read_register, read_update
+from airflow_provider_copass.api.requests import read_register, read_since, read_update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -156,12 +156,14 @@ def pull_source(
 ) -> Call[models.PullJob]:
     """Queue a pull.
 
-    :param since: only what is newer; a date and time with its offset, or ISO 8601 text.
+    :param since: only what is newer: a date and time with its offset from UTC, or one as ISO 8601 text. None, or the
+        text ``None`` or none at all, which a template may make of it: everything.
     :param vault_only: the API's option of this name.
+    :raises CopassInputError: where ``since`` breaks its rule.
     """
     body: dict[str, Any] = {}
-    if since is not None:
-        body["since"] = since if isinstance(since, str) else since.isoformat()
+    if (moment := read_since(since)) is not None:
+        body["since"] = moment
     if vault_only:
         body["vault_only"] = True
     return Call("pull_source", "POST", _source(sandbox_id, data_source_id) + "/pull", answers.pull_job, body=body)

@@ -6,6 +6,8 @@ Facts: the vendor's register page. A value is never shown in a refusal, since an
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from types import NoneType
 from typing import Annotated, Any, Literal, TypedDict, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -23,6 +25,10 @@ RULES = {
     "external_account_id": "external_account_id must be a text, or left out",
     "adapter_config": "adapter_config must be a JSON object: a dict of JSON values, or such an object as text",
     "poll_interval_seconds": "poll_interval_seconds must be a whole number of at least 60 seconds, or left out",
+    "since": (
+        "since must be a date and time with its offset from UTC, such as '2026-01-01T00:00:00+00:00' or what {{ ts }} "
+        "gives ({{ ds }} is a date alone), or left out"
+    ),
 }
 """The rule of each field, in words that also tell the way out."""
 
@@ -129,6 +135,30 @@ def read_update(given: SourceChanges) -> UpdateSource:
             fields=tuple(UpdateSource.model_fields),
         )
     return _read(UpdateSource, dict(given))
+
+
+def read_since(given: object) -> str | None:
+    """Check from when on a pull shall fetch.
+
+    :param given: a date and time with its offset from UTC, or one as ISO 8601 text. None, and the texts that a template
+        makes of it, which are ``None`` and an empty one, mean that it is left out: so at a first run
+        ``{{ prev_data_interval_end_success }}`` pulls everything.
+    :return: ISO 8601 text; None where it is left out.
+    :raises CopassInputError: where it is anything else, or has no offset.
+    """
+    # By isinstance and ==, not ``is None``: what Airflow gives a native template may be a proxy of None.
+    if isinstance(given, NoneType) or given in ("", "None"):
+        return None
+    moment = given
+    if isinstance(given, str):
+        try:
+            moment = datetime.fromisoformat(given)
+        except ValueError:
+            moment = None
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+        raise CopassInputError(f"Refused before any request: {RULES['since']}.", fields=("since",))
+    # A text is sent as it is, unless it has a space where ISO 8601 has a T, as the text of Airflow's own moments does.
+    return given if isinstance(given, str) and "T" in given else moment.isoformat()
 
 
 def _read(model: type[Model], given: dict[str, object]) -> Model:

@@ -208,8 +208,10 @@ class CopassHook(BaseHook):
     ) -> PullJob:
         """Queue a pull.
 
-        :param since: only what is newer; a date and time with its offset, or ISO 8601 text.
+        :param since: only what is newer: a date and time with its offset from UTC, or one as ISO 8601 text; None for
+            everything.
         :param vault_only: the API's option of this name.
+        :raises CopassInputError: where ``since`` breaks its rule.
         """
         from airflow_provider_copass.api import calls
 

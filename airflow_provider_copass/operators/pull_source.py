@@ -19,7 +19,9 @@ class PullSourceOperator(NamedSourceOperator):
 
     A pull whose answer was lost may have been queued; the retry queues another, and says so in its log.
 
-    :param since: only what is newer: ISO 8601 text, or a date and time with its offset. (templated)
+    :param since: only what is newer: a date and time with its offset from UTC, or one as ISO 8601 text, such as
+        ``{{ ts }}`` or ``{{ prev_data_interval_end_success }}``. Where that is None, as the latter is at a first run:
+        everything. (templated)
     :param vault_only: the API's option of this name.
     """
 
@@ -32,9 +34,12 @@ class PullSourceOperator(NamedSourceOperator):
 
     def act(self, hook: CopassHook, context: Context) -> str:
         """Queue the pull."""
+        from airflow_provider_copass.api.requests import read_since
+
+        since = read_since(self.since)
         if context["ti"].try_number > 1:
             self.log.warning("An earlier try may have queued a pull; this one queues another.")
         source = self.there(hook)
-        job = hook.pull_source(source.data_source_id, since=self.since, vault_only=self.vault_only)
+        job = hook.pull_source(source.data_source_id, since=since, vault_only=self.vault_only)
         self.log.info("Queued job %s for source %s.", job.job_id, source.data_source_id)
         return job.job_id

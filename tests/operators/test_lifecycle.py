@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset
+from lazy_object_proxy import Proxy
 
 from airflow_provider_copass.api import BusyRecordError, CopassConnectionLostError, CopassServerError
 from airflow_provider_copass.emulator import Emulator
@@ -218,6 +219,41 @@ def test_a_pull_returns_its_job(account: Emulator) -> None:
     assert job
     [pull] = account.requests(operation="pull")
     assert pull["body"] == {"since": "2026-01-01T00:00:00Z", "vault_only": True}
+
+
+@pytest.mark.parametrize(
+    ("since", "sent"),
+    [
+        ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+        ("2026-01-01 00:00:00+02:00", "2026-01-01T00:00:00+02:00"),
+        (datetime(2026, 1, 1, tzinfo=UTC), "2026-01-01T00:00:00+00:00"),
+        (Proxy(lambda: datetime(2026, 1, 1, tzinfo=UTC)), "2026-01-01T00:00:00+00:00"),
+    ],
+    ids=range(4),
+)
+def test_a_pull_begins_where_it_is_told_to(account: Emulator, since: Any, sent: str) -> None:
+    """A moment, or one as text, in the form that the API reads; Airflow's own have a space in their text."""
+    execute(PullSourceOperator, since=since)
+    assert account.requests(operation="pull")[0]["body"] == {"since": sent}
+
+
+@pytest.mark.parametrize("since", [None, "None", "", Proxy(lambda: None)], ids=range(4))
+def test_a_pull_since_nothing_is_one_of_everything(account: Emulator, since: Any) -> None:
+    """What a template makes of the end of the last run, where there was none: rendered to text, or natively."""
+    assert execute(PullSourceOperator, since=since)[0]
+    assert account.requests(operation="pull")[0]["body"] == {}
+
+
+@pytest.mark.parametrize(
+    "since",
+    [5, True, date(2026, 1, 1), datetime(2026, 1, 1), "2026-01-01", "2026-01-01T00:00:00", "yesterday", "canary"],  # noqa: DTZ001 - without an offset
+)
+def test_a_pull_since_what_is_no_moment_is_refused(account: Emulator, since: Any) -> None:
+    """Before any request, by its name, with the rule: a moment without an offset is another one elsewhere."""
+    with pytest.raises(AirflowFailException, match="since must be a date and time with its offset from UTC") as refused:
+        execute(PullSourceOperator, since=since)
+    assert account.requests() == []
+    assert "canary" not in str(refused.value)
 
 
 def test_a_deleted_source_leaves_nothing_behind(account: Emulator) -> None:
