@@ -91,6 +91,8 @@ class RegisterSourcesOperator(CopassOperator):
         wishes = self._wishes(hook, context)
         if not wishes:
             self.log.info("The list is empty: there is nothing to register.")
+            if not is_plan:
+                self._push([], context)
             return []
         # A client that cannot work is refused here, before the first request; and no two threads make one.
         hook.get_conn()
@@ -142,17 +144,12 @@ class RegisterSourcesOperator(CopassOperator):
         """
         from airflow_provider_copass.api import SourcesFailedError, SourcesUnfinishedError
         from airflow_provider_copass.operators.failures import is_final
-        from airflow_provider_copass.operators.list_report import counted, rows_of, table_of
+        from airflow_provider_copass.operators.list_report import counted, table_of
 
         for line in table_of(outcomes):
             self.log.info("%s", line)
         self.log.info("Of %d sources: %s.", len(outcomes), counted([outcome.act for outcome in outcomes]))
-        if self.do_xcom_push:
-            rows = rows_of(outcomes)
-            context["ti"].xcom_push(key="sources", value=rows)
-            context["ti"].xcom_push(
-                key="stored_as", value=[row["stored_as"] for row in rows if row["stored_as"] is not None]
-            )
+        self._push(outcomes, context)
         failed = [(outcome, outcome.error) for outcome in outcomes if outcome.error is not None]
         undone = sum(outcome.registered is None for outcome in outcomes)
         if not undone:
@@ -163,6 +160,17 @@ class RegisterSourcesOperator(CopassOperator):
         if failed and all(is_final(error) for _, error in failed):
             raise SourcesFailedError(message)
         raise SourcesUnfinishedError(f"{message} The retry does the failed ones alone.")
+
+    def _push(self, outcomes: list[Outcome], context: Context) -> None:
+        """Push the XComs beside the return value."""
+        from airflow_provider_copass.operators.list_report import rows_of
+
+        if not self.do_xcom_push:
+            return
+        rows = rows_of(outcomes)
+        push = context["ti"].xcom_push
+        push(key="sources", value=rows)
+        push(key="stored_as", value=[row["stored_as"] for row in rows if row["stored_as"] is not None])
 
     def _wishes(self, hook: CopassHook, context: Context) -> list[Wish]:
         """Read the list.

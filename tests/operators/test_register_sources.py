@@ -335,8 +335,14 @@ def test_a_relative_manifest_begins_at_the_dag_s_file(account: Emulator) -> None
 
 
 def test_an_empty_list_is_nothing_to_do(account: Emulator) -> None:
-    """As a task that makes the list may find."""
-    assert run(sources=[]) == ([], {})
+    """As a task that makes the list may find; what comes after it finds empty lists, as it finds full ones."""
+    assert run(sources=[]) == ([], {"sources": [], "stored_as": []})
+    assert account.requests() == []
+
+
+def test_a_plan_of_an_empty_list_pushes_nothing(account: Emulator) -> None:
+    """As any other plan: its return value says it all."""
+    assert run(sources=[], plan_only=True) == ([], {})
     assert account.requests() == []
 
 
