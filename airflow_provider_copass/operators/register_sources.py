@@ -181,7 +181,8 @@ class RegisterSourcesOperator(CopassOperator):
         from airflow_provider_copass.registration import Wish
         from airflow_provider_copass.secret_stores.base import store_key_of
 
-        if isinstance(self.max_concurrency, bool) or self.max_concurrency not in range(1, _MOST_AT_ONCE + 1):
+        # 8.0 is in the range too, and no count of threads; nor is True, which is 1.
+        if type(self.max_concurrency) is not int or self.max_concurrency not in range(1, _MOST_AT_ONCE + 1):
             raise CopassInputError(
                 f"max_concurrency must be a whole number from 1 to {_MOST_AT_ONCE}.", fields=("max_concurrency",)
             )
