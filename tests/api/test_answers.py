@@ -258,6 +258,14 @@ def test_a_422_names_known_fields_alone(client_of: ClientOf) -> None:
     assert "canary" not in everything_said(refused.value)
 
 
+def test_a_422_to_a_pull_names_its_field(client_of: ClientOf) -> None:
+    """A field of a call, too, that is none of a source's."""
+    problem = {"type": "datetime_parsing", "loc": ["body", "since"], "msg": SECRET, "input": SECRET}
+    client, _ = client_of(httpx.Response(422, json={"detail": [problem]}))
+    with pytest.raises(CopassValidationError, match=r"It refused: since\."):
+        client.send(calls.pull_source("s", "d", since="2026-W01-1T00:00Z"))
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"detail": "no"}', b'{"detail": [{"loc": [1, null]}]}'])
 def test_a_422_of_any_shape_is_a_validation_error(client_of: ClientOf, body: bytes) -> None:
     """There is no settled error body."""
