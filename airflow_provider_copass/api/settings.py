@@ -61,10 +61,11 @@ class ClientSettings:
                 f"max_attempts must be a whole number from 1 (no retry) to {_MOST_ATTEMPTS}. Leave it out for 4.",
                 fields=("max_attempts",),
             )
-        if self.ca_bundle is not None and not Path(self.ca_bundle).is_file():
+        if self.ca_bundle is not None and not _is_file(self.ca_bundle):
             raise CopassInputError(
-                f"ca_bundle must be the path of a PEM file on the machine that runs the task; {self.ca_bundle!r} is "
-                "no file there. Leave it out to trust the usual authorities.",
+                "ca_bundle must be the path of a PEM file on the machine that runs the task, not the certificate "
+                "itself, and there is no such file there, or its folder may not be entered. Mend the path, or leave it "
+                "out to trust the usual authorities.",
                 fields=("ca_bundle",),
             )
         if self.proxy is not None:
@@ -89,6 +90,14 @@ class ClientSettings:
 def _is_number(value: object, *, whole: bool = False) -> bool:
     """Tell whether a setting, which may come out of JSON, is a number; True and False are none."""
     return isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+
+
+def _is_file(path: str) -> bool:
+    """Tell whether there is a file; of a folder that may not be entered, or of a whole certificate, Python raises."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
 
 
 def _check_token(token: object) -> None:

@@ -51,7 +51,9 @@ TOKEN = "olk_canary"
         ("max_attempts", 21),
         ("max_attempts", 1.5),
         ("max_attempts", True),
-        ("ca_bundle", "/no/such/file.pem"),
+        ("ca_bundle", "/no/such/canary.pem"),
+        ("ca_bundle", TOKEN),
+        ("ca_bundle", "/canary\x00"),
         ("proxy", "olk_canary"),
         ("proxy", "http://user:olk_canary@"),
         ("proxy", "http://user:olk_canary@host:x"),
@@ -94,3 +96,13 @@ def test_a_ca_bundle_that_is_there_is_good(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("")
     assert ClientSettings(token=TOKEN, ca_bundle=str(bundle)).ca_bundle == str(bundle)
+
+
+def test_a_certificate_in_the_place_of_its_path_is_refused_as_such() -> None:
+    """It is too long for a file's name, which is an error of the machine's; said is what the field is for."""
+    pasted = f"-----BEGIN CERTIFICATE-----\n{'canary' * 300}\n-----END CERTIFICATE-----\n"
+    with pytest.raises(CopassInputError, match=r"^ca_bundle must be the path .*, not the certificate itself") as refused:
+        ClientSettings(token=TOKEN, ca_bundle=pasted)
+    assert refused.value.fields == ("ca_bundle",)
+    assert "canary" not in str(refused.value)
+    assert refused.value.__context__ is None
