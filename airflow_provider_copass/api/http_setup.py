@@ -15,6 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from airflow_provider_copass.api.errors import CopassInputError
+from airflow_provider_copass.api.settings import refused_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +31,12 @@ def open_http(kind: Callable[..., C], settings: ClientSettings, *, transport: ob
     :param kind: its class.
     :param settings: where the API is and how to talk to it.
     :param transport: httpx's transport; None for the usual one.
-    :raises CopassInputError: where ``ca_bundle`` holds no certificate, or the environment's proxy or certificates
-        cannot be used.
+    :raises CopassInputError: where ``ca_bundle`` holds no certificate, httpx takes the base URL or the proxy for none,
+        or the environment's proxy or certificates cannot be used.
     """
+    _check_address(settings.base_url, refused_as("host"))
+    if settings.proxy is not None:
+        _check_address(settings.proxy, refused_as("proxy"))
     options = _options(settings)
     refusal = CopassInputError(
         "The environment's proxy cannot be used: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY must be URLs such as "
@@ -96,6 +100,20 @@ def _options(settings: ClientSettings) -> dict[str, Any]:
         "follow_redirects": False,
         "trust_env": _trusts_environment(settings),
     }
+
+
+def _check_address(url: str, refusal: CopassInputError) -> None:
+    """Refuse what is no URL to httpx, such as ``https://10.0.0.999``: each call would end in an exception of its own.
+
+    :raises CopassInputError: the refusal.
+    """
+    try:
+        # Its host is decoded when it is read, by each request.
+        usable = bool(httpx.URL(url).host)
+    except (ValueError, httpx.InvalidURL):
+        usable = False
+    if not usable:
+        raise refusal
 
 
 def _trust(ca_bundle: str) -> ssl.SSLContext:

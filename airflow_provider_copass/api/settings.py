@@ -18,6 +18,13 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 # length; to ask the DNS for one would show it to the network, and to the log of whoever resolves it.
 _LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|[0-9A-Fa-f:.]+(?:%[\w.~-]+)?")
+# A proxy may be a container, whose name may have an underscore.
+_PROXY_LABEL = r"[\w-]{1,63}"
+_PROXY_HOST = re.compile(rf"{_PROXY_LABEL}(?:\.{_PROXY_LABEL})*\.?|[0-9A-Fa-f:.]+(?:%[\w.~-]+)?", re.ASCII)
+_NO_ADDRESS = {
+    "host": f"host must be a host name or a URL such as {DEFAULT_BASE_URL}, with a port from 1 to 65535 if any.",
+    "proxy": "proxy must be a URL such as http://proxy.example:3128. Leave it out to use the environment's proxy.",
+}
 _MOST_ATTEMPTS = 20
 _MOST_SECONDS = 3600.0
 
@@ -87,6 +94,14 @@ class ClientSettings:
         return f"{parts.scheme}://{parts.netloc}"
 
 
+def refused_as(name: str) -> CopassInputError:
+    """Return the refusal of an address that is none, which shows nothing of it.
+
+    :param name: ``host`` or ``proxy``.
+    """
+    return CopassInputError(_NO_ADDRESS[name], fields=(name,))
+
+
 def _is_number(value: object, *, whole: bool = False) -> bool:
     """Tell whether a setting, which may come out of JSON, is a number; True and False are none."""
     return isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
@@ -125,10 +140,7 @@ def _check_base_url(base_url: str) -> SplitResult:
     except ValueError:  # a port that is no number, a bracket that is not closed
         usable = False
     if parts is None or not usable or not _VISIBLE_ASCII.fullmatch(base_url):
-        raise CopassInputError(
-            f"host must be a host name or a URL such as {DEFAULT_BASE_URL}, with a port from 1 to 65535 if any.",
-            fields=("host",),
-        )
+        raise refused_as("host")
     if "@" in parts.netloc or parts.query or parts.fragment or base_url.endswith(("?", "#")):
         raise CopassInputError(
             "host must hold no user name, password, query or fragment. The token belongs in the password field.",
@@ -147,14 +159,12 @@ def _check_proxy(proxy: str, base_url: SplitResult) -> None:
     """Refuse a proxy that is none, without showing it: it may hold a password."""
     try:
         parts = urlsplit(proxy)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        named = _PROXY_HOST.fullmatch(parts.hostname or "") is not None
+        usable = parts.scheme in {"http", "https"} and named and parts.port != 0
     except ValueError:
         usable = False
     if not usable or not _VISIBLE_ASCII.fullmatch(proxy):
-        raise CopassInputError(
-            "proxy must be a URL such as http://proxy.example:3128. Leave it out to use the environment's proxy.",
-            fields=("proxy",),
-        )
+        raise refused_as("proxy")
     if base_url.scheme == "http":
         raise CopassInputError(
             "proxy cannot go with a plain http host: the token would reach the proxy in the clear. Leave one out.",

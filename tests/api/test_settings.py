@@ -57,6 +57,8 @@ TOKEN = "olk_canary"
         ("proxy", "olk_canary"),
         ("proxy", "http://user:olk_canary@"),
         ("proxy", "http://user:olk_canary@host:x"),
+        ("proxy", "http://user:olk_canary@proxy..example"),
+        ("proxy", f"http://{'canary' * 11}.example:3128"),
     ],
 )
 def test_a_setting_that_breaks_its_rule_is_named_and_not_shown(field: str, value: Any) -> None:
@@ -101,7 +103,9 @@ def test_a_ca_bundle_that_is_there_is_good(tmp_path: Path) -> None:
 def test_a_certificate_in_the_place_of_its_path_is_refused_as_such() -> None:
     """It is too long for a file's name, which is an error of the machine's; said is what the field is for."""
     pasted = f"-----BEGIN CERTIFICATE-----\n{'canary' * 300}\n-----END CERTIFICATE-----\n"
-    with pytest.raises(CopassInputError, match=r"^ca_bundle must be the path .*, not the certificate itself") as refused:
+    with pytest.raises(
+        CopassInputError, match=r"^ca_bundle must be the path .*, not the certificate itself"
+    ) as refused:
         ClientSettings(token=TOKEN, ca_bundle=pasted)
     assert refused.value.fields == ("ca_bundle",)
     assert "canary" not in str(refused.value)

@@ -110,6 +110,26 @@ def test_a_ca_bundle_without_a_certificate_is_refused_as_such(tmp_path: Path) ->
     assert refused.value.__context__ is None
 
 
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize(
+    ("field", "url"),
+    [
+        ("host", "https://10.0.0.999"),
+        ("host", "https://xn--a.canary.example"),
+        ("proxy", "http://me:canary@10.0.0.999:3128"),
+        ("proxy", "http://me:canary@xn--a:3128"),
+    ],
+)
+def test_an_address_that_httpx_takes_for_none_is_refused_as_such(flavour: str, field: str, url: str) -> None:
+    """By the field's name and before any request; httpx would raise an error of its own, which Airflow would retry."""
+    given = {"base_url": "https://copass.invalid", ("base_url" if field == "host" else field): url}
+    with pytest.raises(CopassInputError, match=f"^{field} must be") as refused:
+        ask(flavour, ClientSettings(token=TOKEN, **given))
+    assert refused.value.fields == (field,)
+    assert refused.value.__context__ is None
+    assert "canary" not in str(refused.value)
+
+
 @pytest.fixture(name="environment")
 def _environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment that names neither a proxy nor certificates."""
