@@ -17,10 +17,11 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 # A name in the DNS, or an IPv6 address. An API key in its place is neither, for its underscore, nor is a JWT, for its
 # length; to ask the DNS for one would show it to the network, and to the log of whoever resolves it.
 _LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|[0-9A-Fa-f:.]+(?:%[\w.~-]+)?")
+_IPV6 = r"(?=[^%]*:)[0-9A-Fa-f:.]+(?:%[\w.~-]+)?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|{_IPV6}")
 # A proxy may be a container, whose name may have an underscore.
 _PROXY_LABEL = r"[\w-]{1,63}"
-_PROXY_HOST = re.compile(rf"{_PROXY_LABEL}(?:\.{_PROXY_LABEL})*\.?|[0-9A-Fa-f:.]+(?:%[\w.~-]+)?", re.ASCII)
+_PROXY_HOST = re.compile(rf"{_PROXY_LABEL}(?:\.{_PROXY_LABEL})*\.?|{_IPV6}", re.ASCII)
 _NO_ADDRESS = {
     "host": f"host must be a host name or a URL such as {DEFAULT_BASE_URL}, with a port from 1 to 65535 if any.",
     "proxy": "proxy must be a URL such as http://proxy.example:3128. Leave it out to use the environment's proxy.",

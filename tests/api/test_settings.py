@@ -33,6 +33,8 @@ TOKEN = "olk_canary"
         ("host", "https://olk_canary"),
         ("host", f"https://{'canary' * 11}.example"),
         ("host", "https://-canary.example"),
+        ("host", "https://beef..cafe"),
+        ("host", f"https://{'beef' * 16}"),
         ("host", "https://olk_canary@host"),
         ("host", "https://host?key=olk_canary"),
         ("host", "https://host#olk_canary"),
@@ -58,6 +60,7 @@ TOKEN = "olk_canary"
         ("proxy", "http://user:olk_canary@"),
         ("proxy", "http://user:olk_canary@host:x"),
         ("proxy", "http://user:olk_canary@proxy..example"),
+        ("proxy", "http://user:olk_canary@beef..cafe"),
         ("proxy", f"http://{'canary' * 11}.example:3128"),
     ],
 )
