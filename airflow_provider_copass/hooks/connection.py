@@ -21,6 +21,7 @@ _HTTPS_PORT = 443
 class AirflowConnection(Protocol):
     """What is read of an Airflow connection, the same in every version."""
 
+    conn_type: str | None
     host: str | None
     port: int | None
     schema: str | None
@@ -44,20 +45,34 @@ class CopassConnection:
     sandbox_id: str | None
 
 
-def read_connection(conn_id: str, connection: AirflowConnection, *, user_agent: str) -> CopassConnection:
+def read_connection(
+    conn_id: str, connection: AirflowConnection, *, conn_type: str, user_agent: str
+) -> CopassConnection:
     """Read a connection.
 
     :param conn_id: its id, for messages.
     :param connection: the connection.
+    :param conn_type: the type that it has to be of, where it is of any.
     :param user_agent: the ``User-Agent`` header.
     :raises CopassInputError: where a field is missing or breaks its rule.
     """
     refusal: CopassInputError
     try:
+        _check_type(connection, conn_type)
         return _read(connection, user_agent)
     except CopassInputError as refused:
         refusal = refused
     raise CopassInputError(f"Airflow connection {conn_id!r}: {refusal}", fields=refusal.fields)
+
+
+def _check_type(connection: AirflowConnection, conn_type: str) -> None:
+    """Refuse another service's connection; one out of the environment or a secrets backend may have no type at all."""
+    if (connection.conn_type or conn_type).lower() != conn_type:
+        raise CopassInputError(
+            f"conn_type must be {conn_type}, or empty: the password of another service would be sent to Copass. Name "
+            "another connection, or mend the type of this one.",
+            fields=("conn_type",),
+        )
 
 
 def _read(connection: AirflowConnection, user_agent: str) -> CopassConnection:

@@ -60,7 +60,7 @@ class CopassHook(BaseHook):
     def connection(self) -> CopassConnection:
         """What the Airflow connection says, read once.
 
-        :raises CopassInputError: where a field of it is missing or breaks its rule.
+        :raises CopassInputError: where it is of another type, or a field of it is missing or breaks its rule.
         """
         from airflow_provider_copass.hooks.connection import read_connection
         from airflow_provider_copass.quiet import quieted
@@ -70,7 +70,9 @@ class CopassHook(BaseHook):
             # It holds the token, and may lie in a secrets backend whose client logs what it reads.
             with quieted():
                 found = self.get_connection(self.copass_conn_id)
-            self._connection = read_connection(self.copass_conn_id, found, user_agent=user_agent)
+            self._connection = read_connection(
+                self.copass_conn_id, found, conn_type=self.conn_type, user_agent=user_agent
+            )
         return self._connection
 
     @property

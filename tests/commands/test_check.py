@@ -85,13 +85,24 @@ def test_a_variable_that_airflow_cannot_read(
 def test_the_password_of_another_service_is_not_sent(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A connection of another type is refused before any call."""
+    """A connection of another type is refused before any call, by the hook's own rule."""
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", of(emulator).replace('"copass"', '"http"'))
     with pytest.raises(SystemExit) as ended:
         main(["check", "--conn-id", "other"])
     assert ended.value.code == 1
-    assert capfd.readouterr().out == ("Airflow connection 'other' is of another type than copass. Name another.\n")
+    out = capfd.readouterr().out
+    assert out.startswith("other: conn_type must be copass, or empty")
+    assert out.count("\n") == 1
     assert emulator.requests() == []
+
+
+def test_a_connection_without_a_type_is_tested(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A task accepts it, so the command does."""
+    monkeypatch.setenv(ENVIRONMENT, of(emulator).replace('"copass"', '""'))
+    main(["check"])
+    assert capfd.readouterr().out.startswith(f"copass_default: Reached {emulator.url}. The API key is accepted")
 
 
 def test_a_proxy_of_the_environment_that_cannot_be_used(

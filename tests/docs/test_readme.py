@@ -121,7 +121,7 @@ def test_what_the_page_calls_refused_is_refused(monkeypatch: pytest.MonkeyPatch,
 def test_the_page_shows_what_is_refused() -> None:
     """The table above is there and was found, for each field that has a rule."""
     fields = {field for _, field in pages.rows_of_json(pages.CONNECTION)}
-    assert fields == {"token", "host", "port", "schema", *EXTRA}
+    assert fields == {"conn_type", "token", "host", "port", "schema", *EXTRA}
 
 
 EXTRA = {"sandbox_id", "timeout", "max_attempts", "ca_bundle", "proxy"}

@@ -128,6 +128,8 @@ def test_an_untouched_form_means_the_defaults(monkeypatch: pytest.MonkeyPatch) -
         ({"extra": {"ca_bundle": 5}}, "ca_bundle"),
         ({"extra": {"proxy": "olk_canary"}}, "proxy"),
         ({"extra": {"sandbox_id": 5}}, "sandbox_id"),
+        ({"conn_type": "postgres"}, "conn_type"),
+        ({"conn_type": "olk_canary"}, "conn_type"),
     ],
 )
 def test_a_bad_field_is_named_with_its_connection(
@@ -142,6 +144,35 @@ def test_a_bad_field_is_named_with_its_connection(
     assert refused.value.__context__ is None
 
 
+@pytest.mark.parametrize("given", ["postgres://u:{token}@{place}/http", '{{"conn_type": "http", {rest}}}'])
+def test_the_password_of_another_service_is_not_sent(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """Where a task names the wrong connection, that service's password stays here: nothing at all is sent."""
+    with Emulator(TOKEN) as emulator:
+        place = emulator.url.removeprefix("http://")
+        rest = f'"host": "{emulator.url}", "password": "olk_canary"'
+        monkeypatch.setenv("AIRFLOW_CONN_PG", given.format(token="olk_canary", place=place, rest=rest))
+        with pytest.raises(CopassInputError, match="Airflow connection 'pg': conn_type must be copass"):
+            CopassHook("pg", "sb_demo").list_sources()
+        assert emulator.requests() == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        '{"password": "olk_x"}',
+        '{"conn_type": "", "password": "olk_x"}',
+        '{"conn_type": null, "password": "olk_x"}',
+        '{"conn_type": "Copass", "password": "olk_x"}',
+        "copass://:olk_x@",
+        "COPASS://:olk_x@",
+        "//:olk_x@",
+    ],
+)
+def test_a_connection_that_is_of_no_other_type_is_used(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """Airflow asks for no type in a variable or a secrets backend, and a type is the same in capitals."""
+    assert settings_of(monkeypatch, given).settings.token == "olk_x"
+
+
 @pytest.mark.filterwarnings("ignore:Encountered")  # Airflow 2 has a word of its own on such an extra
 @pytest.mark.parametrize(
     "extra",
@@ -152,7 +183,7 @@ def test_an_extra_that_is_no_object_is_refused(extra: str) -> None:
     made = Connection(conn_id="c", conn_type="copass", password=TOKEN)
     made.extra = extra
     with pytest.raises(CopassInputError, match="extra must be a JSON object") as refused:
-        read_connection("c", made, user_agent="ua")
+        read_connection("c", made, conn_type="copass", user_agent="ua")
     assert refused.value.fields == ("extra",)
     assert refused.value.__context__ is None
     assert "canary" not in str(refused.value)
@@ -164,7 +195,7 @@ def test_an_extra_that_says_nothing_is_none(extra: str | None) -> None:
     """A form or a script may leave it so."""
     made = Connection(conn_id="c", conn_type="copass", password=TOKEN)
     made.extra = extra
-    assert read_connection("c", made, user_agent="ua").sandbox_id is None
+    assert read_connection("c", made, conn_type="copass", user_agent="ua").sandbox_id is None
 
 
 @pytest.mark.filterwarnings("ignore:Encountered")  # as above
