@@ -7,6 +7,7 @@ into any of them.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from contextlib import suppress
 from dataclasses import dataclass
@@ -122,6 +123,9 @@ def _base_url(connection: AirflowConnection) -> str:
         if scheme not in {"http", "https"}:
             raise CopassInputError("schema must be https, http or empty.", fields=("schema",))
     place, slash, path = rest.partition("/")
+    if not separator and _is_ipv6(place):
+        # Airflow takes the brackets off a URI's host.
+        place = f"[{place}]"
     if port:
         # An IPv6 address holds colons of its own, inside its brackets.
         _, colon, own_port = place.rpartition("]")[2].rpartition(":")
@@ -130,6 +134,14 @@ def _base_url(connection: AirflowConnection) -> str:
         if not colon:
             place = f"{place}:{port}"
     return f"{scheme.lower()}://{place}{slash}{path}".rstrip("/")
+
+
+def _is_ipv6(place: str) -> bool:
+    try:
+        ipaddress.IPv6Address(place)
+    except ValueError:
+        return False
+    return True
 
 
 def _given(extra: dict[str, Any], name: str) -> object | None:

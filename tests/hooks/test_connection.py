@@ -43,6 +43,9 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, connection: str) -> Any:
         ({"host": "http://127.0.0.1", "schema": "https", "port": 8000}, "http://127.0.0.1:8000"),
         ({"host": "http://[::1]", "port": 8000}, "http://[::1]:8000"),
         ({"host": "http://[::1]:8000", "port": 8000}, "http://[::1]:8000"),
+        ({"host": "::1", "schema": "http", "port": 8000}, "http://[::1]:8000"),
+        ({"host": "[::1]", "schema": "http", "port": 8000}, "http://[::1]:8000"),
+        ({"host": "2001:db8::7/prefix"}, "https://[2001:db8::7]/prefix"),
     ],
 )
 def test_host_port_and_schema_make_the_base_url(
@@ -51,6 +54,19 @@ def test_host_port_and_schema_make_the_base_url(
     """A scheme in the host is honoured, then one in the schema field, else it is https; 3.3's port 0 is none."""
     found = settings_of(monkeypatch, as_json(password=TOKEN, **fields))
     assert found.settings.base_url == base_url
+
+
+@pytest.mark.parametrize(
+    ("uri", "base_url"),
+    [
+        ("copass://:olk_x@[::1]:8080/http", "http://[::1]:8080"),
+        ("copass://:olk_x@[::1]/http", "http://[::1]"),
+        ("copass://:olk_x@[2001:db8::7]:8443", "https://[2001:db8::7]:8443"),
+    ],
+)
+def test_an_ipv6_address_keeps_its_brackets(monkeypatch: pytest.MonkeyPatch, uri: str, base_url: str) -> None:
+    """Airflow takes them off when it reads a URI, and without them the port cannot be told from the address."""
+    assert settings_of(monkeypatch, uri).settings.base_url == base_url
 
 
 def test_json_and_uri_give_the_same_client(monkeypatch: pytest.MonkeyPatch) -> None:
