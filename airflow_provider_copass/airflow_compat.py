@@ -31,6 +31,7 @@ __all__ = [
     "ends_as",
     "events_of",
     "fail_at_once",
+    "failing_backends",
     "find_connection",
     "mask_secret",
     "remove_variable",
@@ -136,6 +137,24 @@ def find_connection(conn_id: str) -> Any | None:
             return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         return None
+
+
+def failing_backends(conn_id: str) -> list[tuple[str, type[Exception]]]:
+    """Return the secrets backends that raise when they are asked for a connection, which Airflow takes for "not there".
+
+    For a command's process alone, after :func:`find_connection`. The last backend there is the metadata database.
+
+    :param conn_id: the connection's id.
+    :return: of each the class's name, and the class of what it raised, whose text may hold anything.
+    """
+    failing = []
+    for backend in variable_backends():
+        try:
+            with quieted():
+                backend.get_connection(conn_id=conn_id)
+        except Exception as error:  # noqa: BLE001 - any backend's own exceptions
+            failing.append((type(backend).__name__, type(error)))
+    return failing
 
 
 def connection_variable(conn_id: str) -> str:

@@ -8,7 +8,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.airflow_compat import connection_variable, find_connection
+from airflow_provider_copass.airflow_compat import connection_variable, failing_backends, find_connection
 from airflow_provider_copass.hooks import CopassHook
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ DESCRIPTION = (
 CONN_ID = "--conn-id"
 CONN_ID_DEFAULT = CopassHook.default_conn_name
 CONN_ID_HELP = f"the connection to test; default: {CONN_ID_DEFAULT}"
+
+_DATABASE = "MetastoreBackend"
 
 
 def check(conn_id: str) -> tuple[bool, str]:
@@ -42,12 +44,33 @@ def check(conn_id: str) -> tuple[bool, str]:
             "copass://, and are the special signs of the token (/ @ : % # ?) percent-encoded? JSON needs no encoding."
         )
     if connection is None:
+        if failing := failing_backends(conn_id):
+            return False, _not_read(conn_id, *failing[0])
         return False, (
             f"There is no Airflow connection {conn_id!r} in the environment, the secrets backend or Airflow's "
             "database, as far as these can be read here. Add it, or name another."
         )
     worked, said = CopassHook(conn_id).test_connection()
     return worked, f"{conn_id}: {said}"
+
+
+def _not_read(conn_id: str, backend: str, raised: type[Exception]) -> str:
+    """Say why a connection that may be there cannot be read; Airflow says that it is not there."""
+    kind = raised.__name__
+    if backend != _DATABASE:
+        return (
+            f"The secrets backend {backend} cannot be asked for Airflow connection {conn_id!r} ({kind}). Check its "
+            "settings, [secrets] backend_kwargs, and whether this machine reaches it."
+        )
+    if any(each.__module__.startswith("sqlalchemy") for each in raised.__mro__):
+        return (
+            f"Airflow's database, where Airflow connection {conn_id!r} may be, cannot be read ({kind}). Check that "
+            "[database] sql_alchemy_conn is here what Airflow has, and that 'airflow db migrate' was run."
+        )
+    return (
+        f"Airflow connection {conn_id!r} is in Airflow's database, but cannot be decrypted ({kind}). Check that [core] "
+        "fernet_key is here the one that it was stored with, or store the connection again."
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

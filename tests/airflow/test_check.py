@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from tests.harness.airflow_home import AIRFLOW_VERSION, AirflowHome
 from tests.harness.emulator import Emulator
@@ -73,3 +75,44 @@ def test_an_awkward_token_arrives_however_it_was_stored(stored: tuple[AirflowHom
     home, _ = stored
     done = home.run(*commands()[0], "--conn-id", conn_id)
     assert "The API key is accepted" in done.stdout
+
+
+def test_a_connection_that_is_not_there(stored: tuple[AirflowHome, Emulator]) -> None:
+    """It is said so, by name, and where was looked."""
+    home, _ = stored
+    done = home.run(*commands()[0], "--conn-id", "nowhere", check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith("There is no Airflow connection 'nowhere' in the environment")
+
+
+@pytest.mark.parametrize("fernet", [Fernet.generate_key().decode(), ""], ids=["another key", "no key"])
+def test_a_connection_that_cannot_be_decrypted_is_not_missing(
+    stored: tuple[AirflowHome, Emulator], tmp_path: Path, fernet: str
+) -> None:
+    """Airflow says that there is no such connection; it is there, and was stored with another Fernet key."""
+    home, _ = stored
+    other = AirflowHome(tmp_path / "home", settings={"CORE__FERNET_KEY": fernet})
+    other.copy_database(home)
+    done = other.run(*commands()[0], check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith(
+        "Airflow connection 'copass_default' is in Airflow's database, but cannot be decrypted ("
+    )
+    assert "[core] fernet_key" in done.stdout
+    assert done.stdout.count("\n") == 1
+
+
+def test_a_secrets_backend_that_fails_is_no_missing_connection(
+    stored: tuple[AirflowHome, Emulator], tmp_path: Path
+) -> None:
+    """Airflow passes over one that raises; what it might have held is not known."""
+    home, _ = stored
+    backend = "tests.airflow.failing_backend.FailingBackend"
+    other = AirflowHome(tmp_path / "home", keys=home.keys, settings={"SECRETS__BACKEND": backend})
+    other.copy_database(home)
+    done = other.run(*commands()[0], "--conn-id", "nowhere", check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith(
+        "The secrets backend FailingBackend cannot be asked for Airflow connection 'nowhere' ("
+    )
+    assert "canary" not in done.stdout + done.stderr

@@ -46,13 +46,14 @@ def test_a_connection_that_does_not_work_is_one_line_and_exit_code_1(
     assert "canary" not in out
 
 
-def test_a_connection_that_is_not_there(capfd: pytest.CaptureFixture[str]) -> None:
-    """It is said so, by name, and where was looked."""
+def test_a_database_that_cannot_be_read_is_no_missing_connection(capfd: pytest.CaptureFixture[str]) -> None:
+    """Airflow says that there is no such connection; there is no database here, and that is said."""
     with pytest.raises(SystemExit) as ended:
         main(["check", "--conn-id", "nowhere"])
     assert ended.value.code == 1
     out, err = capfd.readouterr()
-    assert out.startswith("There is no Airflow connection 'nowhere' in the environment")
+    assert out.startswith("Airflow's database, where Airflow connection 'nowhere' may be, cannot be read (")
+    assert "[database] sql_alchemy_conn" in out
     assert (out.count("\n"), err) == (1, "")
 
 
