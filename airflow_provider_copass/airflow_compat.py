@@ -7,6 +7,7 @@ bridged here.
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,14 @@ from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 from airflow_provider_copass.quiet import quieted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from airflow.providers.common.compat.sdk import Context as Context  # noqa: PLC0414 - re-exported for typing
     from airflow.sdk import RetryDecision as RetryDecision  # noqa: PLC0414 - see __getattr__
     from airflow.sdk import RetryPolicy as RetryPolicy  # noqa: PLC0414 - see __getattr__
 
 __all__ = [
+    "DEFAULT_BACKENDS",
     "BaseHook",
     "BaseOperator",
     "airflow_version",
@@ -38,6 +40,9 @@ __all__ = [
     "set_variable",
     "variable_backends",
 ]
+
+DEFAULT_BACKENDS = frozenset({"EnvironmentVariablesBackend", "ExecutionAPISecretsBackend", "MetastoreBackend"})
+"""The secrets backends that every deployment has, beside the one that it may have configured."""
 
 
 def __getattr__(name: str) -> Any:
@@ -172,13 +177,44 @@ def variable_backends() -> list[Any]:
     """
     from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-    if AIRFLOW_V_3_0_PLUS:
-        from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
+    if not AIRFLOW_V_3_0_PLUS:
+        from airflow.configuration import ensure_secrets_loaded
 
-        return list(ensure_secrets_backend_loaded())
-    from airflow.configuration import ensure_secrets_loaded
+        return list(ensure_secrets_loaded())
+    from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
 
-    return list(ensure_secrets_loaded())
+    return list(ensure_secrets_backend_loaded() if _keeps_backends() else _kept(ensure_secrets_backend_loaded))
+
+
+_kept_backends: dict[tuple[object, ...], list[Any]] = {}
+
+
+def _keeps_backends() -> bool:
+    """Whether Airflow builds the backends once for a process, as 3.3 does and 2.11; 3.1 and 3.2 do so at every call."""
+    try:
+        from airflow.sdk.configuration import clear_secrets_backends_cache  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _kept(build: Callable[[], list[Any]]) -> list[Any]:
+    """Build the backends once for a process: a new one of Vault's logs in anew, and a registration reads many times.
+
+    Not while there are Airflow's own alone, so that one that is configured later is found; and anew where Airflow
+    chooses others, in a task or a server's process, and in a forked process, which must not share a connection.
+
+    :param build: what builds them.
+    """
+    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
+    is_task = getattr(runner, "SUPERVISOR_COMMS", None) is not None
+    where = (os.getpid(), is_task, os.environ.get("_AIRFLOW_PROCESS_CONTEXT"))
+    if where in _kept_backends:
+        return _kept_backends[where]
+    backends = build()
+    if any(type(each).__name__ not in DEFAULT_BACKENDS for each in backends):
+        _kept_backends[where] = backends
+    return backends
 
 
 def set_variable(key: str, value: str) -> None:

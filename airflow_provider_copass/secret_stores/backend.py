@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_copass.airflow_compat import mask_secret, variable_backends
+from airflow_provider_copass.airflow_compat import DEFAULT_BACKENDS, mask_secret, variable_backends
 from airflow_provider_copass.quiet import quieted
 from airflow_provider_copass.secret_stores.base import SecretStore
 from airflow_provider_copass.secret_stores.writer import Refused
@@ -38,8 +38,6 @@ _WRITERS = {
     ),
     "airflow.providers.microsoft.azure.secrets.key_vault.AzureKeyVaultBackend": "azure_key_vault.KeyVaultWriter",
 }
-# What every deployment has, beside the one backend that it may have configured.
-_DEFAULTS = frozenset({"EnvironmentVariablesBackend", "ExecutionAPISecretsBackend", "MetastoreBackend"})
 
 
 class BackendStore(SecretStore):
@@ -178,7 +176,7 @@ class BackendStore(SecretStore):
 
 def _configured() -> Any | None:
     """Return the one backend that the deployment has beside those that every deployment has."""
-    return next((each for each in variable_backends() if type(each).__name__ not in _DEFAULTS), None)
+    return next((each for each in variable_backends() if type(each).__name__ not in DEFAULT_BACKENDS), None)
 
 
 def _writer_for(backend: Any) -> BackendWriter:

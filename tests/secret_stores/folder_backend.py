@@ -11,7 +11,10 @@ from airflow.secrets import BaseSecretsBackend
 class FolderBackend(BaseSecretsBackend):
     """Gives back what lies in a folder; raises while a file ``down`` is there, and knows nothing while ``empty`` is."""
 
+    made = 0
+
     def __init__(self, folder: str = "") -> None:
+        FolderBackend.made += 1
         self._folder = Path(folder or os.environ["TEST_FOLDER"])
 
     def get_variable(self, key: str, team_name: str | None = None) -> str | None:

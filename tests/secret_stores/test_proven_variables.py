@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_copass.airflow_variables import PROBE
+from tests.harness.airflow_home import AIRFLOW_VERSION
 from tests.harness.environment import clean_environment
 from tests.harness.processes import CHECKOUT
 
@@ -22,11 +23,32 @@ except Exception as error:
     traceback.print_exc()
 """
 
+COUNT = """
+from airflow_provider_copass.airflow_variables import ProvenVariables
+from tests.secret_stores.folder_backend import FolderBackend
+ProvenVariables().read("copass_record_x")
+first = FolderBackend.made
+for _ in range(3):
+    ProvenVariables().read("copass_record_x")
+print("READ", FolderBackend.made - first)
+"""
 
-def read_in(folder: Path, home: Path) -> str:
+FORK = """
+import os
+from airflow_provider_copass.airflow_compat import variable_backends
+before = variable_backends()[0]
+assert before is variable_backends()[0]
+if not os.fork():
+    print("READ", before is variable_backends()[0], flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def read_in(folder: Path, home: Path, program: str = READ) -> str:
     """Read a Variable in a child whose Airflow has the folder as its secrets backend."""
     done = subprocess.run(
-        [sys.executable, "-c", READ],
+        [sys.executable, "-c", program],
         env={
             **clean_environment(),
             "AIRFLOW_HOME": str(home),
@@ -70,3 +92,15 @@ def test_an_empty_answer_is_no_absence_while_the_probe_is_missing_too(folder: Pa
     """A backend that knows nothing of what is known to be there is not believed."""
     (folder / "empty").touch()
     assert read_in(folder, tmp_path / "home") == "RAISED RecordError True"
+
+
+def test_a_secrets_backend_is_made_once_for_all_reads(folder: Path, tmp_path: Path) -> None:
+    """One of Vault's logs in when it is made, and 3.1 and 3.2 make one for each read."""
+    (folder / "copass_record_x").write_text("text")
+    assert read_in(folder, tmp_path / "home", COUNT) == "READ 0"
+
+
+@pytest.mark.skipif(AIRFLOW_VERSION not in {(3, 1), (3, 2)}, reason="elsewhere Airflow itself keeps the backends")
+def test_a_secrets_backend_is_not_shared_with_a_forked_process(folder: Path, tmp_path: Path) -> None:
+    """Two processes that write to one connection would read each other's answers."""
+    assert read_in(folder, tmp_path / "home", FORK) == "READ False"
