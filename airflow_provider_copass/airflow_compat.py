@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
@@ -16,7 +16,7 @@ from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 from airflow_provider_copass.quiet import quieted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow.providers.common.compat.sdk import Context as Context  # noqa: PLC0414 - re-exported for typing
     from airflow.sdk import RetryDecision as RetryDecision  # noqa: PLC0414 - see __getattr__
@@ -36,6 +36,7 @@ __all__ = [
     "failing_backends",
     "find_connection",
     "mask_secret",
+    "masking_few",
     "remove_variable",
     "set_variable",
     "variable_backends",
@@ -239,22 +240,36 @@ def remove_variable(key: str) -> None:
 
 
 _MOST_MASKED = 20
-_masked: set[int] = set()
+_few: list[set[int]] = []
+
+
+@contextmanager
+def masking_few() -> Iterator[None]:
+    """Mask no more than the first twenty secrets meanwhile: for a long list of sources.
+
+    Airflow builds its pattern anew for each, out of all of them, and a thousand take minutes.
+    """
+    _few.append(set())
+    try:
+        yield
+    finally:
+        _few.pop()
 
 
 def mask_secret(value: str) -> None:
     """Have Airflow show ``***`` for a value in the logs of this task from now on.
 
-    Masking is the second line of defence; the first is not to hand the value over. So of a long list's secrets only the
-    first twenty are masked: Airflow builds its pattern anew for each, out of all of them, and a thousand take minutes.
+    Masking is the second line of defence; the first is not to hand the value over.
 
     :param value: the value. It is given no name on purpose: with one that does not look like a secret's, Airflow
         masks nothing.
     """
     from airflow.providers.common.compat.sdk import mask_secret as mask
 
-    # Not the values themselves: this set lives as long as the process.
-    known = hash(value)
-    if known in _masked or len(_masked) < _MOST_MASKED:
-        _masked.add(known)
-        mask(value)
+    if _few:
+        # Not the values themselves, which are to be kept nowhere.
+        known = hash(value)
+        if known not in _few[-1] and len(_few[-1]) >= _MOST_MASKED:
+            return
+        _few[-1].add(known)
+    mask(value)

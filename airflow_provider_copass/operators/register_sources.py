@@ -103,11 +103,12 @@ class RegisterSourcesOperator(CopassOperator):
         return [outcome.registered.source.data_source_id for outcome in outcomes if outcome.registered is not None]
 
     def _register(self, hook: CopassHook, wishes: list[Wish], store: SecretStore, context: Context) -> list[Outcome]:
+        from airflow_provider_copass.airflow_compat import masking_few
         from airflow_provider_copass.operators.task_instance import WallClock, new_mark, owner_of
         from airflow_provider_copass.operators.threads import Threads
         from airflow_provider_copass.registration.batch import Batch
 
-        return Batch(
+        batch = Batch(
             wishes,
             sources=_Unmasked(hook),
             secrets=store,
@@ -119,7 +120,9 @@ class RegisterSourcesOperator(CopassOperator):
             pool=Threads(self.max_concurrency),
             mask=_mask,
             timing=self._timing(hook),
-        ).run()
+        )
+        with masking_few():
+            return batch.run()
 
     def _plan(self, hook: CopassHook, wishes: list[Wish], store: SecretStore) -> list[dict[str, Any]]:
         from airflow_provider_copass.airflow_variables import unproven

@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
+from airflow.providers.common.compat.sdk import redact
 
 from airflow_provider_copass import __version__
 from airflow_provider_copass.airflow_compat import airflow_version
@@ -48,6 +49,18 @@ def test_a_source_lives_through_every_call(hook: CopassHook, emulator: Emulator)
     hook.delete_source(source_id)
     with pytest.raises(CopassNotFoundError):
         hook.get_source(source_id)
+
+
+def test_every_secret_that_the_hook_returns_is_masked(hook: CopassHook) -> None:
+    """However many calls a task makes; the bound on masking is for a list's secrets alone."""
+    made = [
+        hook.register_source(provider="slack", name=f"source {number}", ingestion_mode="realtime")
+        for number in range(24)
+    ]
+    made.append(hook.rotate_webhook_secret(made[0].data_source_id))
+    secrets = [each.webhook_signing_secret.get_secret_value() for each in made if each.webhook_signing_secret]
+    assert len(secrets) == 25
+    assert {redact(f"printed: {secret}") for secret in secrets} == {"printed: ***"}
 
 
 def test_the_server_is_told_who_asks(hook: CopassHook, emulator: Emulator) -> None:

@@ -6,16 +6,18 @@ import json
 import uuid
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, redact
 
 from airflow_provider_copass.api import SourcesUnfinishedError
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.operators import RegisterSourcesOperator
 from airflow_provider_copass.operators.unshown import value_of
 from airflow_provider_copass.registration import Timing
@@ -96,6 +98,17 @@ def test_each_secret_is_in_the_store(account: Emulator) -> None:
     for data_source_id in ids[:5]:
         assert account.verify_secret(data_source_id, store.held[f"copass_webhook_secret_{data_source_id}"])
     assert not any(secret in json.dumps([ids, pushed]) for secret in store.held.values())
+
+
+def test_of_a_long_list_twenty_secrets_are_masked(account: Emulator) -> None:
+    """Airflow would take minutes to mask those of a thousand sources; what comes after the list is masked again."""
+    store = Memory()
+    run(sources=entries(25), secret_store=store)
+    assert sum(redact(f"printed: {secret}") == "printed: ***" for secret in store.held.values()) == 20
+    with closing(CopassHook()) as hook:
+        later = hook.register_source(provider="slack", name="later", ingestion_mode="realtime")
+    assert later.webhook_signing_secret is not None
+    assert redact(f"printed: {later.webhook_signing_secret.get_secret_value()}") == "printed: ***"
 
 
 def test_no_more_calls_than_allowed_are_under_way(account: Emulator) -> None:
