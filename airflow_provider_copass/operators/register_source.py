@@ -25,8 +25,10 @@ class RegisterSourceOperator(CopassOperator):
     :param name: the source's name, 1 to 255 characters. (templated)
     :param provider: ``slack``, ``github``, ``linear`` … (templated)
     :param sandbox_id: the sandbox; None for the connection's. (templated)
-    :param ingestion_mode: ``realtime``, ``polling``, ``batch`` or ``manual``. (templated)
-    :param kind: ``durable``, or ``ephemeral`` for one that the server archives when unused. (templated)
+    :param ingestion_mode: ``realtime``, ``polling``, ``batch`` or ``manual``; None for the server's default for a new
+        source (``manual``), and for what it is of a source that is there. (templated)
+    :param kind: ``durable``, or ``ephemeral`` for one that the server archives when unused; None as of
+        ``ingestion_mode`` (``durable``). (templated)
     :param external_account_id: such as a Slack workspace. (templated)
     :param adapter_config: provider-specific settings: an object, or a JSON object as text. Once
         it is rendered, Airflow gets to see its keys and no value. (templated)
@@ -69,8 +71,8 @@ class RegisterSourceOperator(CopassOperator):
         name: str,
         provider: str,
         sandbox_id: str | None = None,
-        ingestion_mode: str = "manual",
-        kind: str = "durable",
+        ingestion_mode: str | None = None,
+        kind: str | None = None,
         external_account_id: str | None = None,
         adapter_config: dict[str, Any] | str | None = None,
         poll_interval_seconds: int | str | None = None,

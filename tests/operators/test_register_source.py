@@ -361,3 +361,35 @@ def test_update_changes_what_differs(account: Emulator) -> None:
     assert len(account.requests(operation="update")) == 1
     assert account.sources()[0]["adapter_config"] == {"a": 1, "b": {"c": 2}}
     assert account.sources()[0]["data_source_id"] == result
+
+
+def test_update_leaves_alone_what_the_task_does_not_declare(account: Emulator) -> None:
+    """A task without ``ingestion_mode`` and ``kind`` changes neither: a webhook that somebody uses stays."""
+    account.seed([{"provider": "slack", "name": "n", "ingestion_mode": "realtime", "kind": "ephemeral"}])
+    run(if_exists="update", external_account_id="T2")
+    (request,) = account.requests(operation="update")
+    assert request["body"] == {"external_account_id": "T2"}
+    (source,) = account.sources()
+    assert (source["ingestion_mode"], source["kind"]) == ("realtime", "ephemeral")
+
+
+def test_reuse_warns_of_nothing_that_the_task_does_not_declare(
+    account: Emulator, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A realtime source is not said to differ from a task that names no mode."""
+    account.seed([{"provider": "slack", "name": "n", "ingestion_mode": "realtime", "kind": "ephemeral"}])
+    with caplog.at_level("INFO"):
+        run()
+    captured = capfd.readouterr()
+    logged = f"{caplog.text}{captured.out}{captured.err}"
+    assert "is there already" in logged
+    assert "differs" not in logged
+
+
+def test_a_new_source_without_a_mode_is_what_the_server_makes_of_it(account: Emulator) -> None:
+    """Neither ``ingestion_mode`` nor ``kind`` is sent, and the source is manual and durable."""
+    run()
+    (request,) = account.requests(operation="register")
+    assert request["body"] == {"provider": "slack", "name": "n"}
+    (source,) = account.sources()
+    assert (source["ingestion_mode"], source["kind"]) == ("manual", "durable")
