@@ -1,7 +1,8 @@
 """Change a set of Copass data sources that are there: what they poll, what one is called, and which are no longer used.
 
 What it needs: an Airflow connection ``copass_default`` of type ``copass``, with a token as its password and
-``{"sandbox_id": "..."}`` as its extra; and sources of these names. It runs on Airflow 2.11 and on 3.1 and later.
+``{"sandbox_id": "..."}`` as its extra; sources of these names; and an Airflow Variable ``notion_api_key``. It runs on
+Airflow 2.11 and on 3.1 and later.
 
 What is as declared already is left alone, so the second run only looks.
 """
@@ -15,11 +16,12 @@ from airflow_provider_copass.operators import DisconnectSourceOperator, UpdateSo
 
 CHANGES: list[dict[str, Any]] = [
     {"provider": "linear", "name": "Issue tracker", "poll_interval_seconds": 1800},
-    # The settings as a whole. A credential is given by a template, and Airflow gets to see `{"api_key": "***"}`.
+    # The settings as a whole. A credential is given by a template, and Airflow gets to see `{"api_key": "***"}`. Without
+    # the Variable the task fails: a fallback would overwrite the credential that is there.
     {
         "provider": "notion",
         "name": "Handbook",
-        "adapter_config": {"api_key": "{{ var.value.get('notion_api_key', 'not set') }}", "pages": ["Onboarding"]},
+        "adapter_config": {"api_key": "{{ var.value.notion_api_key }}", "pages": ["Onboarding"]},
         "clear": ["poll_interval_seconds"],
     },
 ]

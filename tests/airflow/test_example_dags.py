@@ -153,7 +153,13 @@ class Played:
 def played_in(folder: Path, migrated: AirflowHome, dags: Path) -> Iterator[Played]:
     """Start an account, and make a home for these DAGs."""
     with Emulator(folder) as emulator:
-        home = AirflowHome(folder / "home", dags=dags, connections={"copass_default": emulator.connection()})
+        home = AirflowHome(
+            folder / "home",
+            dags=dags,
+            connections={"copass_default": emulator.connection()},
+            # A task that fails is tried again at once.
+            settings={"CORE__DEFAULT_TASK_RETRY_DELAY": "0"},
+        )
         home.copy_database(migrated)
         yield Played(emulator, home)
 
@@ -248,6 +254,29 @@ def test_sources_are_changed_renamed_and_retired_once(played: Played) -> None:
         "adapter_config.space",
         "poll_interval_seconds",
     ]
+
+
+@pytest.mark.parametrize(
+    ("file", "dag_id", "source", "failed"),
+    [
+        (CHANGE, "example_copass_change_sources", {"provider": "notion", "name": "Handbook"}, "change[1]"),
+        (LIST, "example_copass_register_sources", {"provider": "github", "name": "Pull requests"}, "register"),
+    ],
+    ids=["change", "list"],
+)
+def test_without_its_variable_an_example_overwrites_no_credential(
+    played: Played, file: Path, dag_id: str, source: dict[str, str], failed: str
+) -> None:
+    """The task fails, and what was there is there: a copied example may run before anybody has set the Variable."""
+    there = {"api_key": "theirs", "token": "theirs"}
+    played.emulator.seed(
+        {"provider": "linear", "name": "Issue tracker", "ingestion_mode": "polling"},
+        {**source, "ingestion_mode": "polling", "adapter_config": there},
+    )
+    [run] = played.run(file, dag_id)
+    assert run.tasks[failed] == "failed"
+    [found] = [row for row in played.emulator.sources() if row["name"] == source["name"]]
+    assert found["adapter_config"] == there
 
 
 def test_a_list_is_planned_then_registered_then_left_alone(played: Played) -> None:

@@ -58,6 +58,7 @@ class AirflowHome:
     :param dags: where the DAG files are; ``dags`` in the home by default.
     :param keys: the keys of a home that is used again; made up by default.
     :param connections: connections by id, in the form that Airflow reads as JSON, given by the environment.
+    :param variables: Variables by key, given by the environment.
     :param settings: further settings, or others than the ones below, as ``SECTION__KEY``.
     :param proxy: the environment's proxy for what is not on this machine; none by default.
     """
@@ -69,6 +70,7 @@ class AirflowHome:
         dags: Path | None = None,
         keys: Keys | None = None,
         connections: Mapping[str, Mapping[str, Any]] | None = None,
+        variables: Mapping[str, str] | None = None,
         settings: Mapping[str, str] | None = None,
         proxy: str | None = None,
     ) -> None:
@@ -82,6 +84,7 @@ class AirflowHome:
         self.keys = keys or Keys()
         self.settings = {**self._settings(), **(settings or {})}
         self.connections = dict(connections or {})
+        self.variables = dict(variables or {})
         self._proxies = {"no_proxy": "*"}
         if proxy is not None:
             self._proxies = {"HTTPS_PROXY": proxy, "NO_PROXY": "127.0.0.1,localhost"}
@@ -118,6 +121,7 @@ class AirflowHome:
             **self._proxies,
             **{f"AIRFLOW__{name}": value for name, value in self.settings.items()},
             **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(connection) for name, connection in self.connections.items()},
+            **{f"AIRFLOW_VAR_{key.upper()}": value for key, value in self.variables.items()},
         }
 
     def command(self, *arguments: str) -> list[str]:

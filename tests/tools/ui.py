@@ -22,6 +22,8 @@ from tests.tools.progress import Progress, StepFailedError
 
 EXAMPLES = CHECKOUT / "example_dags"
 CONNECTION = "copass_default"
+VARIABLES = {"notion_api_key": "ntn_made_up", "github_access_token": "ghp_made_up"}
+"""The Variables that examples read a credential from."""
 USUAL_PORT = 8080
 A_DAY = 24 * 60 * 60
 
@@ -59,6 +61,7 @@ class Ui:
             home_path,
             dags=EXAMPLES,
             keys=Keys.kept_in(home_path / "keys.json"),
+            variables=VARIABLES,
             # A run is what a person triggers.
             settings={"SCHEDULER__USE_JOB_SCHEDULE": "False"},
         )
