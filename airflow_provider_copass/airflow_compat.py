@@ -247,7 +247,7 @@ _few: list[set[int]] = []
 def masking_few() -> Iterator[None]:
     """Mask no more than the first twenty secrets meanwhile: for a long list of sources.
 
-    Airflow builds its pattern anew for each, out of all of them, and a thousand take minutes.
+    Airflow builds its pattern anew for each, out of all of them: ``docs/decisions/008`` has what a thousand cost.
     """
     _few.append(set())
     try:
