@@ -38,8 +38,10 @@ class ClientSettings:
 
     :param token: the bearer token, sent with every call.
     :param base_url: where the API is; a path in it is kept as a prefix.
-    :param timeout: seconds for connecting, and for each wait for a part of the answer; no try takes over twice
-        as long.
+    :param timeout: seconds for connecting to one address, and for each wait for a part of the answer. An answer whose
+        body is not whole by then is given up, so a try takes twice as long at the most; but for a host name with
+        several addresses that do not answer, and a server that sends the headers of its answer bit by bit, each in
+        time: httpx bounds a wait, not the sum of them.
     :param max_attempts: how often a call is sent at the most; 1 means no retry.
     :param ca_bundle: path of a PEM file with the certificate authorities to trust instead of the usual ones.
     :param proxy: URL of a proxy for every call.

@@ -30,7 +30,9 @@ def timing_for(settings: ClientSettings) -> Timing:
     """Return how long to wait for what, with this connection's time-outs.
 
     A dead task's record is taken over only when even its slowest call must have ended: every try of it, and every
-    pause between them.
+    pause between them. A server that sends the headers of an answer bit by bit can make a call last longer
+    (:class:`~airflow_provider_copass.api.ClientSettings`, ``timeout``); whoever comes back that late finds the record
+    taken, before it writes anything, and gives way.
 
     :param settings: of the client.
     """
