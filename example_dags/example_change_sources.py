@@ -16,8 +16,8 @@ from airflow_provider_copass.operators import DisconnectSourceOperator, UpdateSo
 
 CHANGES: list[dict[str, Any]] = [
     {"provider": "linear", "name": "Issue tracker", "poll_interval_seconds": 1800},
-    # The settings as a whole. A credential is given by a template, and Airflow gets to see `{"api_key": "***"}`.
-    # Without the Variable the task fails: a fallback would overwrite the credential that is there.
+    # The settings as a whole. A credential is given by a template, and Airflow gets to see `{"api_key": "***"}`. It has
+    # no fallback: without the Variable the task fails, and the credential that is there stays.
     {
         "provider": "notion",
         "name": "Handbook",
