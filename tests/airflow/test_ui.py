@@ -20,13 +20,15 @@ UI = "tests.tools.ui"
 
 
 def test_connection_and_example_dags_are_in_place(tmp_path: Path) -> None:
-    """The ui's own check passes: connection stored and tested, DAGs there, nothing listens beyond this machine."""
+    """The ui's own check passes: connection stored and tested, DAGs there and fit to run, loopback alone."""
     with running(UI, "--check", "--home", str(tmp_path / "ui"), folder=tmp_path) as ui:
         assert ui.wait() == 0
         for checked in (
             "Airflow shows the connection, without its token",
             "The connection passes its test",
             "The example DAGs can be triggered",
+            "example_copass_change_sources finds what it needs",
+            "example_copass_register_sources finds what it needs",
             "Everything listens on this machine alone",
         ):
             assert re.search(rf"^ +[0-9.]+ s  ok  {checked}", ui.process.text(), re.MULTILINE)

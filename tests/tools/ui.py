@@ -24,6 +24,14 @@ EXAMPLES = CHECKOUT / "example_dags"
 CONNECTION = "copass_default"
 VARIABLES = {"notion_api_key": "ntn_made_up", "github_access_token": "ghp_made_up"}
 """The Variables that examples read a credential from."""
+SOURCES: tuple[dict[str, Any], ...] = (
+    {"provider": "linear", "name": "Issue tracker", "ingestion_mode": "polling", "poll_interval_seconds": 900},
+    {"provider": "notion", "name": "Handbook", "ingestion_mode": "polling", "poll_interval_seconds": 900},
+    {"provider": "slack", "name": "Support"},
+)
+"""The sources that an example changes, and so has to find."""
+NEEDY = ("example_copass_change_sources", "example_copass_register_sources")
+"""The examples that need more than the connection."""
 USUAL_PORT = 8080
 A_DAY = 24 * 60 * 60
 
@@ -82,6 +90,7 @@ class Ui:
             emulator = Emulator(self.home.outputs)
             step.tell(emulator.url)
         with emulator:
+            emulator.seed(*SOURCES)
             with self.progress.step("Bring Airflow's database up to date"):
                 self.home.migrate()
             with Airflow(self.home, port=self.port) as airflow:
@@ -115,6 +124,10 @@ class Ui:
                 shown = airflow.request("GET", f"dags/{dag_id}")
                 _expect(not shown["is_paused"], f"{dag_id} is paused")
                 _expect(not shown["has_import_errors"], f"{dag_id} has import errors")
+        for dag_id in NEEDY:
+            with self.progress.step(f"{dag_id} finds what it needs") as step:
+                tasks = airflow.wait_run(dag_id, airflow.trigger(dag_id))
+                step.tell(", ".join(f"{task} {task.state}" for task in tasks))
         with self.progress.step("Everything listens on this machine alone") as step:
             leaders = {process.pid for process in (*airflow.processes, emulator.process)}
             addresses = sessions.listening(leaders)
