@@ -1,4 +1,4 @@
-"""Set up the environments of the Makefile with nothing but a Python: uv first, then one environment a purpose.
+"""Set up the environments of the Makefile with nothing but a Python: uv first, then one environment per purpose.
 
 Standard library only, and no syntax newer than Python 3.8 at the top, so that an old Python is told what it
 lacks instead of being shown a SyntaxError.

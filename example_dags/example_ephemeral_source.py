@@ -22,7 +22,7 @@ with DAG(
     register = RegisterSourceOperator(
         task_id="register",
         provider="custom",
-        # A source a run.
+        # Another source in every run.
         name="Backfill of {{ run_id }}",
         ingestion_mode="realtime",
         kind="ephemeral",

@@ -47,7 +47,7 @@ with DAG(
     doc_md=__doc__,
     tags=["copass", "example"],
 ):
-    # One mapped task a source, each with its own log and its own retries.
+    # One mapped task per source, each with its own log and its own retries.
     register = RegisterSourceOperator.partial(task_id="register").expand_kwargs(SOURCES)
 
     @task

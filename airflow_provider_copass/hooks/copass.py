@@ -1,4 +1,4 @@
-"""The hook: an Airflow connection becomes a pooled Copass client with one method a call."""
+"""The hook: an Airflow connection becomes a pooled Copass client with one method per call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operators: a file per act. Importing them costs a DAG parse next to nothing."""
+"""The operators: one file per operator. Importing them costs a DAG parse next to nothing."""
 
 from airflow_provider_copass.operators.delete_source import DeleteSourceOperator
 from airflow_provider_copass.operators.disconnect_source import DisconnectSourceOperator

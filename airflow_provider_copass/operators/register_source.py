@@ -20,7 +20,8 @@ class RegisterSourceOperator(CopassOperator):
     """Have a Copass data source be there, and its webhook secret in the store.
 
     The source is looked up first by sandbox, provider and name, so a schedule may run this task again and again: it
-    registers what is missing and adopts what is there. A ``{{ ds }}`` in ``name`` makes a source a run.
+    registers what is missing and adopts what is there. A ``{{ ds }}`` in ``name`` registers a new
+    source in every run.
 
     :param name: the source's name, 1 to 255 characters. (templated)
     :param provider: ``slack``, ``github``, ``linear`` … (templated)

@@ -2,7 +2,7 @@
 
 Who holds a book announces in it every source that it may make, and then looks for this sign; who registers a single
 source gives the sign, and then looks into the book. So of two who are after the same source at least one sees the
-other, and a list need not read a record a source: only where the sign is fresh.
+other, and a list need not read a record for each source: only where the sign is fresh.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The book of a sandbox: the records of many identities in one Variable, for those who register many sources at once.
 
-A record a source would cost a Variable's write a source. So who registers a whole list keeps its records together: the
-book is *held* by one process while it works, as a record is, and a record in it is the same as one that stands alone.
+One record per source would cost one write of a Variable per source. So who registers a whole list keeps its records
+together: the book is *held* by one process while it works, as a record is, and a record in it is the same as one that
+stands alone.
 """
 
 from __future__ import annotations
