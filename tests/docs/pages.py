@@ -16,8 +16,9 @@ ADD = "airflow connections add copass_default "
 """How the command begins that stores a connection."""
 
 _FENCED = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-# `[text](target)`, the target without its fragment.
-_LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)[^)]*\)")
+# `[text](target)`, the target apart from its fragment.
+_LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(?:#([^)\s]*))?[^)]*\)")
+_HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _MAKE = re.compile(r"\bmake ([a-z][a-z0-9-]*)")
 
 
@@ -62,7 +63,23 @@ def rows_of_json(page: Path) -> list[tuple[str, str]]:
 
 def relative_links(page: Path) -> list[str]:
     """Return the links of a page that lead to a file."""
-    return [link for link in _LINK.findall(_prose(page)) if link and "://" not in link]
+    return [link for link, _ in _LINK.findall(_prose(page)) if link and "://" not in link]
+
+
+def fragments(page: Path) -> list[tuple[str, str]]:
+    """Return the links of a page that lead to a heading: the file, empty for the page itself, and the fragment."""
+    return [(link, fragment) for link, fragment in _LINK.findall(_prose(page)) if fragment and "://" not in link]
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the fragments of a page's headings, as GitHub makes them."""
+    found: set[str] = set()
+    for heading in _HEADING.findall(_prose(page)):
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+        anchor = re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+        again = (f"{anchor}-{number}" for number in range(1, len(found) + 1))
+        found.add(anchor if anchor not in found else next(each for each in again if each not in found))
+    return found
 
 
 def make_targets_named(page: Path) -> set[str]:

@@ -141,6 +141,20 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     assert [link for link in pages.relative_links(page) if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", pages.PAGES, ids=pages.name_of)
+def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
+    """A heading that is renamed takes its links along; GitHub would show the top of the page without a word."""
+    led = [((page.parent / link) if link else page, fragment) for link, fragment in pages.fragments(page)]
+    assert [(target.name, fragment) for target, fragment in led if fragment not in pages.anchors(target)] == []
+
+
+def test_headings_have_the_anchors_that_github_gives_them(tmp_path: Path) -> None:
+    """In lower case and without signs, with a number for the second of a name; what is in a fence is none."""
+    page = tmp_path / "page.md"
+    page.write_text("# What AWS's client logs\n## A `key_of`, a-b\n## Twice\n## Twice\n```text\n# no\n```\n")
+    assert pages.anchors(page) == {"what-awss-client-logs", "a-key_of-a-b", "twice", "twice-1"}
+
+
 def test_the_readme_links_every_page_for_users() -> None:
     """Nobody has to guess what there is to read."""
     linked = set(pages.relative_links(pages.README))
