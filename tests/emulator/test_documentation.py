@@ -69,6 +69,14 @@ def test_the_connection_of_the_page_is_json() -> None:
     assert (connection["host"], connection["port"], connection["password"]) == ("127.0.0.1", 9099, "olk_local")
 
 
+def test_an_emulator_is_made_as_the_page_says() -> None:
+    """With these arguments and defaults."""
+    [shown] = re.findall(r"^\| `(Emulator\(.*?\))` \|", PAGE, re.MULTILINE)
+    taken = inspect.signature(Emulator).parameters.values()
+    bare = [each.replace(annotation=inspect.Parameter.empty) for each in taken]
+    assert shown == f"Emulator{inspect.Signature(bare)}".replace("'", '"')
+
+
 def test_every_action_setting_method_and_call_is_in_the_page(emulator: Emulator) -> None:
     """Nothing that the emulator offers is left out of the page."""
     methods = [name for name, _ in inspect.getmembers(Emulator, inspect.isfunction) if not name.startswith("_")]
