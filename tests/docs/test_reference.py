@@ -11,24 +11,24 @@ from typing import Any
 
 import pytest
 
+import airflow_provider_copass
 from airflow_provider_copass import api, operators
 from airflow_provider_copass.api.errors import STATUS_ERRORS, CopassError
+from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator
 from airflow_provider_copass.operators.failures import is_final
+from airflow_provider_copass.operators.list_report import rows_of_plan
+from airflow_provider_copass.operators.named_source import NamedSourceOperator
 from tests.docs import pages
 from tests.harness.environment import clean_environment
 
 OPERATORS = pages.CHECKOUT / "docs" / "operators.md"
 FAILURES = pages.CHECKOUT / "docs" / "failures.md"
-# Bases of others, and what is said of a redirect and of an answer as such.
-NOT_LISTED = {
-    "CopassCallError",
-    "CopassError",
-    "CopassRedirectError",
-    "CopassRegistrationError",
-    "CopassStatusError",
-    "CopassTransportError",
-}
+ALL = [getattr(operators, name) for name in operators.__all__]
+WITH_A_TABLE = [RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator]
+WITH_A_ROW = [operator for operator in ALL if operator not in WITH_A_TABLE]
+# Bases of others, of which none is raised as such.
+NOT_LISTED = {"CopassCallError", "CopassError", "CopassRegistrationError", "CopassTransportError"}
 
 
 def first_cells(text: str) -> list[str]:
@@ -51,18 +51,75 @@ def parameters_of(operator: type[Any]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("operator", [RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator])
+@pytest.mark.parametrize("operator", WITH_A_TABLE)
 def test_every_parameter_of_the_operator_is_listed(operator: type[Any]) -> None:
     """All of ``__init__``, in its order, but for the connection and the sandbox of every operator."""
     listed = [row.split("`")[1] for row in table_of(operator)]
     assert listed == [name for name in parameters_of(operator) if name != "copass_conn_id"]
 
 
-@pytest.mark.parametrize("operator", [RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator])
+@pytest.mark.parametrize("operator", WITH_A_TABLE)
 def test_what_is_called_templated_is(operator: type[Any]) -> None:
     """Each row says so, and no other."""
     named = {row.split("`")[1] for row in table_of(operator) if "templated" in row}
     assert named == {*operator.template_fields} & {*parameters_of(operator)} - {"copass_conn_id"}
+
+
+def row_of(operator: type[Any]) -> str:
+    """Return what is said of the parameters of an operator that has a row alone."""
+    [row] = [
+        row for row in OPERATORS.read_text().splitlines() if re.match(rf"\| .*`{operator.__name__}`.* \|.*\|", row)
+    ]
+    return row.split(" | ")[2]
+
+
+@pytest.mark.parametrize("operator", WITH_A_ROW)
+def test_every_parameter_is_in_the_operator_s_row(operator: type[Any]) -> None:
+    """Beside those that name the source, which are said of all of them."""
+    own = {*parameters_of(operator)} - {*parameters_of(NamedSourceOperator)}
+    assert {name for name in own if not re.search(rf"`{name}(=\w+)?`", row_of(operator))} == set()
+
+
+@pytest.mark.parametrize("operator", WITH_A_ROW)
+def test_what_is_called_templated_in_the_operator_s_row_is(operator: type[Any]) -> None:
+    """Each such field is followed by the word, and no other is."""
+    named = set(re.findall(r"`(\w+)` \(templated\)", row_of(operator)))
+    assert named == {*operator.template_fields} - {*NamedSourceOperator.template_fields}
+
+
+@pytest.mark.parametrize("operator", ALL)
+def test_every_xcom_of_the_operator_is_named(operator: type[Any]) -> None:
+    """Each key that it pushes is said to be one in the operator's own section: in the table of XComs, or in a line."""
+    section = re.split(rf"^#+ {operator.__name__}$", OPERATORS.read_text(), flags=re.MULTILINE)[1:]
+    text = re.split(r"^#+ \w+$", "".join(section), flags=re.MULTILINE)[0]
+    pushed = set(re.findall(r'\bkey="(\w+)"', inspect.getsource(inspect.getmodule(operator))))  # type: ignore[arg-type]
+    table = "".join(re.findall(r"^\| .*$", text.partition("| XCom |")[2], re.MULTILINE))
+    assert {key for key in pushed if f"`{key}`" not in table and f"XCom `{key}`" not in text} == set()
+
+
+def test_the_row_of_a_plan_has_the_keys_that_are_named() -> None:
+    """All of them, and no other."""
+    [cell] = re.findall(r"with `plan_only` what would be done about each: (.*?) \|", OPERATORS.read_text())
+    outside = re.sub(r"\(.*?\)", "", cell)
+    keys = re.findall(r'"(\w+)": ', inspect.getsource(rows_of_plan))
+    assert sorted(re.findall(r"`(\w+)`", outside)) == sorted(keys)
+
+
+def test_the_hook_is_made_as_the_page_says() -> None:
+    """Its parameters, with their defaults."""
+    parameters = [each for each in inspect.signature(CopassHook).parameters.values() if each.name != "kwargs"]
+    shown = ", ".join(f"{each.name}={each.default!r}" for each in parameters).replace("'", '"')
+    assert f"`CopassHook({shown})`" in OPERATORS.read_text()
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_every_room_is_listed(page: str) -> None:
+    """Each folder and module of the package, in the table that says what lives there."""
+    text = (pages.CHECKOUT / page).read_text()
+    here = Path(airflow_provider_copass.__file__).parent
+    rooms = {path.stem for path in here.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    listed = {cell.strip("`").removesuffix(".py") for cell in first_cells(text)}
+    assert {room for room in rooms if not room.startswith("__")} - listed == set()
 
 
 CODE = [snippet.text for snippet in pages.snippets(OPERATORS) if snippet.language == "python"]
@@ -99,9 +156,9 @@ def made(name: str) -> CopassError:
     return error
 
 
-@pytest.mark.parametrize("kind", ["Final", "Passing"])
+@pytest.mark.parametrize("kind", ["Final", "Temporary"])
 def test_each_error_stands_where_the_operators_put_it(kind: str) -> None:
-    """What fails a task at once is under Final, everything else under Passing."""
+    """What fails a task at once is under Final, everything else under Temporary."""
     names = re.findall(r"\b(\w+Error)\b", "".join(first_cells(sections()[kind])))
     assert names
     assert {name: is_final(made(name)) for name in names} == dict.fromkeys(names, kind == "Final")
