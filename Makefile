@@ -23,11 +23,12 @@ UNPACKED := .venv/unpacked
 WHEEL_TESTS := tests/api tests/commands tests/distribution/check_installed.py tests/emulator tests/hooks \
 	tests/operators tests/pytest_plugin tests/secret_stores tests/airflow/test_check.py \
 	tests/airflow/test_example_dags.py tests/airflow/test_providers_listing.py
-# The protocol knows no Airflow: what differs for it is the lowest pydantic and httpx. Its crash rounds are left to
-# `make test`, for they take minutes and are about its logic.
-PROTOCOL_TESTS := tests/registration $(addprefix --ignore=tests/registration/test_,batch_crashes.py crashes.py chaos.py race.py)
+# The protocol knows no Airflow: what differs for it is the lowest pydantic and httpx. Its crash rounds, races and waits for
+# lost answers are left to `make test`, for they take minutes and are about its logic.
+PROTOCOL_TESTS := tests/registration \
+	$(addprefix --ignore=tests/registration/test_,batch_crashes.py crashes.py chaos.py list_race.py lost_answers.py race.py)
 # With `=`, for pytest takes the path of an option that it does not know yet for one of tests, and looks there.
-CHECK := -m pytest -q -p no:cacheprovider -m "not slow" -o "python_files=test_*.py check_*.py" --dist=$(CURDIR)/dist
+CHECK := -m pytest -q -p no:cacheprovider -m "not slow and not rounds" -o "python_files=test_*.py check_*.py" --dist=$(CURDIR)/dist
 # A home that the developer has for Airflow is none of our business, and ours none of theirs.
 export AIRFLOW_HOME := $(CURDIR)/.venv/airflow-home
 unexport PYTHONPATH
