@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 class DisconnectSourceOperator(SourceRefOperator):
     """Disconnect a source permanently: it cannot be resumed.
 
-    To stop it for a while, use :class:`~airflow_provider_copass.operators.PauseSourceOperator`. A source that does not exist or is disconnected already is a success. After a kill, a retry does not disconnect a
-    source that another run has registered since.
+    To stop it for a while, use :class:`~airflow_provider_copass.operators.PauseSourceOperator`. A source that does not
+    exist or is disconnected already is a success. After a kill, a retry does not disconnect a source that another run
+    has registered since.
 
     Returns the ``data_source_id``, or None if there is no such source.
     """

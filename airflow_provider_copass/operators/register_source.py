@@ -49,7 +49,8 @@ class RegisterSourceOperator(CopassOperator):
     :param copass_conn_id: the id of the Airflow connection, of type ``copass``. (templated)
 
     XComs: the return value is the ``data_source_id``, also pushed under that key; ``source`` is the source as JSON,
-    without its secret and without ``adapter_config``; ``stored_as`` is the secret's key, if there is one. Never the secret.
+    without its secret and without ``adapter_config``; ``stored_as`` is the secret's key, if there is one. Never the
+    secret.
     """
 
     template_fields: Sequence[str] = (
