@@ -65,7 +65,6 @@ class CopassOperator(BaseOperator):
         from airflow_provider_copass.airflow_compat import fail_at_once
         from airflow_provider_copass.api import CopassError
         from airflow_provider_copass.hooks import CopassHook
-        from airflow_provider_copass.operators.failures import is_final
 
         hook = CopassHook(copass_conn_id=self.copass_conn_id, sandbox_id=self.sandbox_id)
         failure: CopassError
@@ -76,7 +75,7 @@ class CopassOperator(BaseOperator):
         finally:
             hook.close()
         # Raised out here: what failed is told by its message alone, and no cause of it reaches a log.
-        raise fail_at_once(str(failure)) if is_final(failure) else failure
+        raise fail_at_once(str(failure)) if failure.is_final else failure
 
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], context: Context, jinja_env: Any, seen_oids: set[int]

@@ -52,7 +52,7 @@ class NamedSourceOperator(CopassOperator):
 
         :return: the source; None where there is none, or by its name no live one.
         :raises CopassInputError: where it is named in neither way or in both.
-        :raises SeveralSourcesError: where several live sources have the name.
+        :raises DuplicateSourcesError: where several live sources have the name.
         """
         return self.named.found(hook)
 

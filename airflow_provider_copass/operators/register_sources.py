@@ -145,8 +145,7 @@ class RegisterSourcesOperator(CopassOperator):
         :raises SourcesFailedError: where some failed, and trying again cannot help.
         :raises SourcesUnfinishedError: where some failed, and it may.
         """
-        from airflow_provider_copass.api import SourcesFailedError, SourcesUnfinishedError
-        from airflow_provider_copass.operators.failures import is_final
+        from airflow_provider_copass.errors import SourcesFailedError, SourcesUnfinishedError
         from airflow_provider_copass.operators.list_report import counted, table_of
 
         for line in table_of(outcomes):
@@ -160,7 +159,7 @@ class RegisterSourcesOperator(CopassOperator):
         told = "; ".join(_said(outcome, error) for outcome, error in failed[:_MOST_TOLD])
         more = f"; and {len(failed) - _MOST_TOLD} more, which the log lists" if len(failed) > _MOST_TOLD else ""
         message = f"{undone} of {len(outcomes)} sources are not registered; the others are. {told}{more}"
-        if failed and all(is_final(error) for _, error in failed):
+        if failed and all(error.is_final for _, error in failed):
             raise SourcesFailedError(message)
         raise SourcesUnfinishedError(f"{message} The retry does the failed ones alone.")
 

@@ -93,7 +93,7 @@ def rendered(name: str, render: Callable[[], object]) -> object:
         what a template calls, may be a value.
     """
     from airflow_provider_copass.airflow_compat import ends_as
-    from airflow_provider_copass.api import UnrenderedFieldError
+    from airflow_provider_copass.errors import UnrenderedFieldError
 
     try:
         return render()
