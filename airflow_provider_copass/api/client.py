@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 
+from airflow_provider_copass.api.connect_failure import connect_failure_of
 from airflow_provider_copass.api.exchange import MOST_BYTES, NoReply, Pause, Reply, Send, exchange
 from airflow_provider_copass.api.http_setup import open_http
 from airflow_provider_copass.api.retry import RetryPolicy
-from airflow_provider_copass.api.unreached import Unreached, why_unreached
 from airflow_provider_copass.api.wire_log import install, our_call
+from airflow_provider_copass.errors import ConnectFailure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -58,14 +59,14 @@ class _Driver:
         return self._monotonic() + self.settings.timeout
 
     @staticmethod
-    def _why_no_reply(error: httpx.HTTPError) -> NoReply | Unreached:
+    def _why_no_reply(error: httpx.HTTPError) -> NoReply | ConnectFailure:
         """Judge httpx's exception by its class, and those beneath it, alone."""
         if isinstance(error, httpx.ProxyError):
-            return Unreached.PROXY
+            return ConnectFailure.PROXY
         if isinstance(error, _NOT_IN_TIME):
-            return Unreached.TOO_SLOW
+            return ConnectFailure.TOO_SLOW
         if isinstance(error, _NOT_SENT):
-            return why_unreached(error)
+            return connect_failure_of(error)
         return NoReply.TIMED_OUT if isinstance(error, httpx.TimeoutException) else NoReply.LOST
 
 
@@ -146,12 +147,12 @@ class CopassClient(_Driver):
         finally:
             steps.close()
 
-    def _once(self, send: Send) -> Reply | NoReply | Unreached:
+    def _once(self, send: Send) -> Reply | NoReply | ConnectFailure:
         """Send once."""
         with our_call():
             return self._answer(send)
 
-    def _answer(self, send: Send) -> Reply | NoReply | Unreached:
+    def _answer(self, send: Send) -> Reply | NoReply | ConnectFailure:
         deadline = self._deadline()
         try:
             response = self._http.send(self._build(self._http, send), stream=True)
@@ -224,12 +225,12 @@ class AsyncCopassClient(_Driver):
         finally:
             steps.close()
 
-    async def _once(self, send: Send) -> Reply | NoReply | Unreached:
+    async def _once(self, send: Send) -> Reply | NoReply | ConnectFailure:
         """Send once."""
         with our_call():
             return await self._answer(send)
 
-    async def _answer(self, send: Send) -> Reply | NoReply | Unreached:
+    async def _answer(self, send: Send) -> Reply | NoReply | ConnectFailure:
         deadline = self._deadline()
         try:
             response = await self._http.send(self._build(self._http, send), stream=True)

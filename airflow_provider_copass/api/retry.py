@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_copass.api.errors import CopassCallError
+    from airflow_provider_copass.errors import CopassCallError
 
 
 def may_send_again(*, writes: bool, error: CopassCallError) -> bool:
@@ -23,7 +23,7 @@ def may_send_again(*, writes: bool, error: CopassCallError) -> bool:
     :param writes: whether the call changes something.
     :param error: how it failed.
     """
-    return error.retryable and not (writes and error.maybe_applied)
+    return error.is_transient and not (writes and error.maybe_applied)
 
 
 def retry_after_seconds(headers: Mapping[str, str], *, now: float) -> float | None:

@@ -226,9 +226,9 @@ def _check_locations(specs: list[SourceSpec], store: SecretStore) -> None:
 
     seen: dict[str, SourceSpec] = {}
     for spec in specs:
-        if spec.source.ingestion_mode != "realtime" or spec.store_key.needs_id:
+        if not spec.is_realtime or spec.store_key.needs_id:
             continue
-        key = spec.store_key.render(sandbox_id=spec.sandbox_id, provider=spec.source.provider, name=spec.source.name)
+        key = spec.store_key.render(spec.identity)
         store.check(key)
         first = seen.setdefault(store.location(key), spec)
         if first is not spec:

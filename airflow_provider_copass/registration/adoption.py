@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import SecretMissingError, SourceChangedError, SourceExistsError
+from airflow_provider_copass.errors import SecretMissingError, SourceChangedError, SourceExistsError
 from airflow_provider_copass.registration.record import Closed
 from airflow_provider_copass.registration.update import bring_up_to_date
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import BusyRecordError, CopassError
+from airflow_provider_copass.errors import CopassError, EntryBusyError
 from airflow_provider_copass.registration.activity import Activity
 from airflow_provider_copass.registration.adoption import Adopted, brought_up_to_date, with_secret
 from airflow_provider_copass.registration.batch_alone import Alone
@@ -130,7 +130,7 @@ class Batch:
         :return: what became of each, in the order of the wishes: one that fails leaves the others as they are.
         :raises CopassInputError: before any request, where the store cannot hold a key.
         :raises CopassCallError: where the list cannot be had.
-        :raises BusyRecordError: where another task is at a list of this sandbox.
+        :raises EntryBusyError: where another task is at a list of this sandbox.
         """
         for item in self._items:
             item.keeping.check()
@@ -143,7 +143,7 @@ class Batch:
             except LostClaimError:
                 self._report.warning("Another task has taken this list's record over; looking again.")
             if is_last:
-                raise BusyRecordError(
+                raise EntryBusyError(
                     f"Another task is registering a list of sources in sandbox {self._sandbox_id!r} at this moment, or "
                     f"died while it did: the record {self._book.name!r} is held. Try again later."
                 )

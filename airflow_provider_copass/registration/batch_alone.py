@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import CopassError
+from airflow_provider_copass.errors import CopassError
 from airflow_provider_copass.registration.protocol import Registration
 
 if TYPE_CHECKING:

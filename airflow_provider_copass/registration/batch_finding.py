@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import (
+from airflow_provider_copass.errors import (
     CopassError,
     CopassNotFoundError,
-    SeveralSourcesError,
+    DuplicateSourcesError,
     SourceChangedError,
 )
 from airflow_provider_copass.registration.keeping import ANY_ID
@@ -107,7 +107,7 @@ class Finding:
             self._check_gone(item, before.source_id, listed)
         if len(found) > 1:
             ids = tuple(source.data_source_id for source in found)
-            raise SeveralSourcesError(
+            raise DuplicateSourcesError(
                 f"{len(ids)} live sources are {item.wish.named}: {', '.join(ids)}. Which one is meant cannot be told: "
                 "disconnect, delete or rename all but one.",
                 data_source_ids=ids,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import Source, SourceList
-    from airflow_provider_copass.api.errors import CopassError
+    from airflow_provider_copass.errors import CopassError
     from airflow_provider_copass.registration.book_claim import Entry
     from airflow_provider_copass.registration.keeping import Keeping
     from airflow_provider_copass.registration.outcome import Registered

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import (
+from airflow_provider_copass.errors import (
     CopassAuthenticationError,
     CopassCallError,
     CopassConflictError,
@@ -131,7 +131,7 @@ class Posts:
     def _may_send_again(self, item: Item) -> bool:
         """Tell whether a POST that is known by now to have had no effect is worth another one."""
         error = self._lost.get(item.name)
-        return not self._is_stopped and (error is None or error.retryable)
+        return not self._is_stopped and (error is None or error.is_transient)
 
     def _send(self, items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
         """Send the POSTs of items.
@@ -229,7 +229,7 @@ class Posts:
             item.made(item.work.keep(made))
         except CopassError as error:
             item.failed(error)
-            if error.retryable:
+            if not error.is_final:
                 # The store, or Airflow's Variables: each further source would be one whose secret is lost.
                 self._stop("what was made cannot be stored or recorded")
 

@@ -12,7 +12,7 @@ import json
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_copass.api.errors import RecordError
+from airflow_provider_copass.errors import JournalError
 from airflow_provider_copass.registration.record import Closed, Open, Owner
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def book_from_text(text: str, *, name: str) -> Book:
     """Read a book.
 
     :param name: the book's name, for the message.
-    :raises RecordError: where it is none; guessing what it said could make second sources.
+    :raises JournalError: where it is none; guessing what it said could make second sources.
     """
     try:
         read: dict[str, Any] = json.loads(text)
@@ -83,7 +83,7 @@ def book_from_text(text: str, *, name: str) -> Book:
         is_known = False
     if is_known:
         return Book(records, holder)
-    raise RecordError(
+    raise JournalError(
         f"The record {name!r} holds something that this version of the provider cannot read, so what was registered is "
         "not known. Delete it to have the sources looked up by their names."
     )
@@ -94,7 +94,7 @@ def record_in_book(records: Records, sandbox_id: str, name: str) -> Open | Close
 
     :param records: where records are kept.
     :param name: the record's name.
-    :raises RecordError: where the book cannot be read or makes no sense.
+    :raises JournalError: where the book cannot be read or makes no sense.
     """
     book = book_name(sandbox_id)
     text = records.read(book)

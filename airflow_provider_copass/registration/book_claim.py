@@ -55,7 +55,7 @@ class BookClaim:
     def read(self) -> Book:
         """Read the book; an empty one where it is proven that there is none.
 
-        :raises RecordError: where it cannot be read or makes no sense.
+        :raises JournalError: where it cannot be read or makes no sense.
         """
         text = self._records.read(self.name)
         return Book() if text is None else book_from_text(text, name=self.name)

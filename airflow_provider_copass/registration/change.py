@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_copass.api.calls import check_path_part
-from airflow_provider_copass.api.errors import CopassInputError
 from airflow_provider_copass.api.requests import read_update
+from airflow_provider_copass.errors import CopassInputError
 from airflow_provider_copass.registration.declared import SETTINGS, Declared
 
 if TYPE_CHECKING:

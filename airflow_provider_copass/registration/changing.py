@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import BusyRecordError, SourceExistsError
+from airflow_provider_copass.errors import EntryBusyError, SourceExistsError
 from airflow_provider_copass.registration.claim import Claim
 from airflow_provider_copass.registration.in_place import InPlace
 from airflow_provider_copass.registration.named import live_of
@@ -71,7 +71,7 @@ class Changing:
         """
         done = until_done(self._try, self._clock, self._timing)
         if done is None:
-            raise BusyRecordError(
+            raise EntryBusyError(
                 f"Another task is at {self._change.named} at this moment, or died while it was: the record "
                 f"{self._busy!r} is open. Try again later; where the other task is dead, let it be retried, or delete "
                 "the record."

@@ -114,7 +114,7 @@ class Claim:
     def read(self) -> Open | Closed | None:
         """Read the record, its own or that in the sandbox's book; None where it is proven that there is none.
 
-        :raises RecordError: where it cannot be read or makes no sense.
+        :raises JournalError: where it cannot be read or makes no sense.
         """
         own = self._read_own()
         self._is_own = own is not None and own != NOTHING

@@ -6,10 +6,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import (
-    BusyRecordError,
+from airflow_provider_copass.errors import (
     CopassInputError,
     CopassNotFoundError,
+    EntryBusyError,
     SourceChangedError,
 )
 from airflow_provider_copass.registration.book import record_in_book
@@ -64,7 +64,7 @@ class Deletion:
         """Have a source be gone.
 
         :param source: the source.
-        :raises BusyRecordError: where a task may be registering it at this moment; nothing was done then.
+        :raises EntryBusyError: where a task may be registering it at this moment; nothing was done then.
         :raises CopassInputError: where the store cannot hold the key of its secret; nothing was done then.
         :raises SourceChangedError: where its secret is in another store; nothing was done then.
         :raises CopassCallError: where a call failed.
@@ -95,7 +95,7 @@ class Deletion:
         record = own or record_in_book(self._records, self._sandbox_id, name)
         if isinstance(record, Open):
             if self._clock.now() - record.since <= self._timing.takeover_after:
-                raise BusyRecordError(
+                raise EntryBusyError(
                     f"A task is registering source {source_id} at this moment, or died not long ago: the record "
                     f"{name!r} is open. Nothing was deleted; try again later, or delete the record."
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import CopassError, SecretStoreError
+from airflow_provider_copass.errors import CopassError, SecretStoreError
 from airflow_provider_copass.registration.failure_kind import kind_of
 from airflow_provider_copass.registration.ports import SecretOwner
 
@@ -98,7 +98,7 @@ class GuardedStore:
                 trouble = None
             except CopassError as error:
                 # A key that does not read as a Variable gives nothing back; an outage may pass.
-                trouble = error if error.retryable else None
+                trouble = None if error.is_final else error
         if trouble is not None:
             raise trouble
         raise SecretStoreError(

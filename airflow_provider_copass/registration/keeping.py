@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import CopassError, CopassInputError, SecretKeyTakenError, SecretStoreError
+from airflow_provider_copass.errors import CopassError, CopassInputError, SecretKeyTakenError, SecretStoreError
 from airflow_provider_copass.registration.claim import LostClaimError
 from airflow_provider_copass.registration.guarded_store import GuardedStore, is_same
 from airflow_provider_copass.registration.record import Closed

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import CopassAnswerError, CopassNotFoundError
+from airflow_provider_copass.errors import CopassAnswerError, CopassNotFoundError
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import Source, SourceList

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api.calls import check_path_part
-from airflow_provider_copass.api.errors import (
+from airflow_provider_copass.api.requests import read_register
+from airflow_provider_copass.errors import (
     CopassAnswerError,
     CopassInputError,
     CopassNotFoundError,
-    SeveralSourcesError,
+    DuplicateSourcesError,
     SourceMissingError,
 )
-from airflow_provider_copass.api.requests import read_register
 from airflow_provider_copass.registration.wish import DEAD
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Named:
         """Look the source up, with one request.
 
         :return: the source; None where there is none, or by its name no live one.
-        :raises SeveralSourcesError: where several live sources have the name.
+        :raises DuplicateSourcesError: where several live sources have the name.
         """
         if not self.data_source_id:
             return self.one_of(live_of(sources.list_sources(provider=self.provider), self.provider, self.name))
@@ -92,11 +92,11 @@ class Named:
     def one_of(self, matching: list[Source]) -> Source | None:
         """Return the one source of this name; None where there is none.
 
-        :raises SeveralSourcesError: where there are several.
+        :raises DuplicateSourcesError: where there are several.
         """
         if len(matching) > 1:
             ids = tuple(source.data_source_id for source in matching)
-            raise SeveralSourcesError(
+            raise DuplicateSourcesError(
                 f"{len(ids)} live sources are {self}: {', '.join(ids)}. Name the one that is meant by its "
                 "data_source_id.",
                 data_source_ids=ids,

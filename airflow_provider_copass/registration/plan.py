@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_copass.api.errors import CopassError
+from airflow_provider_copass.errors import CopassError
 from airflow_provider_copass.registration.adoption import Adopted, with_secret
 from airflow_provider_copass.registration.batch_item import Listed, Quiet
 from airflow_provider_copass.registration.book import Book, book_from_text, book_name

@@ -117,19 +117,19 @@ class Records(Protocol):
     def read(self, key: str, /) -> str | None:
         """Return a text; None only where it is proven that there is none.
 
-        :raises RecordError: where that cannot be told.
+        :raises JournalError: where that cannot be told.
         """
 
     def write(self, key: str, value: str, /) -> None:
         """Write a text.
 
-        :raises RecordError: where it cannot be written.
+        :raises JournalError: where it cannot be written.
         """
 
     def remove(self, key: str, /) -> None:
         """Remove a text, where there is one.
 
-        :raises RecordError: where it cannot be removed.
+        :raises JournalError: where it cannot be removed.
         """
 
 

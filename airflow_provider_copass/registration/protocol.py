@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import (
-    BusyRecordError,
+from airflow_provider_copass.errors import (
     CopassNotFoundError,
-    SeveralSourcesError,
+    DuplicateSourcesError,
+    EntryBusyError,
     SourceChangedError,
 )
 from airflow_provider_copass.registration.adoption import brought_up_to_date, with_secret
@@ -97,7 +97,7 @@ class Registration:
                 self._work.made.tidy_up_lost(done.source.data_source_id)
                 return done
             if is_last:
-                raise BusyRecordError(
+                raise EntryBusyError(
                     f"Another task is registering {self._wish.named} at this moment, or died while it did: the record "
                     f"{self._claim.name!r} is open. Nothing was done; try again later."
                 )
@@ -182,7 +182,7 @@ class Registration:
         """Return the one live source; which of several is meant nobody can tell."""
         if len(matching) > 1:
             ids = tuple(source.data_source_id for source in matching)
-            raise SeveralSourcesError(
+            raise DuplicateSourcesError(
                 f"{len(ids)} live sources are {self._wish.named}: {', '.join(ids)}. Which one is meant cannot be told: "
                 "disconnect, delete or rename all but one.",
                 data_source_ids=ids,

@@ -12,7 +12,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from airflow_provider_copass.api.errors import RecordError
+from airflow_provider_copass.errors import JournalError
 
 _FORMAT = 1
 
@@ -124,7 +124,7 @@ def from_text(text: str, *, name: str) -> Open | Closed:
     """Read a record.
 
     :param name: the record's name, for the message.
-    :raises RecordError: where it is none; guessing what it said could make a second source.
+    :raises JournalError: where it is none; guessing what it said could make a second source.
     """
     try:
         read: dict[str, Any] = json.loads(text)
@@ -134,7 +134,7 @@ def from_text(text: str, *, name: str) -> Open | Closed:
         is_known = False
     if is_known:
         return record
-    raise RecordError(
+    raise JournalError(
         f"The record {name!r} holds something that this version of the provider cannot read, so what was registered is "
         "not known. Delete it to have the source looked up by its name."
     )

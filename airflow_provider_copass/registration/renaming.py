@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import CopassCallError, CopassNotFoundError, SourceChangedError
+from airflow_provider_copass.errors import CopassCallError, CopassNotFoundError, SourceChangedError
 from airflow_provider_copass.registration.claim import LookAgainError
 from airflow_provider_copass.registration.in_place import Changed, InPlace
 from airflow_provider_copass.registration.record import Closed, Open

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import (
-    BusyRecordError,
+from airflow_provider_copass.errors import (
     CopassError,
-    SeveralSourcesError,
+    DuplicateSourcesError,
+    EntryBusyError,
     SourceChangedError,
     SourceMissingError,
 )
@@ -89,7 +89,7 @@ class Rotation:
         done = until_done(self._try, self._clock, self._timing)
         if done is not None:
             return done
-        raise BusyRecordError(
+        raise EntryBusyError(
             f"Another task is at {self._wish.named} at this moment, or died while it was: the record "
             f"{self._claim.name!r} is open. Nothing was rotated; try again later."
         )
@@ -144,7 +144,7 @@ class Rotation:
         ]
         if len(matching) > 1:
             ids = tuple(source.data_source_id for source in matching)
-            raise SeveralSourcesError(
+            raise DuplicateSourcesError(
                 f"{len(ids)} live sources are {self._wish.named}: {', '.join(ids)}. Name the one that is meant by its "
                 "data_source_id.",
                 data_source_ids=ids,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 
-from airflow_provider_copass.api.errors import CopassInputError
+from airflow_provider_copass.errors import CopassInputError
 
 DEFAULT_TEMPLATE = "copass_webhook_secret_{data_source_id}"
 PLACEHOLDERS = ("data_source_id", "sandbox_id", "provider", "name")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import CopassCallError, CopassNotFoundError
+from airflow_provider_copass.errors import CopassCallError, CopassNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api.calls import check_path_part
-from airflow_provider_copass.api.errors import CopassInputError
+from airflow_provider_copass.errors import CopassInputError
 from airflow_provider_copass.registration.store_key import StoreKey
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.api.errors import (
+from airflow_provider_copass.errors import (
     CopassCallError,
     CopassConflictError,
     CopassError,
@@ -140,7 +140,7 @@ class Work:
             )
             if self._await_effect():
                 return self._finish_or_leave(failure)
-            if attempt == _POSTS or not failure.retryable:
+            if attempt == _POSTS or not failure.is_transient:
                 break
         self._claim.change(replace(self._claim.held, sent_at=None, sent_at_server=None))
         self._claim.release()

@@ -311,7 +311,7 @@ def test_a_write_whose_fate_is_unknown_is_sent_once(client_of: ClientOf, status:
     client, script = client_of(httpx.Response(status), httpx.Response(201, json=SOURCE))
     with pytest.raises(CopassServerError, match="may have been carried out") as failed:
         client.send(REGISTER)
-    assert failed.value.retryable
+    assert failed.value.is_transient
     assert len(script.requests) == 1
 
 
@@ -361,7 +361,7 @@ def test_the_last_failure_is_the_one_that_is_raised(client_of: ClientOf) -> None
     with pytest.raises(CopassRateLimitError) as failed:
         client.send(GET)
     assert failed.value.retry_after == 9.0
-    assert failed.value.retryable
+    assert failed.value.is_transient
     assert len(script.requests) == 3
 
 

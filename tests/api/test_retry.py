@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_copass.api import RetryPolicy
-from airflow_provider_copass.api.errors import CopassConnectError, CopassTimeoutError, error_class
 from airflow_provider_copass.api.retry import may_send_again, retry_after_seconds
+from airflow_provider_copass.errors import CopassConnectError, CopassTimeoutError, error_class
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 

@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 import airflow_provider_copass
-from airflow_provider_copass import api, operators
-from airflow_provider_copass.api.errors import STATUS_ERRORS, CopassError
+from airflow_provider_copass import errors, operators
+from airflow_provider_copass.errors import STATUS_ERRORS, CopassError
 from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator
-from airflow_provider_copass.operators.failures import is_final
 from airflow_provider_copass.operators.list_report import rows_of_plan
 from airflow_provider_copass.operators.named_source import NamedSourceOperator
 from tests.docs import pages
@@ -142,14 +141,14 @@ def sections() -> dict[str, str]:
 
 def test_every_error_is_listed() -> None:
     """All that can leave this package, and nothing that cannot."""
-    errors = {name for name in api.__all__ if name.endswith("Error")} - NOT_LISTED
+    known = {name for name in vars(errors) if name.endswith("Error")} - NOT_LISTED
     listed = set(re.findall(r"\b(\w+Error)\b", "".join(map("".join, map(first_cells, sections().values())))))
-    assert listed == errors
+    assert listed == known
 
 
 def made(name: str) -> CopassError:
     """Make an error of a class."""
-    kind = getattr(api, name)
+    kind = getattr(errors, name)
     statuses = [status for status, each in STATUS_ERRORS.items() if each is kind] or [503]
     takes = inspect.signature(kind.__init__).parameters
     error: CopassError = kind("message", **({"status": statuses[0]} if "status" in takes else {}))
@@ -161,7 +160,7 @@ def test_each_error_stands_where_the_operators_put_it(kind: str) -> None:
     """What fails a task at once is under Final, everything else under Temporary."""
     names = re.findall(r"\b(\w+Error)\b", "".join(first_cells(sections()[kind])))
     assert names
-    assert {name: is_final(made(name)) for name in names} == dict.fromkeys(names, kind == "Final")
+    assert {name: made(name).is_final for name in names} == dict.fromkeys(names, kind == "Final")
 
 
 def test_every_operator_has_its_place_on_the_page() -> None:

@@ -10,8 +10,8 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset
 from lazy_object_proxy import Proxy
 
-from airflow_provider_copass.api import BusyRecordError, CopassConnectionLostError, CopassServerError
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.errors import CopassConnectionLostError, CopassServerError, EntryBusyError
 from airflow_provider_copass.operators import (
     DeleteSourceOperator,
     DisconnectSourceOperator,
@@ -292,7 +292,7 @@ def open_record(*, ago: float) -> str:
 def test_a_source_that_is_being_registered_is_not_deleted(account: Emulator) -> None:
     """The error is one that Airflow retries."""
     name = open_record(ago=1)
-    with pytest.raises(BusyRecordError, match=name):
+    with pytest.raises(EntryBusyError, match=name):
         execute(InMemoryDelete, remove_for_good=True)
     assert writes(account) == []
 

@@ -9,14 +9,14 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from pydantic import SecretStr
 
-from airflow_provider_copass.api import (
+from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.errors import (
     CopassAnswerError,
     CopassConnectionLostError,
     CopassServerError,
     CopassTimeoutError,
     SecretStoreError,
 )
-from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import RegisterSourceOperator
 from airflow_provider_copass.operators.unshown import value_of
 from airflow_provider_copass.registration import Timing

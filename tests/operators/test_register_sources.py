@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, redact
 
-from airflow_provider_copass.api import SourcesUnfinishedError
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.errors import SourcesUnfinishedError
 from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.operators import RegisterSourcesOperator
 from airflow_provider_copass.operators.unshown import value_of

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
-from airflow_provider_copass.api import BusyRecordError, CopassServerError
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.errors import CopassServerError, EntryBusyError
 from airflow_provider_copass.operators import RotateWebhookSecretOperator, UpdateSourceOperator
 from airflow_provider_copass.operators.unshown import value_of
 from airflow_provider_copass.registration import Owner
@@ -162,7 +162,7 @@ def test_a_record_that_is_held_is_left_to_airflow_s_retry(account: Emulator) -> 
     """Another task is at the source."""
     name = name_of("sb_demo", "slack", "chat")
     InMemory.records[name] = to_text(Open("mark", Owner("other", 1), datetime.now(UTC).timestamp()))
-    with pytest.raises(BusyRecordError, match=name):
+    with pytest.raises(EntryBusyError, match=name):
         update(adapter_config={"a": 2})
     assert "update" not in operations(account)
 
