@@ -59,13 +59,15 @@ class Threads:
 
     def close(self) -> None:
         """Drop the jobs that have not begun, and end each thread after the job that it is at."""
+        threads, self._threads = self._threads, []
+        if not threads:
+            return
         # Taken out without asking first whether there is one: a thread may take the last job in between.
         with suppress(Empty):
             while True:
                 self._jobs.get_nowait()
-        for _ in self._threads:
+        for _ in threads:
             self._jobs.put(None)
-        self._threads.clear()
 
     def __enter__(self) -> Self:
         return self

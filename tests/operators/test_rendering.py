@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSki
 
 from airflow_provider_copass.errors import CopassInputError, UnrenderedFieldError
 from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator
-from airflow_provider_copass.operators.unshown import value_of
+from airflow_provider_copass.operators._redaction import value_of
 from tests.hooks.connections import ENVIRONMENT, as_json
 
 
