@@ -63,10 +63,16 @@ class CopassOperator(BaseOperator):
         :raises CopassError: where it may: no answer, 429, 5xx, a store that does not work.
         """
         from airflow_provider_copass.airflow_compat import fail_at_once
-        from airflow_provider_copass.api import CopassError
+        from airflow_provider_copass.api import CopassError, calls
         from airflow_provider_copass.hooks import CopassHook
 
         hook = CopassHook(copass_conn_id=self.copass_conn_id, sandbox_id=self.sandbox_id)
+
+        def list_sources(provider: str | None = None, status: str | None = None) -> Any:
+            return hook.get_conn().send(calls.list_sources(hook.sandbox_id, provider=provider, status=status))
+
+        # The protocol reads when a list was answered.
+        hook.list_sources = list_sources  # type: ignore[method-assign]
         failure: CopassError
         try:
             return self.act(hook, context)
