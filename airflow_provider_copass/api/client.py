@@ -125,10 +125,13 @@ class CopassClient(_Driver):
         self._sleep = sleep
         self._now = now
 
-    def send(self, call: Call[T]) -> T:
-        """Carry out one call, sending it again where the policy allows.
+    def send(self, call: Call[T], *, before_attempt: Callable[[], object] | None = None) -> T:
+        """Send one call, and send it again where the policy allows.
 
         :param call: from :mod:`airflow_provider_copass.api.calls`.
+        :param before_attempt: called right before each attempt is sent, the first one included. What it raises goes to
+            the caller, and nothing is sent. A write may be sent again after a pause (429, no connection); the lease
+            that allowed it may have been lost by then, which the caller can check here.
         :return: what the call returns.
         :raises CopassCallError: its subclass tells what went wrong.
         """
@@ -140,6 +143,8 @@ class CopassClient(_Driver):
                     self._sleep(step.seconds)
                     step = next(steps)
                 else:
+                    if before_attempt is not None:
+                        before_attempt()
                     step = steps.send(self._once(step))
         except StopIteration as done:
             result: T = done.value
@@ -203,10 +208,11 @@ class AsyncCopassClient(_Driver):
         self._sleep = sleep
         self._now = now
 
-    async def send(self, call: Call[T]) -> T:
-        """Carry out one call, sending it again where the policy allows.
+    async def send(self, call: Call[T], *, before_attempt: Callable[[], object] | None = None) -> T:
+        """Send one call, and send it again where the policy allows.
 
         :param call: from :mod:`airflow_provider_copass.api.calls`.
+        :param before_attempt: as of :meth:`CopassClient.send`; called in the event loop, so it must not block.
         :return: what the call returns.
         :raises CopassCallError: its subclass tells what went wrong.
         """
@@ -218,6 +224,8 @@ class AsyncCopassClient(_Driver):
                     await self._sleep(step.seconds)
                     step = next(steps)
                 else:
+                    if before_attempt is not None:
+                        before_attempt()
                     step = steps.send(await self._once(step))
         except StopIteration as done:
             result: T = done.value

@@ -32,7 +32,6 @@ from airflow_provider_copass.api import (
     environment_proxy,
 )
 from airflow_provider_copass.connection_fields import EXTRA_FIELDS, STANDARD_FIELDS
-from airflow_provider_copass.registration.wish import DEAD
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import SourceList
@@ -238,7 +237,7 @@ def _kind_of_token(settings: ClientSettings) -> str:
 def _held(listed: SourceList) -> str:
     """Count the sources of a sandbox, and those that are not gone for good where some are."""
     held = len(listed.sources)
-    live = sum(source.status not in DEAD for source in listed.sources)
+    live = sum(source.is_live for source in listed.sources)
     told = _number(held, "source", "sources")
     return told if live == held else f"{told}, {live or 'none'} of them live"
 

@@ -88,7 +88,7 @@ def whole_list(sources: Sources, provider: str | None = None) -> SourceList:
 
     :raises CopassAnswerError: where the list is not whole: from a part of it nothing can be concluded.
     """
-    listed = sources.list_sources(provider=provider)
+    listed: SourceList = sources.list_sources(provider=provider)
     if listed.is_complete:
         return listed
     raise CopassAnswerError(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from airflow_provider_copass.api import PurgeResult, Source, SourceList
+    from airflow_provider_copass.api import PurgeResult, Source
     from airflow_provider_copass.api.requests import SourceChanges
 
     K = TypeVar("K")
@@ -35,7 +35,7 @@ class SecretOwner:
 class Sources(Protocol):
     """The API's calls on the sources of one sandbox; :class:`~airflow_provider_copass.hooks.CopassHook` is one."""
 
-    def list_sources(self, provider: str | None = None, status: str | None = None) -> SourceList:
+    def list_sources(self, provider: str | None = None, status: str | None = None) -> Any:
         """List the sources."""
 
     def register_source(
