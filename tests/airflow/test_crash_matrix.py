@@ -85,7 +85,7 @@ def _listed(stage: Stage) -> Stage:
 
 @pytest.mark.parametrize("point", OF_LISTS, ids=str)
 def test_a_list_that_was_killed_is_mended_by_the_retry(listed: Stage, point: Point) -> None:
-    """Each source is there once, its valid secret is stored, the XComs name them all, and their entries are completed."""
+    """Each source exists once, its valid secret is stored, the XComs name it, and its entry is completed."""
     assert listed.tries(point) == 1 + len(point.kills)
     live = {source["name"]: source["data_source_id"] for source in listed.live(point)}
     assert sorted(live) == list(NAMES)
