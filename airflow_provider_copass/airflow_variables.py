@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.airflow_compat import remove_variable, set_variable, variable_backends
-from airflow_provider_copass.api.errors import RecordError
+from airflow_provider_copass.errors import JournalError
 from airflow_provider_copass.quiet import quieted
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ def unproven() -> Iterator[None]:
 
 
 class ProvenVariables:
-    """Reads, writes and removes Variables; what fails is a :class:`RecordError`, with nothing of a value in it."""
+    """Reads, writes and removes Variables; what fails is a :class:`JournalError`, with nothing of a value in it."""
 
     def read(self, key: str) -> str | None:
         """Read a Variable as a task of this deployment reads it, secrets backends first.
 
         :param key: its key.
         :return: its value; None where it is proven that there is none.
-        :raises RecordError: where a backend or the metadata database cannot be read.
+        :raises JournalError: where a backend or the metadata database cannot be read.
         """
         value = self._ask(key)
         if value is not None:
@@ -64,7 +64,7 @@ class ProvenVariables:
 
         :param key: its key.
         :param value: its value.
-        :raises RecordError: where it cannot be written.
+        :raises JournalError: where it cannot be written.
         """
         failed = ""
         for attempt in range(1, _TRIES + 1):
@@ -77,13 +77,13 @@ class ProvenVariables:
             if attempt < _TRIES:
                 # On Airflow 2 a write is a DELETE and an INSERT, so two at once may fail.
                 time.sleep(_PAUSE * attempt)
-        raise RecordError(f"The Airflow Variable {key!r} cannot be written ({failed}). Try again later.")
+        raise JournalError(f"The Airflow Variable {key!r} cannot be written ({failed}). Try again later.")
 
     def remove(self, key: str) -> None:
         """Remove a Variable, where it is there.
 
         :param key: its key.
-        :raises RecordError: where it cannot be removed.
+        :raises JournalError: where it cannot be removed.
         """
         failed = ""
         try:
@@ -91,7 +91,7 @@ class ProvenVariables:
         except Exception as error:  # noqa: BLE001 - see write
             failed = type(error).__name__
         if failed:
-            raise RecordError(f"The Airflow Variable {key!r} cannot be removed ({failed}). Try again later.")
+            raise JournalError(f"The Airflow Variable {key!r} cannot be removed ({failed}). Try again later.")
 
     def _prove(self, key: str) -> None:
         """Make sure that a Variable which is there can be read; make it, where this is the first time."""
@@ -112,7 +112,7 @@ class ProvenVariables:
             except Exception as error:  # noqa: BLE001 - any backend's own exceptions
                 failed = f"{type(backend).__name__}: {type(error).__name__}"
             if failed:
-                raise RecordError(
+                raise JournalError(
                     f"The Airflow Variable {key!r} cannot be read ({failed}), so nothing is concluded. Try again later."
                 )
             if value is not None:
@@ -120,8 +120,8 @@ class ProvenVariables:
         return None
 
 
-def _unreadable(key: str) -> RecordError:
-    return RecordError(
+def _unreadable(key: str) -> JournalError:
+    return JournalError(
         f"The Airflow Variable {key!r} reads as if it were not there, and so does one that is: Airflow cannot read its "
         "Variables at this moment. Nothing is concluded from it. Try again later."
     )

@@ -50,15 +50,14 @@ class CopassRetryPolicy(RetryPolicy):
         :param max_tries: not used: Airflow counts.
         :param context: not used.
         """
-        from airflow_provider_copass.api import BusyRecordError, CopassError, CopassStatusError
-        from airflow_provider_copass.operators.failures import is_final
+        from airflow_provider_copass.errors import CopassError, CopassStatusError, EntryBusyError
 
         if not isinstance(exception, CopassError):
             return RetryDecision.default()
         reason = type(exception).__name__
-        if is_final(exception):
+        if exception.is_final:
             return RetryDecision.fail(f"{reason}: the next try would end the same")
-        if isinstance(exception, BusyRecordError):
+        if isinstance(exception, EntryBusyError):
             return RetryDecision.retry(min(_DEAD_TASK, self.cap), f"{reason}: another task is at it")
         bound = min(self.cap, self.base * 2.0 ** min(try_number - 1, 32))
         pause = bound * random.random()  # noqa: S311 - jitter, no secret

@@ -2,8 +2,20 @@
 
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.api.client import AsyncCopassClient, CopassClient
-from airflow_provider_copass.api.errors import (
-    BusyRecordError,
+from airflow_provider_copass.api.http_setup import environment_proxy
+from airflow_provider_copass.api.models import (
+    PullJob,
+    PurgeResult,
+    Sandbox,
+    SandboxList,
+    Source,
+    SourceList,
+    SourceStatus,
+)
+from airflow_provider_copass.api.retry import RetryPolicy
+from airflow_provider_copass.api.settings import DEFAULT_BASE_URL, ClientSettings
+from airflow_provider_copass.errors import (
+    ConnectFailure,
     CopassAnswerError,
     CopassAuthenticationError,
     CopassBadRequestError,
@@ -17,43 +29,18 @@ from airflow_provider_copass.api.errors import (
     CopassPermissionError,
     CopassRateLimitError,
     CopassRedirectError,
-    CopassRegistrationError,
     CopassServerError,
     CopassStatusError,
     CopassTimeoutError,
     CopassTransportError,
     CopassValidationError,
-    RecordError,
-    SecretKeyTakenError,
-    SecretMissingError,
-    SecretStoreError,
-    SeveralSourcesError,
-    SourceChangedError,
-    SourceExistsError,
-    SourceMissingError,
-    SourcesFailedError,
-    SourcesUnfinishedError,
-    UnrenderedFieldError,
 )
-from airflow_provider_copass.api.http_setup import environment_proxy
-from airflow_provider_copass.api.models import (
-    PullJob,
-    PurgeResult,
-    Sandbox,
-    SandboxList,
-    Source,
-    SourceList,
-    SourceStatus,
-)
-from airflow_provider_copass.api.retry import RetryPolicy
-from airflow_provider_copass.api.settings import DEFAULT_BASE_URL, ClientSettings
-from airflow_provider_copass.api.unreached import Unreached
 
 __all__ = [
     "DEFAULT_BASE_URL",
     "AsyncCopassClient",
-    "BusyRecordError",
     "ClientSettings",
+    "ConnectFailure",
     "CopassAnswerError",
     "CopassAuthenticationError",
     "CopassBadRequestError",
@@ -68,7 +55,6 @@ __all__ = [
     "CopassPermissionError",
     "CopassRateLimitError",
     "CopassRedirectError",
-    "CopassRegistrationError",
     "CopassServerError",
     "CopassStatusError",
     "CopassTimeoutError",
@@ -76,24 +62,12 @@ __all__ = [
     "CopassValidationError",
     "PullJob",
     "PurgeResult",
-    "RecordError",
     "RetryPolicy",
     "Sandbox",
     "SandboxList",
-    "SecretKeyTakenError",
-    "SecretMissingError",
-    "SecretStoreError",
-    "SeveralSourcesError",
     "Source",
-    "SourceChangedError",
-    "SourceExistsError",
     "SourceList",
-    "SourceMissingError",
     "SourceStatus",
-    "SourcesFailedError",
-    "SourcesUnfinishedError",
-    "Unreached",
-    "UnrenderedFieldError",
     "calls",
     "environment_proxy",
 ]

@@ -7,12 +7,12 @@ and a failed validation is turned into an error of ours that names fields alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from pydantic import SecretStr, ValidationError
 
 from airflow_provider_copass.api import models
+from airflow_provider_copass.api.http_date import read_http_date
 
 SECRET_FIELD = "webhook_signing_secret"
 
@@ -51,11 +51,9 @@ def source_list(answer: object, headers: Headers) -> models.SourceList:
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict):
             row.pop(SECRET_FIELD, None)
-    listed = _read(models.SourceList, answer)
-    try:
-        return listed.model_copy(update={"answered_at": parsedate_to_datetime(headers["date"])})
-    except (KeyError, ValueError, TypeError, IndexError, OverflowError):
-        return listed.model_copy(update={"answered_at": None})
+    # By the header alone: a field of this name in the answer is not what we call so.
+    answered_at = models.read_moment(read_http_date(headers.get("date", "")))
+    return _read(models.SourceList, answer).model_copy(update={"answered_at": answered_at})
 
 
 def source_status(answer: object, _headers: Headers) -> models.SourceStatus:

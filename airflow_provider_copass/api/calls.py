@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 from airflow_provider_copass.api import answers
-from airflow_provider_copass.api.errors import CopassInputError
 from airflow_provider_copass.api.requests import read_register, read_since, read_update
+from airflow_provider_copass.errors import CopassInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

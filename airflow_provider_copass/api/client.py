@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 
+from airflow_provider_copass.api.connect_failure import connect_failure_of
 from airflow_provider_copass.api.exchange import MOST_BYTES, NoReply, Pause, Reply, Send, exchange
 from airflow_provider_copass.api.http_setup import open_http
 from airflow_provider_copass.api.retry import RetryPolicy
-from airflow_provider_copass.api.unreached import Unreached, why_unreached
 from airflow_provider_copass.api.wire_log import install, our_call
+from airflow_provider_copass.errors import ConnectFailure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -58,14 +59,14 @@ class _Driver:
         return self._monotonic() + self.settings.timeout
 
     @staticmethod
-    def _why_no_reply(error: httpx.HTTPError) -> NoReply | Unreached:
+    def _why_no_reply(error: httpx.HTTPError) -> NoReply | ConnectFailure:
         """Judge httpx's exception by its class, and those beneath it, alone."""
         if isinstance(error, httpx.ProxyError):
-            return Unreached.PROXY
+            return ConnectFailure.PROXY
         if isinstance(error, _NOT_IN_TIME):
-            return Unreached.TOO_SLOW
+            return ConnectFailure.TOO_SLOW
         if isinstance(error, _NOT_SENT):
-            return why_unreached(error)
+            return connect_failure_of(error)
         return NoReply.TIMED_OUT if isinstance(error, httpx.TimeoutException) else NoReply.LOST
 
 
@@ -124,10 +125,13 @@ class CopassClient(_Driver):
         self._sleep = sleep
         self._now = now
 
-    def send(self, call: Call[T]) -> T:
-        """Carry out one call, sending it again where the policy allows.
+    def send(self, call: Call[T], *, before_attempt: Callable[[], object] | None = None) -> T:
+        """Send one call, and send it again where the policy allows.
 
         :param call: from :mod:`airflow_provider_copass.api.calls`.
+        :param before_attempt: called right before each attempt is sent, the first one included. What it raises goes to
+            the caller, and nothing is sent. A write may be sent again after a pause (429, no connection); the lease
+            that allowed it may have been lost by then, which the caller can check here.
         :return: what the call returns.
         :raises CopassCallError: its subclass tells what went wrong.
         """
@@ -139,6 +143,8 @@ class CopassClient(_Driver):
                     self._sleep(step.seconds)
                     step = next(steps)
                 else:
+                    if before_attempt is not None:
+                        before_attempt()
                     step = steps.send(self._once(step))
         except StopIteration as done:
             result: T = done.value
@@ -146,12 +152,12 @@ class CopassClient(_Driver):
         finally:
             steps.close()
 
-    def _once(self, send: Send) -> Reply | NoReply | Unreached:
+    def _once(self, send: Send) -> Reply | NoReply | ConnectFailure:
         """Send once."""
         with our_call():
             return self._answer(send)
 
-    def _answer(self, send: Send) -> Reply | NoReply | Unreached:
+    def _answer(self, send: Send) -> Reply | NoReply | ConnectFailure:
         deadline = self._deadline()
         try:
             response = self._http.send(self._build(self._http, send), stream=True)
@@ -202,10 +208,11 @@ class AsyncCopassClient(_Driver):
         self._sleep = sleep
         self._now = now
 
-    async def send(self, call: Call[T]) -> T:
-        """Carry out one call, sending it again where the policy allows.
+    async def send(self, call: Call[T], *, before_attempt: Callable[[], object] | None = None) -> T:
+        """Send one call, and send it again where the policy allows.
 
         :param call: from :mod:`airflow_provider_copass.api.calls`.
+        :param before_attempt: as of :meth:`CopassClient.send`; called in the event loop, so it must not block.
         :return: what the call returns.
         :raises CopassCallError: its subclass tells what went wrong.
         """
@@ -217,6 +224,8 @@ class AsyncCopassClient(_Driver):
                     await self._sleep(step.seconds)
                     step = next(steps)
                 else:
+                    if before_attempt is not None:
+                        before_attempt()
                     step = steps.send(await self._once(step))
         except StopIteration as done:
             result: T = done.value
@@ -224,12 +233,12 @@ class AsyncCopassClient(_Driver):
         finally:
             steps.close()
 
-    async def _once(self, send: Send) -> Reply | NoReply | Unreached:
+    async def _once(self, send: Send) -> Reply | NoReply | ConnectFailure:
         """Send once."""
         with our_call():
             return await self._answer(send)
 
-    async def _answer(self, send: Send) -> Reply | NoReply | Unreached:
+    async def _answer(self, send: Send) -> Reply | NoReply | ConnectFailure:
         deadline = self._deadline()
         try:
             response = await self._http.send(self._build(self._http, send), stream=True)

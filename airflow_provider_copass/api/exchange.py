@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic_core import from_json
 
 from airflow_provider_copass.api.answers import UnusableAnswerError
-from airflow_provider_copass.api.errors import (
+from airflow_provider_copass.api.requests import RULES
+from airflow_provider_copass.api.retry import may_send_again, retry_after_seconds
+from airflow_provider_copass.errors import (
+    ConnectFailure,
     CopassAnswerError,
     CopassCallError,
     CopassConnectError,
@@ -25,9 +28,6 @@ from airflow_provider_copass.api.errors import (
     CopassTransportError,
     error_class,
 )
-from airflow_provider_copass.api.requests import RULES
-from airflow_provider_copass.api.retry import may_send_again, retry_after_seconds
-from airflow_provider_copass.api.unreached import Unreached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -53,7 +53,7 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Ask the driver to send this; it hands back a :class:`Reply`, a :class:`NoReply` or an :class:`Unreached`."""
+    """Ask the driver to send this; it hands back a :class:`Reply`, a :class:`NoReply` or a :class:`ConnectFailure`."""
 
     method: str
     path: str
@@ -97,7 +97,7 @@ def exchange(
     *,
     now: Callable[[], float],
     is_private: Callable[[str], bool] = lambda _: False,
-) -> Generator[Send | Pause, Reply | NoReply | Unreached | None, T]:
+) -> Generator[Send | Pause, Reply | NoReply | ConnectFailure | None, T]:
     """Carry one call through to its result.
 
     :param call: the call.
@@ -146,10 +146,10 @@ def _result(call: Call[T], reply: Reply, is_private: Callable[[str], bool]) -> T
 
 
 def _failure(
-    call: Call[T], came: Reply | NoReply | Unreached | None, now: float, is_private: Callable[[str], bool]
+    call: Call[T], came: Reply | NoReply | ConnectFailure | None, now: float, is_private: Callable[[str], bool]
 ) -> CopassCallError:
     """Make the error of a try that brought no usable answer."""
-    if isinstance(came, Unreached):
+    if isinstance(came, ConnectFailure):
         return CopassConnectError(
             f"{call.operation}: no connection could be made, so nothing was sent: {came.value}.",
             operation=call.operation,

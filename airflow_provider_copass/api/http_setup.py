@@ -14,8 +14,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from airflow_provider_copass.api.errors import CopassInputError
 from airflow_provider_copass.api.settings import refused_as
+from airflow_provider_copass.errors import CopassInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,6 +13,28 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from airflow_provider_copass.errors import CopassAnswerError
+
+_YEARS = range(1970, 9001)
+_GONE = frozenset({"archived", "disconnected"})
+_SUMMARY = frozenset(
+    {
+        "data_source_id",
+        "user_id",
+        "sandbox_id",
+        "provider",
+        "name",
+        "ingestion_mode",
+        "status",
+        "kind",
+        "external_account_id",
+        "poll_interval_seconds",
+        "webhook_url",
+        "last_sync_at",
+        "created_at",
+    }
+)
+
 
 def _text(value: object) -> str | None:
     """Read a text, or a number as one; anything else as none."""
@@ -36,23 +58,27 @@ def _object(value: object) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _moment(value: object) -> datetime | None:
-    """Read a date and time as UTC; None where it cannot be read, for no registration may hang on it."""
+def read_moment(value: object) -> datetime | None:
+    """Read a date and time as UTC; None where it cannot be read or cannot be true: no registration may depend on it.
+
+    A year such as 9999 would also overflow where seconds are added to it.
+    """
     if not isinstance(value, (str, datetime)):
         return None
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
         # The API's times without an offset are UTC.
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return moment if moment.year in _YEARS else None
 
 
 OptionalText = Annotated[str | None, BeforeValidator(_text)]
 Text = Annotated[str, BeforeValidator(_text_or_empty)]
 Whole = Annotated[int | None, BeforeValidator(_whole)]
 Object = Annotated[dict[str, Any] | None, BeforeValidator(_object)]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+Moment = Annotated[datetime | None, BeforeValidator(read_moment)]
 
 
 class Answer(BaseModel):
@@ -100,6 +126,19 @@ class Source(Answer):
     created_at: Moment = None
     webhook_signing_secret: SecretStr | None = Field(default=None, repr=False, exclude=True)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the source is not gone for good: any status but ``archived`` and ``disconnected``, unknown or not."""
+        return self.status not in _GONE
+
+    def summary(self) -> dict[str, Any]:
+        """Return the source as JSON values that may be shown: what the operators push as an XCom.
+
+        The documented fields that cannot hold a credential: neither the secret, nor ``adapter_config``, nor a field
+        that this package does not know.
+        """
+        return self.model_dump(mode="json", include=set(_SUMMARY))
+
 
 class SourceList(Answer):
     """The sources of a sandbox.
@@ -117,6 +156,19 @@ class SourceList(Answer):
     def is_complete(self) -> bool:
         """Whether the rows are all that the server counts; from fewer nothing may be concluded."""
         return self.count is None or self.count <= len(self.sources)
+
+    def require_complete(self) -> list[Source]:
+        """Return the rows.
+
+        :raises CopassAnswerError: where the list is cut short.
+        """
+        if self.is_complete:
+            return self.sources
+        raise CopassAnswerError(
+            f"list_sources: the list is cut short: the server counts {self.count} sources and sent "
+            f"{len(self.sources)}. From a part of the list nothing can be concluded. Try again later.",
+            operation="list_sources",
+        )
 
 
 class SourceStatus(Answer):

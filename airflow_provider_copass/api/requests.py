@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypedDict, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from airflow_provider_copass.api.errors import CopassInputError
+from airflow_provider_copass.errors import CopassInputError
 
 IngestionMode = Literal["realtime", "polling", "batch", "manual"]
 Kind = Literal["durable", "ephemeral"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+
+from airflow_provider_copass.api.http_date import read_http_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_copass.api.errors import CopassCallError
+    from airflow_provider_copass.errors import CopassCallError
 
 
 def may_send_again(*, writes: bool, error: CopassCallError) -> bool:
@@ -23,7 +24,7 @@ def may_send_again(*, writes: bool, error: CopassCallError) -> bool:
     :param writes: whether the call changes something.
     :param error: how it failed.
     """
-    return error.retryable and not (writes and error.maybe_applied)
+    return error.is_transient and not (writes and error.maybe_applied)
 
 
 def retry_after_seconds(headers: Mapping[str, str], *, now: float) -> float | None:
@@ -38,19 +39,11 @@ def retry_after_seconds(headers: Mapping[str, str], *, now: float) -> float | No
     given = headers.get("retry-after", "").strip()
     if given.isascii() and given.isdecimal():
         return float(given) if len(given) < 16 else math.inf  # noqa: PLR2004 - any longer is for ever
-    until = _epoch(given)
+    until = read_http_date(given)
     if until is None:
         return None
-    dated = _epoch(headers.get("date", ""))
-    return max(0.0, until - (now if dated is None else dated))
-
-
-def _epoch(date: str) -> float | None:
-    """Read an HTTP date as seconds since the epoch; None where it is none."""
-    try:
-        return parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
+    dated = read_http_date(headers.get("date", ""))
+    return max(0.0, until.timestamp() - (now if dated is None else dated.timestamp()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_provider_copass.api.errors import CopassInputError
+from airflow_provider_copass.errors import CopassInputError
 
 DEFAULT_BASE_URL = "https://api.copass.id"
 """The base URL on the vendor's register page; its public clients default to ``https://ai.copass.id``."""

@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from airflow_provider_copass.api.errors import CopassInputError
 from airflow_provider_copass.api.settings import DEFAULT_BASE_URL, ClientSettings
+from airflow_provider_copass.errors import CopassInputError
 
 _HTTPS_PORT = 443
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TypeVar, Unpack
 
-    from airflow_provider_copass.api import CopassClient, PullJob, PurgeResult, Source, SourceList, SourceStatus
+    from airflow_provider_copass.api import CopassClient, PullJob, PurgeResult, Source, SourceStatus
     from airflow_provider_copass.api.calls import Call
     from airflow_provider_copass.api.requests import SourceChanges
     from airflow_provider_copass.hooks.connection import CopassConnection
@@ -144,15 +144,16 @@ class CopassHook(BaseHook):
             )
         )
 
-    def list_sources(self, provider: str | None = None, status: str | None = None) -> SourceList:
-        """List the sandbox's sources.
+    def list_sources(self, provider: str | None = None, status: str | None = None) -> list[Source]:
+        """List the sandbox's sources, all of them.
 
         :param provider: only those of this provider.
         :param status: only those of this status.
+        :raises CopassAnswerError: where the list is cut short.
         """
         from airflow_provider_copass.api import calls
 
-        return self._send(calls.list_sources(self.sandbox_id, provider=provider, status=status))
+        return self._send(calls.list_sources(self.sandbox_id, provider=provider, status=status)).require_complete()
 
     def get_source(self, data_source_id: str) -> Source:
         """Read a source; its secret is never in the answer.

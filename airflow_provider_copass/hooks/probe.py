@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api import (
     ClientSettings,
+    ConnectFailure,
     CopassAnswerError,
     CopassAuthenticationError,
     CopassCallError,
@@ -27,12 +28,10 @@ from airflow_provider_copass.api import (
     CopassServerError,
     CopassStatusError,
     CopassTimeoutError,
-    Unreached,
     calls,
     environment_proxy,
 )
 from airflow_provider_copass.connection_fields import EXTRA_FIELDS, STANDARD_FIELDS
-from airflow_provider_copass.registration.wish import DEAD
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import SourceList
@@ -48,34 +47,36 @@ _LIKE_A_TOKEN = re.compile(r"\b(olk_|eyJ)")
 
 # What is to be said after "what is wrong": each names the fields of the form that may mend it.
 _UNREACHED = {
-    Unreached.NO_ADDRESS: (
+    ConnectFailure.NO_ADDRESS: (
         "The host name of {place} is not known here. Check the spelling of Base URL (host); if it is right, the DNS of "
         "this machine cannot resolve it."
     ),
-    Unreached.REFUSED: "Nothing accepts connections at {place}. {check}.",
-    Unreached.UNTRUSTED: (
+    ConnectFailure.REFUSED: "Nothing accepts connections at {place}. {check}.",
+    ConnectFailure.UNTRUSTED: (
         "The certificate of {place} is not trusted here, or has expired. If its authority is your company's own, put "
         "the path of its PEM file into CA bundle (ca_bundle)."
     ),
-    Unreached.OTHER_HOST: (
+    ConnectFailure.OTHER_HOST: (
         "The certificate of {place} is for another host. Put the name that it is for into Base URL (host)."
     ),
-    Unreached.NO_TLS: ("What listens at {place} does not speak TLS, or no version of it that is accepted. {check}."),
-    Unreached.TOO_SLOW: (
+    ConnectFailure.NO_TLS: (
+        "What listens at {place} does not speak TLS, or no version of it that is accepted. {check}."
+    ),
+    ConnectFailure.TOO_SLOW: (
         "No connection to {place} within {seconds:g} s. {check}, and whether a firewall is in between."
     ),
-    Unreached.PROXY: (
+    ConnectFailure.PROXY: (
         "The proxy does not let a call to {place} through. Check {proxy}: its address, user name and password."
     ),
-    Unreached.UNKNOWN: "No connection to {place}. {check}, and the network of this machine.",
+    ConnectFailure.UNKNOWN: "No connection to {place}. {check}, and the network of this machine.",
 }
 # With a proxy, its name alone is looked up here, and a connection is made to it alone.
 _PROXY_UNREACHED = {
-    Unreached.NO_ADDRESS: (
+    ConnectFailure.NO_ADDRESS: (
         "The host name of the proxy to {place} is not known here. Check the spelling of {proxy}; if it is right, the "
         "DNS of this machine cannot resolve it."
     ),
-    Unreached.REFUSED: "Nothing accepts connections at the proxy to {place}. Check {proxy}.",
+    ConnectFailure.REFUSED: "Nothing accepts connections at the proxy to {place}. Check {proxy}.",
 }
 _FAILED: dict[type[CopassCallError], str] = {
     CopassAuthenticationError: (
@@ -236,7 +237,7 @@ def _kind_of_token(settings: ClientSettings) -> str:
 def _held(listed: SourceList) -> str:
     """Count the sources of a sandbox, and those that are not gone for good where some are."""
     held = len(listed.sources)
-    live = sum(source.status not in DEAD for source in listed.sources)
+    live = sum(source.is_live for source in listed.sources)
     told = _number(held, "source", "sources")
     return told if live == held else f"{told}, {live or 'none'} of them live"
 

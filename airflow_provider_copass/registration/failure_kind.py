@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from airflow_provider_copass.api.errors import SecretStoreError
+from airflow_provider_copass.errors import SecretStoreError
 
 # AWS's own words, such as ``AccessDeniedException``. A code of any other form might be anything.
 _WORD = re.compile(r"[A-Za-z]{1,60}")

@@ -71,7 +71,7 @@ class BackendStore(SecretStore):
         self._refuse(key, self._writer().check_write)
 
     def _refuse(self, key: str, check: Callable[[str], None]) -> None:
-        from airflow_provider_copass.api.errors import CopassInputError
+        from airflow_provider_copass.errors import CopassInputError
 
         refusal = ""
         try:
@@ -93,7 +93,7 @@ class BackendStore(SecretStore):
         """
         from pydantic import SecretStr
 
-        from airflow_provider_copass.api.errors import SecretKeyTakenError
+        from airflow_provider_copass.errors import SecretKeyTakenError
 
         writer = self._writer()
         value = self._asked(key, writer.value)
@@ -137,7 +137,7 @@ class BackendStore(SecretStore):
 
     def _asked(self, key: str, ask: Callable[[str], T]) -> T:
         """Ask the backend; what its client raises may hold the secret, so it goes no further."""
-        from airflow_provider_copass.api.errors import SecretStoreError
+        from airflow_provider_copass.errors import SecretStoreError
         from airflow_provider_copass.registration.failure_kind import kind_of
 
         writer = self._writer()
@@ -160,7 +160,7 @@ class BackendStore(SecretStore):
 
         :raises CopassInputError: where there is none, or none that can be written to.
         """
-        from airflow_provider_copass.api.errors import CopassInputError
+        from airflow_provider_copass.errors import CopassInputError
 
         if self._found is None:
             backend = self._backend or _configured()
@@ -181,7 +181,7 @@ def _configured() -> Any | None:
 
 def _writer_for(backend: Any) -> BackendWriter:
     """Return how to write to a backend, by the nearest class of its ancestry that is known."""
-    from airflow_provider_copass.api.errors import CopassInputError
+    from airflow_provider_copass.errors import CopassInputError
 
     for kind in type(backend).__mro__:
         known = _WRITERS.get(f"{kind.__module__}.{kind.__qualname__}")

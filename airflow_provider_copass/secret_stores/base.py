@@ -94,7 +94,7 @@ def as_secret_store(given: object, *, said_by: str = "secret_store") -> SecretSt
     :param said_by: where it is given, for the message.
     :raises CopassInputError: where it is none of them.
     """
-    from airflow_provider_copass.api.errors import CopassInputError
+    from airflow_provider_copass.errors import CopassInputError
     from airflow_provider_copass.secret_stores.backend import BackendStore
     from airflow_provider_copass.secret_stores.variable import VariableStore
 
@@ -132,7 +132,7 @@ def store_key_of(given: str | None) -> StoreKey:
     :raises CopassInputError: where it, or the option, is no key.
     """
     from airflow_provider_copass.airflow_compat import configured
-    from airflow_provider_copass.api.errors import CopassInputError
+    from airflow_provider_copass.errors import CopassInputError
     from airflow_provider_copass.registration.store_key import StoreKey
 
     if given is not None:
@@ -152,7 +152,7 @@ def _imported(path: str, said_by: str) -> object:
     """Import what a dotted path names; a class is called."""
     from importlib import import_module
 
-    from airflow_provider_copass.api.errors import CopassInputError
+    from airflow_provider_copass.errors import CopassInputError
 
     module, _, name = path.rpartition(".")
     failed = ""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import SecretStr
 
-from airflow_provider_copass.api.errors import CopassInputError
+from airflow_provider_copass.errors import CopassInputError
 from airflow_provider_copass.registration.ports import SecretOwner
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ class VariableStore(SecretStore):
         :raises CopassInputError: where it is over 250 characters, holds anything but letters, digits, ``_``, ``-`` and
             ``.``, or holds two dots in a row.
         """
-        from airflow_provider_copass.api.errors import CopassInputError
+        from airflow_provider_copass.errors import CopassInputError
 
         if not _GOOD_KEY.fullmatch(key) or ".." in key or len(key) > _LONGEST:
             raise CopassInputError(
@@ -41,7 +41,7 @@ class VariableStore(SecretStore):
     def read(self, key: str) -> SecretStr | None:
         """Return what a task of this deployment reads under the key, secrets backends first.
 
-        :raises RecordError: where Airflow cannot read its Variables, so that nothing may be concluded.
+        :raises JournalError: where Airflow cannot read its Variables, so that nothing may be concluded.
         """
         from pydantic import SecretStr
 
@@ -59,7 +59,7 @@ class VariableStore(SecretStore):
     def remove(self, key: str) -> None:
         """Remove the Variable, where it is there.
 
-        :raises RecordError: where Airflow cannot remove it.
+        :raises JournalError: where Airflow cannot remove it.
         """
         from airflow_provider_copass.airflow_variables import ProvenVariables
 

@@ -62,11 +62,11 @@ class ScriptedClient:
     async def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
 
-    def send(self, call: Call[T]) -> T:
-        """Carry out a call, whichever the flavour."""
+    def send(self, call: Call[T], **options: Any) -> T:
+        """Send a call, whichever the flavour."""
         if self._runner is None:
-            return self._sync.send(call)
-        return self._runner.run(self._async.send(call))
+            return self._sync.send(call, **options)
+        return self._runner.run(self._async.send(call, **options))
 
     def close(self) -> None:
         """Close the client."""

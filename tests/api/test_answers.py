@@ -66,7 +66,7 @@ def test_a_source_is_read_with_what_the_page_does_not_know(client_of: ClientOf) 
     assert source.model_dump()["colour"] == "blue"
 
 
-@pytest.mark.parametrize("moment", ["yesterday", "", 5, None, [], "0001-01-01T00:00:00+23:59"])
+@pytest.mark.parametrize("moment", ["yesterday", "", 5, None, [], "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59Z"])
 def test_a_date_that_cannot_be_read_is_none(client_of: ClientOf, moment: Any) -> None:
     """No registration hangs on a date."""
     client, _ = client_of(httpx.Response(200, json={**SOURCE, "created_at": moment}))
@@ -123,6 +123,61 @@ def test_a_list_with_fewer_rows_than_the_server_counts_is_incomplete(
     """``count`` above the rows tells of rows that did not come."""
     client, _ = client_of(httpx.Response(200, json={"sources": [SOURCE], "count": count}))
     assert client.send(calls.list_sources("sb_1")).is_complete is complete
+
+
+@pytest.mark.parametrize(
+    ("date", "answered_at"),
+    [
+        ("Tue, 14 Nov 2023 22:13:20 GMT", datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
+        ("Tue, 14 Nov 2023 22:13:20 +0200", datetime(2023, 11, 14, 20, 13, 20, tzinfo=UTC)),
+        ("Tue, 14 Nov 2023 22:13:20", datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
+        ("Tue, 14 Nov 2023 22:13:20 -0000", datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", None),
+        ("Mon, 01 Jan 9001 00:00:00 GMT", None),
+        ("Tue, 14 Nov 100000 22:13:20 GMT", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_a_list_says_when_it_was_answered_or_nothing(
+    client_of: ClientOf, date: str, answered_at: datetime | None
+) -> None:
+    """By the ``Date`` header: one without a zone is UTC, one that cannot be true is none, and no date raises."""
+    body = {"sources": [], "answered_at": "2020-01-01T00:00:00Z"}
+    client, _ = client_of(httpx.Response(200, json=body, headers={"date": date}))
+    assert client.send(calls.list_sources("sb_1")).answered_at == answered_at
+
+
+def test_a_list_without_a_date_does_not_say_when_it_was_answered(client_of: ClientOf) -> None:
+    """Nothing else in the answer tells it."""
+    client, _ = client_of(httpx.Response(200, json={"sources": []}))
+    assert client.send(calls.list_sources("sb_1")).answered_at is None
+
+
+def test_a_summary_holds_no_credential(client_of: ClientOf) -> None:
+    """It is a plain dict of the documented fields: no secret, no settings, nothing unknown."""
+    answer = {**SOURCE, "webhook_signing_secret": SECRET, "adapter_config": {"a": SECRET}, "extra": SECRET}
+    client, _ = client_of(httpx.Response(201, json={**answer, "created_at": "2023-11-07T05:31:56Z"}))
+    summary = client.send(REGISTER).summary()
+    assert summary.items() >= {**SOURCE, "created_at": "2023-11-07T05:31:56Z", "webhook_url": None}.items()
+    assert SECRET not in json.dumps(summary)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_live"),
+    [
+        ("active", True),
+        ("error", True),
+        ("hibernating", True),
+        ("", True),
+        ("archived", False),
+        ("disconnected", False),
+    ],
+)
+def test_a_source_is_live_unless_it_is_gone_for_good(status: str, *, is_live: bool) -> None:
+    """Two words say so; any other, known or not, is a live source's."""
+    assert Source(data_source_id="ds_1", status=status).is_live is is_live
 
 
 @pytest.mark.parametrize(
@@ -311,8 +366,35 @@ def test_a_write_whose_fate_is_unknown_is_sent_once(client_of: ClientOf, status:
     client, script = client_of(httpx.Response(status), httpx.Response(201, json=SOURCE))
     with pytest.raises(CopassServerError, match="may have been carried out") as failed:
         client.send(REGISTER)
-    assert failed.value.retryable
+    assert failed.value.is_transient
     assert len(script.requests) == 1
+
+
+def test_the_caller_is_asked_before_each_attempt(client_of: ClientOf) -> None:
+    """The first one included: as many times as the call is sent, each time before it is sent."""
+    client, script = client_of(
+        httpx.Response(429), httpx.ConnectError("refused"), httpx.Response(201, json=SOURCE), max_attempts=3
+    )
+    sent_before: list[int] = []
+    client.send(REGISTER, before_attempt=lambda: sent_before.append(len(script.requests)))
+    assert sent_before == [0, 1, 2]
+
+
+@pytest.mark.parametrize("objects_to", [1, 2])
+def test_nothing_is_sent_once_the_caller_objects(client_of: ClientOf, objects_to: int) -> None:
+    """A lease that was lost during a pause forbids what was allowed before it; the caller's error comes through."""
+    asked = 0
+
+    def verify_lease() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == objects_to:
+            raise LookupError("the lease is lost")
+
+    client, script = client_of(httpx.Response(429))
+    with pytest.raises(LookupError, match="the lease is lost"):
+        client.send(REGISTER, before_attempt=verify_lease)
+    assert len(script.requests) == objects_to - 1
 
 
 def test_a_write_that_was_turned_away_is_sent_again(client_of: ClientOf) -> None:
@@ -361,7 +443,7 @@ def test_the_last_failure_is_the_one_that_is_raised(client_of: ClientOf) -> None
     with pytest.raises(CopassRateLimitError) as failed:
         client.send(GET)
     assert failed.value.retry_after == 9.0
-    assert failed.value.retryable
+    assert failed.value.is_transient
     assert len(script.requests) == 3
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_copass.api import RetryPolicy
-from airflow_provider_copass.api.errors import CopassConnectError, CopassTimeoutError, error_class
 from airflow_provider_copass.api.retry import may_send_again, retry_after_seconds
+from airflow_provider_copass.errors import CopassConnectError, CopassTimeoutError, error_class
 
 NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 
@@ -26,6 +26,7 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
         ("Tue, 14 Nov 2023 22:13:30 GMT", 10.0),
         ("Tuesday, 14-Nov-23 22:13:30 GMT", 10.0),
         ("Tue, 14 Nov 2023 22:13:30 +0100", 0.0),
+        ("Tue, 14 Nov 2023 22:13:30", 10.0),
         ("Tue, 14 Nov 2023 22:13:10 GMT", 0.0),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 253402300799.0 - NOW),
         ("", None),

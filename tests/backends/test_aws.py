@@ -14,7 +14,7 @@ from airflow.providers.amazon.aws.secrets.secrets_manager import SecretsManagerB
 from airflow.providers.amazon.aws.secrets.systems_manager import SystemsManagerParameterStoreBackend
 from pydantic import SecretStr
 
-from airflow_provider_copass.api import CopassInputError, SecretKeyTakenError, SecretStoreError
+from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError, SecretStoreError
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
 from airflow_provider_copass.secret_stores.testing import SecretStoreContract
 from tests.backends.servers import denying
@@ -138,7 +138,7 @@ def test_what_waits_for_its_deletion_cannot_be_read_and_says_so() -> None:
     assert backend.get_variable(KEY) is None
     with pytest.raises(SecretKeyTakenError, match=r"scheduled for deletion.*choose another store_as") as taken:
         store.read(KEY)
-    assert not taken.value.retryable
+    assert taken.value.is_final
     assert store.owner_of(KEY) is None
 
 
@@ -210,6 +210,6 @@ def test_a_store_that_cannot_be_reached_is_no_absence(kind: Any, act: str, monke
     arguments = (KEY, SECRET, OWNER) if act == "write" else (KEY,)
     with pytest.raises(SecretStoreError, match="nothing is concluded") as failed:
         getattr(store, act)(*arguments)
-    assert failed.value.retryable
+    assert not failed.value.is_final
     assert SECRET.get_secret_value() not in str(failed.value)
     assert failed.value.__context__ is None

@@ -14,7 +14,7 @@ pytest.importorskip(
 from airflow.providers.microsoft.azure.secrets.key_vault import AzureKeyVaultBackend
 from pydantic import SecretStr
 
-from airflow_provider_copass.api import CopassInputError, SecretKeyTakenError, SecretStoreError
+from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError, SecretStoreError
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
 from airflow_provider_copass.secret_stores.testing import SecretStoreContract
 from tests.backends.azure_stand_in import StandIn, stand_in
@@ -146,7 +146,7 @@ def test_a_secret_that_is_disabled_is_taken(azure: StandIn) -> None:
     azure.disabled.add(NAME)
     with pytest.raises(SecretKeyTakenError, match="it is disabled") as taken:
         store.read(KEY)
-    assert not taken.value.retryable
+    assert taken.value.is_final
     assert store.owner_of(KEY) is None
 
 
@@ -184,6 +184,6 @@ def test_a_refusal_is_an_error_without_the_secret(azure: StandIn, denied: str, a
     arguments = (KEY, SECRET, OWNER) if act == "write" else (KEY,)
     with pytest.raises(SecretStoreError, match="HttpResponseError") as failed:
         getattr(BackendStore(backend(azure)), act)(*arguments)
-    assert failed.value.retryable
+    assert not failed.value.is_final
     assert SECRET.get_secret_value() not in str(failed.value)
     assert failed.value.__context__ is None

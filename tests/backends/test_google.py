@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
-from airflow_provider_copass.api import CopassInputError, SecretKeyTakenError, SecretStoreError
+from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError, SecretStoreError
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, SecretStore
 from airflow_provider_copass.secret_stores.testing import SecretStoreContract
 from tests.backends.google_stand_in import StandIn, stand_in
@@ -137,7 +137,7 @@ def test_a_version_that_is_disabled_is_taken(google: StandIn) -> None:
     google.states[store.place(KEY)] = "DISABLED"
     with pytest.raises(SecretKeyTakenError, match="its latest version is disabled") as taken:
         store.read(KEY)
-    assert not taken.value.retryable
+    assert taken.value.is_final
     assert store.owner_of(KEY) == "ds_1"
 
 
@@ -173,6 +173,6 @@ def test_a_refused_write_is_an_error_without_the_secret(google: StandIn) -> None
     google.denied.add("AddSecretVersion")
     with pytest.raises(SecretStoreError, match="PermissionDenied") as failed:
         BackendStore(backend(google)).write(KEY, SECRET, OWNER)
-    assert failed.value.retryable
+    assert not failed.value.is_final
     assert SECRET.get_secret_value() not in str(failed.value)
     assert failed.value.__context__ is None

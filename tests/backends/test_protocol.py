@@ -15,7 +15,7 @@ from airflow.providers.amazon.aws.secrets.systems_manager import SystemsManagerP
 from airflow.providers.hashicorp.secrets.vault import VaultBackend
 from pydantic import SecretStr
 
-from airflow_provider_copass.api import CopassInputError, SecretKeyTakenError, SourceChangedError
+from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError, SourceChangedError
 from airflow_provider_copass.registration.store_key import StoreKey
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
 from tests.backends import servers

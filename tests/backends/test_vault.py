@@ -11,7 +11,7 @@ pytest.importorskip("hvac", reason="the secrets backends have an environment of 
 from airflow.providers.hashicorp.secrets.vault import VaultBackend
 from pydantic import SecretStr
 
-from airflow_provider_copass.api import CopassInputError, SecretKeyTakenError, SecretStoreError
+from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError, SecretStoreError
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, SecretStore
 from airflow_provider_copass.secret_stores.testing import SecretStoreContract
 from tests.backends import servers
@@ -286,7 +286,7 @@ def test_a_vault_that_cannot_be_reached_is_no_absence(tmp_path: object, act: str
     arguments = (KEY, SECRET, OWNER) if act == "write" else (KEY,)
     with pytest.raises(SecretStoreError, match="nothing is concluded") as failed:
         getattr(store, act)(*arguments)
-    assert failed.value.retryable
+    assert not failed.value.is_final
     assert SECRET.get_secret_value() not in str(failed.value)
     assert failed.value.__context__ is None
 

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 import airflow_provider_copass
-from airflow_provider_copass import api, operators
-from airflow_provider_copass.api.errors import STATUS_ERRORS, CopassError
+from airflow_provider_copass import errors, operators
+from airflow_provider_copass.api.requests import read_register
+from airflow_provider_copass.errors import STATUS_ERRORS, CopassError
 from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator
-from airflow_provider_copass.operators.failures import is_final
-from airflow_provider_copass.operators.list_report import rows_of_plan
-from airflow_provider_copass.operators.named_source import NamedSourceOperator
+from airflow_provider_copass.operators._base import SourceRefOperator
+from airflow_provider_copass.operators._report import plan_rows
+from airflow_provider_copass.registration import Outcome, SourceSpec
 from tests.docs import pages
 from tests.harness.environment import clean_environment
 
@@ -76,7 +77,7 @@ def row_of(operator: type[Any]) -> str:
 @pytest.mark.parametrize("operator", WITH_A_ROW)
 def test_every_parameter_is_in_the_operator_s_row(operator: type[Any]) -> None:
     """Beside those that name the source, which are said of all of them."""
-    own = {*parameters_of(operator)} - {*parameters_of(NamedSourceOperator)}
+    own = {*parameters_of(operator)} - {*parameters_of(SourceRefOperator)}
     assert {name for name in own if not re.search(rf"`{name}(=\w+)?`", row_of(operator))} == set()
 
 
@@ -84,7 +85,7 @@ def test_every_parameter_is_in_the_operator_s_row(operator: type[Any]) -> None:
 def test_what_is_called_templated_in_the_operator_s_row_is(operator: type[Any]) -> None:
     """Each such field is followed by the word, and no other is."""
     named = set(re.findall(r"`(\w+)` \(templated\)", row_of(operator)))
-    assert named == {*operator.template_fields} - {*NamedSourceOperator.template_fields}
+    assert named == {*operator.template_fields} - {*SourceRefOperator.template_fields}
 
 
 @pytest.mark.parametrize("operator", ALL)
@@ -101,7 +102,8 @@ def test_the_row_of_a_plan_has_the_keys_that_are_named() -> None:
     """All of them, and no other."""
     [cell] = re.findall(r"with `plan_only` what would be done about each: (.*?) \|", OPERATORS.read_text())
     outside = re.sub(r"\(.*?\)", "", cell)
-    keys = re.findall(r'"(\w+)": ', inspect.getsource(rows_of_plan))
+    spec = SourceSpec("sb", read_register(provider="slack", name="chat"))
+    [keys] = plan_rows([Outcome(spec, "created", registered=None, error=None)])
     assert sorted(re.findall(r"`(\w+)`", outside)) == sorted(keys)
 
 
@@ -142,14 +144,14 @@ def sections() -> dict[str, str]:
 
 def test_every_error_is_listed() -> None:
     """All that can leave this package, and nothing that cannot."""
-    errors = {name for name in api.__all__ if name.endswith("Error")} - NOT_LISTED
+    known = {name for name in vars(errors) if name.endswith("Error")} - NOT_LISTED
     listed = set(re.findall(r"\b(\w+Error)\b", "".join(map("".join, map(first_cells, sections().values())))))
-    assert listed == errors
+    assert listed == known
 
 
 def made(name: str) -> CopassError:
     """Make an error of a class."""
-    kind = getattr(api, name)
+    kind = getattr(errors, name)
     statuses = [status for status, each in STATUS_ERRORS.items() if each is kind] or [503]
     takes = inspect.signature(kind.__init__).parameters
     error: CopassError = kind("message", **({"status": statuses[0]} if "status" in takes else {}))
@@ -161,7 +163,7 @@ def test_each_error_stands_where_the_operators_put_it(kind: str) -> None:
     """What fails a task at once is under Final, everything else under Temporary."""
     names = re.findall(r"\b(\w+Error)\b", "".join(first_cells(sections()[kind])))
     assert names
-    assert {name: is_final(made(name)) for name in names} == dict.fromkeys(names, kind == "Final")
+    assert {name: made(name).is_final for name in names} == dict.fromkeys(names, kind == "Final")
 
 
 def test_every_operator_has_its_place_on_the_page() -> None:

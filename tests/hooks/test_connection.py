@@ -100,7 +100,7 @@ def test_a_sign_in_a_token_reaches_the_api(monkeypatch: pytest.MonkeyPatch, sign
         for given in (as_json(password=token, **address), as_uri(password=token, **address)):
             monkeypatch.setenv(ENVIRONMENT, given)
             with closing(CopassHook()) as hook:
-                assert hook.list_sources().sources == []
+                assert hook.list_sources() == []
 
 
 def test_an_untouched_form_means_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

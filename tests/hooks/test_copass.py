@@ -11,7 +11,12 @@ from airflow.providers.common.compat.sdk import redact
 
 from airflow_provider_copass import __version__
 from airflow_provider_copass.airflow_compat import airflow_version
-from airflow_provider_copass.api import CopassAuthenticationError, CopassInputError, CopassNotFoundError
+from airflow_provider_copass.api import (
+    CopassAnswerError,
+    CopassAuthenticationError,
+    CopassInputError,
+    CopassNotFoundError,
+)
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.hooks import CopassHook
 from tests.hooks.connections import ENVIRONMENT, as_json, of
@@ -33,8 +38,8 @@ def test_a_source_lives_through_every_call(hook: CopassHook, emulator: Emulator)
     first = made.webhook_signing_secret
     assert first is not None
     assert hook.get_source(source_id).webhook_signing_secret is None
-    assert [source.data_source_id for source in hook.list_sources("slack", "active").sources] == [source_id]
-    assert hook.list_sources(provider="github").sources == []
+    assert [source.data_source_id for source in hook.list_sources("slack", "active")] == [source_id]
+    assert hook.list_sources(provider="github") == []
     changed = hook.update_source(source_id, merge_adapter_config=True, adapter_config={"a": {"c": 2}}, name="m")
     assert (changed.name, changed.adapter_config) == ("m", {"a": {"b": 1, "c": 2}})
     second = hook.rotate_webhook_secret(source_id).webhook_signing_secret
@@ -49,6 +54,13 @@ def test_a_source_lives_through_every_call(hook: CopassHook, emulator: Emulator)
     hook.delete_source(source_id)
     with pytest.raises(CopassNotFoundError):
         hook.get_source(source_id)
+
+
+def test_a_list_that_is_cut_short_is_an_error(hook: CopassHook, emulator: Emulator) -> None:
+    """From a part of the sources nobody could tell that one is missing."""
+    emulator.add_fault(operation="list", action={"status": 200, "body": {"sources": [], "count": 1}})
+    with pytest.raises(CopassAnswerError, match="cut short: the server counts 1 sources and sent 0"):
+        hook.list_sources()
 
 
 def test_every_secret_that_the_hook_returns_is_masked(hook: CopassHook) -> None:
@@ -75,7 +87,7 @@ def test_the_client_is_made_once_and_again_after_it_was_closed(hook: CopassHook)
     client = hook.get_conn()
     assert hook.get_conn() is client
     hook.close()
-    assert hook.list_sources().sources == []
+    assert hook.list_sources() == []
     assert hook.get_conn() is not client
 
 

@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_3_PLUS
 
-from airflow_provider_copass.api import (
-    BusyRecordError,
+from airflow_provider_copass.errors import (
     CopassInputError,
     CopassNotFoundError,
     CopassRateLimitError,
     CopassServerError,
+    EntryBusyError,
     SecretMissingError,
 )
 
@@ -61,7 +61,7 @@ def test_a_passing_fault_is_tried_again_below_a_doubling_bound(attempt: int, bou
 @only_where_there_are_policies
 def test_somebody_else_s_work_is_waited_for() -> None:
     """A record that lies open is looked at again after some minutes."""
-    assert CopassRetryPolicy().evaluate(BusyRecordError("x"), 1, 5).retry_delay == timedelta(minutes=2)
+    assert CopassRetryPolicy().evaluate(EntryBusyError("x"), 1, 5).retry_delay == timedelta(minutes=2)
 
 
 @only_where_there_are_policies

@@ -51,7 +51,7 @@ def test_another_connection_can_lead_to_it(copass_emulator: Emulator, monkeypatc
     with closing(CopassHook(copass_conn_id="another")) as hook:
         assert hook.connection.settings.timeout == 7
         assert hook.sandbox_id == "sb_other"
-        assert hook.list_sources().sources == []
+        assert hook.list_sources() == []
 
 
 def test_a_connection_may_name_no_sandbox(copass_emulator: Emulator) -> None:

@@ -16,16 +16,14 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import SecretStr
 
-from airflow_provider_copass.api import (
+from airflow_provider_copass.api import PurgeResult, Source, SourceList
+from airflow_provider_copass.errors import (
     CopassConnectionLostError,
     CopassInputError,
     CopassNotFoundError,
     CopassServerError,
     CopassTimeoutError,
-    PurgeResult,
     SecretKeyTakenError,
-    Source,
-    SourceList,
 )
 from airflow_provider_copass.registration import Owner, Registration, Timing, Wish
 from airflow_provider_copass.registration.ports import SecretOwner, Secrets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_provider_copass.api import RecordError
+from airflow_provider_copass.errors import JournalError
 from airflow_provider_copass.registration.book import Book, book_from_text, book_name
 from airflow_provider_copass.registration.record import Closed
 from tests.registration import batches
@@ -172,7 +172,7 @@ def test_a_book_that_makes_no_sense_stops_it_all() -> None:
     batches.run(world)
     world.records[book_name("sb")] = '{"copass_book": 2}'
     failed = batches.run(world, task="list/run 2/task/-1")
-    assert isinstance(failed.error, RecordError)
+    assert isinstance(failed.error, JournalError)
     assert "Delete it" in str(failed.error)
     assert world.posts == 5
 
@@ -241,7 +241,7 @@ def test_where_the_store_cannot_be_read_no_more_is_sent() -> None:
     world = World()
     names = [f"n{number}" for number in range(40)]
     # As where Airflow's Variables cannot be read.
-    down = Fault(applies=False, error=lambda: RecordError("down"))
+    down = Fault(applies=False, error=lambda: JournalError("down"))
     first = batches.run(world, names, script={"faults": {"read secret": down}})
     assert set(acts(first)) == {"failed", "not tried"}
     assert world.posts < 10

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_copass.api import CopassRegistrationError
+from airflow_provider_copass.errors import CopassRegistrationError
 from tests.registration import batches
 from tests.registration.batches import acts, assert_good_beside_singles, outcomes, single
 from tests.registration.simulation import Fault, Killed, World, run_all, server_error, timed_out
@@ -80,7 +80,7 @@ def test_a_stranger_takes_over_only_what_is_dead_for_long(at: int) -> None:
     other = batches.run(world, "ab", task="other/run/task/-1")
     if other.error is not None:
         assert isinstance(other.error, CopassRegistrationError)
-        assert other.error.retryable
+        assert not other.error.is_final
         world.advance(world.now + 301)
         other = batches.run(world, "ab", 2, task="other/run/task/-1")
     assert_good(world, other, "ab")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.api import (
-    BusyRecordError,
+from airflow_provider_copass.errors import (
     CopassInputError,
     CopassValidationError,
-    SeveralSourcesError,
+    DuplicateSourcesError,
+    EntryBusyError,
     SourceMissingError,
 )
 from airflow_provider_copass.registration import Owner
@@ -183,8 +183,8 @@ def test_settings_wait_for_an_open_record() -> None:
     seed(world)
     name = opened(world)
     done = update(world, adapter_config={"a": 1})
-    assert isinstance(done.error, BusyRecordError)
-    assert done.error.retryable
+    assert isinstance(done.error, EntryBusyError)
+    assert not done.error.is_final
     assert name in str(done.error)
     assert world.patches == []
 
@@ -272,7 +272,7 @@ def test_several_sources_of_a_name_are_told_apart_by_id() -> None:
     seed(world)
     seed(world)
     done = update(world, poll_interval_seconds=90)
-    assert isinstance(done.error, SeveralSourcesError)
+    assert isinstance(done.error, DuplicateSourcesError)
     assert done.error.data_source_ids == ("ds-1", "ds-2")
     updated(world, named={"data_source_id": "ds-2"}, poll_interval_seconds=90)
     assert world.rows["ds-1"].fields.get("poll_interval_seconds") is None

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from airflow_provider_copass.api import (
+from airflow_provider_copass.errors import (
     CopassRegistrationError,
     SecretKeyTakenError,
     SecretMissingError,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_copass.api import CopassRegistrationError
+from airflow_provider_copass.errors import CopassRegistrationError
 from airflow_provider_copass.registration import Owner, Timing
 from airflow_provider_copass.registration.record import Closed, from_text
 from airflow_provider_copass.registration.store_key import StoreKey
@@ -139,7 +139,7 @@ def test_a_stranger_takes_over_only_what_is_dead_for_long(at: int) -> None:
     early = attempt(world, 1, task="other/run/task/-1")
     if early.error is not None:
         assert isinstance(early.error, CopassRegistrationError)
-        assert early.error.retryable
+        assert not early.error.is_final
         world.advance(world.now + 301)
         early = attempt(world, 2, task="other/run/task/-1")
     assert_good(world, early)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.api import BusyRecordError, CopassInputError, SourceChangedError
+from airflow_provider_copass.errors import CopassInputError, EntryBusyError, SourceChangedError
 from airflow_provider_copass.registration import Owner
 from airflow_provider_copass.registration.deletion import Deletion
 from airflow_provider_copass.registration.named import Named
@@ -133,8 +133,8 @@ def test_a_task_that_is_at_it_is_not_disturbed() -> None:
     world = rotated()
     opened(world, ago=TIMING.takeover_after - 1)
     done = delete(world, purge=True)
-    assert isinstance(done.error, BusyRecordError)
-    assert done.error.retryable
+    assert isinstance(done.error, EntryBusyError)
+    assert not done.error.is_final
     assert (world.live(), len(world.store)) == (["ds-1"], 2)
     assert "before purge" not in done.trace
 

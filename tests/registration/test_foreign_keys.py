@@ -6,7 +6,7 @@ import functools
 
 import pytest
 
-from airflow_provider_copass.api import SecretKeyTakenError, SecretStoreError, SourceChangedError
+from airflow_provider_copass.errors import SecretKeyTakenError, SecretStoreError, SourceChangedError
 from airflow_provider_copass.registration.rotation import Rotation
 from airflow_provider_copass.registration.store_key import StoreKey
 from tests.registration.simulation import Fault, Process, World

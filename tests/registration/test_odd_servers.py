@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_copass.api import CopassAnswerError, SourceChangedError
+from airflow_provider_copass.errors import CopassAnswerError, SourceChangedError
 from airflow_provider_copass.registration import Owner, Timing
 from tests.registration.failure_table import TRACE
 from tests.registration.simulation import Fault, Process, World, run_all, server_error

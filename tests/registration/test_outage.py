@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_copass.api import RecordError, SecretStoreError
+from airflow_provider_copass.errors import JournalError, SecretStoreError
 from tests.registration.failure_table import EFFECTS
 from tests.registration.simulation import Fault, World, server_error
 from tests.registration.worlds import run
@@ -15,7 +15,7 @@ NEXT = "dag/run 2/task/-1"
 
 def no_record() -> Exception:
     """Say that a record cannot be read or written."""
-    return RecordError("down")
+    return JournalError("down")
 
 
 def no_store() -> Exception:
@@ -33,7 +33,7 @@ def test_an_outage_at_any_step_of_a_registration(number: int) -> None:
     fault = Fault(applies=False, error=ERRORS[EFFECTS[number]])
     done = run(world, ingestion_mode="realtime", script={"faults": {number: fault}})
     if done.error is not None:
-        assert getattr(done.error, "retryable", False), done.error
+        assert not getattr(done.error, "is_final", True), done.error
         done = run(world, attempt=2, ingestion_mode="realtime")
     assert done.error is None, done.error
     assert world.live() == ["ds-1"]
@@ -60,5 +60,5 @@ def test_an_outage_for_good_registers_and_rotates_nothing(name: str) -> None:
             on_missing_secret="rotate",
             script={"faults": faults},
         )
-        assert getattr(done.error, "retryable", False), done.error
+        assert not getattr(done.error, "is_final", True), done.error
     assert (world.posts, world.rotations) == (1, 0)

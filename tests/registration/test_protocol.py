@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_copass.api import (
+from airflow_provider_copass.errors import (
     CopassAnswerError,
     CopassInputError,
+    DuplicateSourcesError,
     SecretKeyTakenError,
     SecretMissingError,
-    SeveralSourcesError,
     SourceExistsError,
 )
 from airflow_provider_copass.registration.store_key import StoreKey
@@ -113,7 +113,7 @@ def test_several_sources_are_listed_and_none_is_picked() -> None:
     seed(world)
     seed(world)
     done = run(world)
-    assert isinstance(done.error, SeveralSourcesError)
+    assert isinstance(done.error, DuplicateSourcesError)
     assert done.error.data_source_ids == ("ds-1", "ds-2")
     assert requests(done) == ["list"]
 

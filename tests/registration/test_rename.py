@@ -8,12 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.api import (
-    BusyRecordError,
-    CopassValidationError,
-    SourceChangedError,
-    SourceExistsError,
-)
+from airflow_provider_copass.errors import CopassValidationError, EntryBusyError, SourceChangedError, SourceExistsError
 from airflow_provider_copass.registration import Owner
 from airflow_provider_copass.registration.record import Closed, Open, from_text, name_of, to_text
 from airflow_provider_copass.registration.rotation import Rotation
@@ -215,7 +210,7 @@ def test_an_open_record_of_somebody_else_is_waited_for(world: World, name: str) 
     world.records[name] = to_text(Open("mark", Owner("other/run/task/-1", 1), world.now + 100))
     before = dict(world.records)
     done = rename(world)
-    assert isinstance(done.error, BusyRecordError)
+    assert isinstance(done.error, EntryBusyError)
     assert name in str(done.error)
     assert (world.patches, world.records) == ([], before)
 
@@ -226,7 +221,7 @@ def test_a_dead_rotation_under_the_new_name_is_not_closed_by_it(world: World, re
     rename(world)
     dead = to_text(Open("mark", Owner("other/run/task/-1", 1), world.now - 1000, minting="ds-1", renaming=renaming))
     world.records[NEW] = dead
-    assert isinstance(rename(world, BY_ID, task="update/next").error, BusyRecordError)
+    assert isinstance(rename(world, BY_ID, task="update/next").error, EntryBusyError)
     assert world.records[NEW] == dead
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.api import (
+from airflow_provider_copass.errors import (
     CopassAuthenticationError,
     CopassInputError,
     CopassNotFoundError,

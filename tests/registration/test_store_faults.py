@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.api import SecretStoreError
+from airflow_provider_copass.errors import SecretStoreError
 from airflow_provider_copass.registration.store_key import StoreKey
 from tests.registration.simulation import Fault, World
 from tests.registration.worlds import run
@@ -45,12 +45,12 @@ def test_a_write_that_fails_once_is_mended_in_the_same_try() -> None:
 
 
 def test_a_write_that_always_fails_is_mended_by_the_next_try() -> None:
-    """The error is retryable, tells what to do and shows nothing; the next try mints anew."""
+    """The error is not final, tells what to do and shows nothing; the next try mints anew."""
     world = World()
     faults = {"write secret": Fault(applies=False, error=broken)}
     done = run(world, ingestion_mode="realtime", script={"faults": faults})
     assert isinstance(done.error, SecretStoreError)
-    assert done.error.retryable
+    assert not done.error.is_final
     assert "Mend the store; the next try mints a new secret" in str(done.error)
     assert "canary" not in everything_said(done.error)
     again = run(world, attempt=2, ingestion_mode="realtime")
@@ -163,7 +163,7 @@ def test_a_store_that_cannot_be_read_is_an_error_that_shows_nothing(reads: Itera
     faults = {("read secret", nth): Fault(error=broken) for nth in reads}
     done = run(world, ingestion_mode="realtime", script={"faults": faults})
     assert isinstance(done.error, SecretStoreError)
-    assert done.error.retryable
+    assert not done.error.is_final
     assert "canary" not in everything_said(done.error)
     again = run(world, attempt=2, ingestion_mode="realtime")
     assert again.error is None

@@ -19,7 +19,7 @@ from airflow_provider_copass.airflow_variables import ProvenVariables
 try:
     print("READ", repr(ProvenVariables().read("copass_record_x")))
 except Exception as error:
-    print("RAISED", type(error).__name__, error.retryable)
+    print("RAISED", type(error).__name__, error.is_final)
     traceback.print_exc()
 """
 
@@ -85,13 +85,13 @@ def test_a_variable_that_is_there_is_read(folder: Path, tmp_path: Path) -> None:
 def test_a_backend_that_raises_is_no_absence(folder: Path, tmp_path: Path) -> None:
     """Airflow's own readers swallow what a backend raises and go on: here it is an error that Airflow retries."""
     (folder / "down").touch()
-    assert read_in(folder, tmp_path / "home") == "RAISED RecordError True"
+    assert read_in(folder, tmp_path / "home") == "RAISED JournalError False"
 
 
 def test_an_empty_answer_is_no_absence_while_the_probe_is_missing_too(folder: Path, tmp_path: Path) -> None:
     """A backend that knows nothing of what is known to be there is not believed."""
     (folder / "empty").touch()
-    assert read_in(folder, tmp_path / "home") == "RAISED RecordError True"
+    assert read_in(folder, tmp_path / "home") == "RAISED JournalError False"
 
 
 def test_a_secrets_backend_is_made_once_for_all_reads(folder: Path, tmp_path: Path) -> None:

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
-from airflow_provider_copass.api import CopassInputError, UnrenderedFieldError
+from airflow_provider_copass.errors import CopassInputError, UnrenderedFieldError
 from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator
-from airflow_provider_copass.operators.failures import is_final
-from airflow_provider_copass.operators.unshown import value_of
+from airflow_provider_copass.operators._redaction import value_of
 from tests.hooks.connections import ENVIRONMENT, as_json
 
 
@@ -47,7 +46,7 @@ def test_a_field_that_cannot_be_rendered_may_be_rendered_at_the_next_try() -> No
     with pytest.raises(UnrenderedFieldError) as failed:
         operator({"key": "{{ nothing.attribute }}"}).render_template_fields({})
     assert isinstance(failed.value, CopassInputError)
-    assert not is_final(failed.value)
+    assert not failed.value.is_final
 
 
 @pytest.mark.parametrize("kind", [AirflowSkipException, AirflowFailException])

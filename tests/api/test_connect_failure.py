@@ -12,10 +12,10 @@ import pytest
 from airflow_provider_copass.api import (
     AsyncCopassClient,
     ClientSettings,
+    ConnectFailure,
     CopassClient,
     CopassConnectError,
     CopassInputError,
-    Unreached,
     calls,
     environment_proxy,
 )
@@ -58,20 +58,20 @@ def failure(flavour: str, base_url: str, **settings: object) -> CopassConnectErr
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_closed_port_is_a_refusal(flavour: str, host: str) -> None:
     """Also where a name has several addresses, each of which refuses."""
-    assert failure(flavour, f"http://{host}:{free_port()}").reason is Unreached.REFUSED
+    assert failure(flavour, f"http://{host}:{free_port()}").reason is ConnectFailure.REFUSED
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_a_name_without_an_address_is_told_apart(flavour: str) -> None:
     """Names under ``.invalid`` have none anywhere."""
-    assert failure(flavour, "https://copass.invalid").reason is Unreached.NO_ADDRESS
+    assert failure(flavour, "https://copass.invalid").reason is ConnectFailure.NO_ADDRESS
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_a_host_that_takes_no_connection_is_too_slow(flavour: str) -> None:
     """That is no refusal, and nothing was sent either."""
     with accepting_nobody() as port:
-        assert failure(flavour, f"http://127.0.0.1:{port}", timeout=0.2).reason is Unreached.TOO_SLOW
+        assert failure(flavour, f"http://127.0.0.1:{port}", timeout=0.2).reason is ConnectFailure.TOO_SLOW
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
@@ -80,15 +80,15 @@ def test_certificates_fail_for_one_of_two_reasons(flavour: str, tmp_path: Path) 
     certificate = self_signed(tmp_path, for_host="other.example")
     with answering(b"", certificate=certificate) as port:
         place = f"https://127.0.0.1:{port}"
-        assert failure(flavour, place).reason is Unreached.UNTRUSTED
-        assert failure(flavour, place, ca_bundle=str(certificate)).reason is Unreached.OTHER_HOST
+        assert failure(flavour, place).reason is ConnectFailure.UNTRUSTED
+        assert failure(flavour, place, ca_bundle=str(certificate)).reason is ConnectFailure.OTHER_HOST
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_plain_http_is_no_tls(flavour: str) -> None:
     """What listens there speaks, but not TLS."""
     with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
-        assert failure(flavour, f"https://127.0.0.1:{port}").reason is Unreached.NO_TLS
+        assert failure(flavour, f"https://127.0.0.1:{port}").reason is ConnectFailure.NO_TLS
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
@@ -96,7 +96,7 @@ def test_a_proxy_that_refuses_is_told_apart(flavour: str) -> None:
     """Its password is not in the message."""
     with answering(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as port:
         failed = failure(flavour, "https://copass.invalid", proxy=f"http://me:canary@127.0.0.1:{port}")
-    assert failed.reason is Unreached.PROXY
+    assert failed.reason is ConnectFailure.PROXY
     assert "canary" not in str(failed)
 
 

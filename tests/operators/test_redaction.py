@@ -1,4 +1,4 @@
-"""What a text of a rendered field shows: its keys, and never a value."""
+"""What the text of a rendered field shows: its keys, and never a value."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from airflow_provider_copass.operators.unshown import Unshown, value_of
+from airflow_provider_copass.operators._redaction import Redacted, value_of
 
 CYCLE: dict[str, object] = {}
 CYCLE["canary"] = CYCLE
@@ -32,21 +32,21 @@ CYCLE["canary"] = CYCLE
     ids=range(13),
 )
 def test_the_keys_are_shown_and_no_value(value: object, shown: object) -> None:
-    """Of an object its keys, of a text that holds one as well; of everything else nothing."""
-    unshown = Unshown(value)
-    assert unshown.serialize() == shown
-    assert "canary" not in f"{unshown} {unshown!r} {[unshown]}"
+    """The keys of an object, also of one as text; nothing of anything else."""
+    redacted = Redacted(value)
+    assert redacted.serialize() == shown
+    assert "canary" not in f"{redacted} {redacted!r} {[redacted]}"
 
 
-def test_a_shape_that_is_no_json_has_a_text_all_the_same() -> None:
-    """Without what JSON has no word for: a field that Airflow cannot show would break the task."""
-    unshown = Unshown("canary", lambda _: {"a": Decimal("31.5"), "b": 1})
-    assert str(unshown) == '{"a": "***", "b": 1}'
+def test_a_redaction_that_is_not_json_has_a_text_too() -> None:
+    """What JSON cannot hold is hidden: a field that Airflow cannot show would break the task."""
+    redacted = Redacted("canary", lambda _: {"a": Decimal("31.5"), "b": 1})
+    assert str(redacted) == '{"a": "***", "b": 1}'
 
 
 def test_the_value_is_there_for_the_operator() -> None:
-    """Rendered or not, it is what was given."""
+    """Redacted or not, it is what was given."""
     value = {"a": "canary"}
-    assert value_of(Unshown(value)) is value
+    assert value_of(Redacted(value)) is value
     assert value_of(value) is value
     assert value_of(None) is None
