@@ -18,7 +18,7 @@ from airflow_provider_copass.registration.journal import (
     deleted_by_of,
     from_text,
 )
-from airflow_provider_copass.registration.lease import LookAgainError, LostLeaseError
+from airflow_provider_copass.registration.lease import LookAgainError
 from airflow_provider_copass.registration.minter import Minter
 from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, only_one
 from airflow_provider_copass.registration.secret_writer import SecretRemover, SecretWriter
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.lease import Lease
     from airflow_provider_copass.registration.ports import Runtime
     from airflow_provider_copass.registration.spec import SourceRef
 
@@ -129,10 +130,10 @@ class Ending(Operation["str | None"]):
             if not may_still_act(write, identity, inventory, self._rt.timing):
                 break
             yield Wait(self._rt.timing.poll_interval)
-        if write is not None and write.kind == self._kind and write.by == self._rt.owner.instance:
-            # An earlier try of this task instance has sent it; if it took effect, the work is done.
-            if inventory.live(write.source_id) is None and not self._ref.data_source_id:
-                return self._end(lease, write.source_id)
+        is_own = write is not None and write.kind == self._kind and write.by == self._rt.owner.instance
+        if write is not None and is_own and not self._ref.data_source_id and inventory.live(write.source_id) is None:
+            # An earlier try of this task instance has sent it, and it took effect: the work is done.
+            return self._end(lease, write.source_id)
         yield from self._make_up(identity)
         source = self._found(identity, inventory)
         if source is None:
@@ -168,7 +169,9 @@ class Ending(Operation["str | None"]):
                 self._removed.add(key)
                 self._rt.secrets.remove(key)
                 lease.verify()
-                self._rt.log.info("The %s %r holds no secret of source %s any more.", self._rt.secrets.name, key, source_id)
+                self._rt.log.info(
+                    "The %s %r holds no secret of source %s any more.", self._rt.secrets.name, key, source_id
+                )
             self._removed.clear()
         while True:
             write = Write(self._kind, self._rt.clock.now(), self._rt.owner.instance, source_id)

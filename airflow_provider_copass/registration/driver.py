@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_copass.errors import CopassError, CopassNotFoundError
 from airflow_provider_copass.registration.inventory import Inventory
+from airflow_provider_copass.registration.ports import Moment
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
@@ -128,16 +129,15 @@ class Driver:
         if reads:
             self._answer(reads, lambda: self._read([request for _, request in reads]))
             return
-        for kind, serve in (
-            (Pause, self._pause),
-            (GetSource, self._get_sources),
-            (ListSources, self._list_sources),
-            (Wait, self._wait),
-        ):
-            of_kind = [(number, request) for number, request in self._asked if isinstance(request, kind)]
-            if of_kind:
-                self._answer(of_kind, lambda: serve([request for _, request in of_kind]))
-                return
+        serves: dict[type[Any], Callable[[Sequence[Any]], Callable[[Any], Any]]] = {
+            Pause: self._pause,
+            GetSource: self._get_sources,
+            ListSources: self._list_sources,
+            Wait: self._wait,
+        }
+        kind = next(kind for kind in serves if any(isinstance(request, kind) for _, request in self._asked))
+        of_kind = [(number, request) for number, request in self._asked if isinstance(request, kind)]
+        self._answer(of_kind, lambda: serves[kind]([request for _, request in of_kind]))
 
     def _answer(self, asked: Sequence[tuple[int, Request]], serve: Callable[[], Callable[[Any], Any]]) -> None:
         """Give each what it asked for, or what went wrong."""
@@ -151,8 +151,6 @@ class Driver:
             self._ready.extend((number, answer(request), None) for number, request in asked)
 
     def _read(self, requests: Sequence[Read]) -> Callable[[Any], Any]:
-        from airflow_provider_copass.registration.lease import Moment
-
         looked = Moment.of(self._rt.clock)
         names = tuple(dict.fromkeys(name for request in requests for name in request.names))
         texts = self._rt.journal.read(names)

@@ -8,7 +8,7 @@ lease never takes it over again. Each holder looks again right before and right 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.errors import CopassError, SecretKeyTakenError
@@ -21,13 +21,14 @@ from airflow_provider_copass.registration.journal import (
     from_text,
     to_text,
 )
+from airflow_provider_copass.registration.ports import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.journal import Entry, Owner, Write
-    from airflow_provider_copass.registration.ports import Clock, Runtime
+    from airflow_provider_copass.registration.ports import Runtime
     from airflow_provider_copass.registration.spec import Identity
 
 _FRESH = 0.25
@@ -51,23 +52,6 @@ class HeldError(LookAgainError):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A moment by both clocks: a host's clock may be set, and a monotonic one may stand still while a host sleeps."""
-
-    wall: float
-    monotonic: float
-
-    @classmethod
-    def of(cls, clock: Clock) -> Moment:
-        """Return the present one."""
-        return cls(clock.now(), clock.monotonic())
-
-    def age(self, clock: Clock) -> float:
-        """Return how many seconds ago it was, by the clock that says more."""
-        return max(clock.now() - self.wall, clock.monotonic() - self.monotonic)
 
 
 class Lease:
@@ -109,7 +93,7 @@ class Lease:
         )
 
     def _may_take_over_from(self, other: Owner) -> bool:
-        """Tell whether another task instance is dead for sure: an earlier process of this task, or a teardown's setup."""
+        """Tell whether another task instance is over: an earlier process of this task, or a teardown's setup."""
         own = self._rt.owner
         if other.instance == own.instance:
             return other.try_number <= own.try_number

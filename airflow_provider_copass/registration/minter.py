@@ -79,9 +79,7 @@ class Minter:
             self._at_risk.add(source_id)
             try:
                 rotated: Source = yield Send(
-                    lambda: self._rt.sources.rotate_webhook_secret(
-                        source_id, before_attempt=self._lease.require_fresh
-                    )
+                    lambda: self._rt.sources.rotate_webhook_secret(source_id, before_attempt=self._lease.require_fresh)
                 )
             except LookAgainError:
                 # It was not sent: the last good look was too long ago.
@@ -166,9 +164,7 @@ class Minter:
         self._at_risk |= {source_id, self._writer.key(source_id)}
         self.written[source_id] = self._writer.key(source_id)
 
-    def _refused(
-        self, failure: CopassCallError, source_id: str, was_rotating: bool, *, is_lost: bool  # noqa: FBT001
-    ) -> CopassError:
+    def _refused(self, failure: CopassCallError, source_id: str, was_rotating: bool, *, is_lost: bool) -> CopassError:
         """Note what is known of a rotation that failed, and return the error."""
         if failure.maybe_applied:
             self._lease.verify()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -21,14 +20,14 @@ from airflow_provider_copass.registration.lease import HeldError, Lease, LookAga
 from airflow_provider_copass.registration.spec import Identity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.inventory import Inventory
     from airflow_provider_copass.registration.journal import Entry
-    from airflow_provider_copass.registration.lease import LocationClaim, Moment
-    from airflow_provider_copass.registration.ports import Runtime
+    from airflow_provider_copass.registration.lease import LocationClaim
+    from airflow_provider_copass.registration.ports import Moment, Runtime
     from airflow_provider_copass.registration.spec import SourceRef
 
 T = TypeVar("T")
@@ -130,9 +129,7 @@ class Operation(Generic[T]):
             lease.verify()
             try:
                 with suppress(CopassNotFoundError):
-                    yield Send(
-                        lambda: self._rt.sources.delete_source(source_id, before_attempt=lease.require_fresh)
-                    )
+                    yield Send(lambda: self._rt.sources.delete_source(source_id, before_attempt=lease.require_fresh))
             except LookAgainError:
                 # It was not sent: the last good look was too long ago.
                 continue

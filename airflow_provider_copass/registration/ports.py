@@ -136,6 +136,23 @@ class Clock(Protocol):
         """Wait."""
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment by both clocks: a host's clock may be set, and a monotonic one may stand still while a host sleeps."""
+
+    wall: float
+    monotonic: float
+
+    @classmethod
+    def of(cls, clock: Clock) -> Moment:
+        """Return the present one."""
+        return cls(clock.now(), clock.monotonic())
+
+    def age(self, clock: Clock) -> float:
+        """Return how many seconds ago it was, by the clock that says more."""
+        return max(clock.now() - self.wall, clock.monotonic() - self.monotonic)
+
+
 class Log(Protocol):
     """Where to say what was seen; a ``logging.Logger`` is one. Never a secret, nor a value of ``adapter_config``."""
 

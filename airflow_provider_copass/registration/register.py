@@ -25,10 +25,10 @@ from airflow_provider_copass.registration.update import send_changes
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
+    from airflow_provider_copass.registration.brake import Brake
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.journal import Tombstone
     from airflow_provider_copass.registration.ports import Runtime
-    from airflow_provider_copass.registration.register_many import Brake
     from airflow_provider_copass.registration.spec import SourceSpec
 
 _POSTS = 2
@@ -226,9 +226,9 @@ class Registration(Operation[Registered]):
             return "not needed"
         if known.key and not self._writer.names(known, source_id):
             raise SourceChangedError(
-                f"The webhook secret of source {source_id} is in the {known.store} {known.key!r}, and this task declares "
-                f"the {self._writer.store} {self._writer.key(source_id)!r}. Nothing was done. Declare the same; or move "
-                f"the secret there by hand and delete the journal entry {self._lease.name!r}.",
+                f"The webhook secret of source {source_id} is in the {known.store} {known.key!r}, and this task "
+                f"declares the {self._writer.store} {self._writer.key(source_id)!r}. Nothing was done. Declare the "
+                f"same; or move the secret there by hand and delete the journal entry {self._lease.name!r}.",
                 data_source_ids=(source_id,),
             )
         return "stored" if self._writer.holds(source_id) else "missing"
@@ -246,7 +246,9 @@ class Registration(Operation[Registered]):
         if is_update and not is_leased:
             return None
         if is_update:
-            source, known = yield from send_changes(self._declared, seen.changes, (source, known), self._lease, self._rt)
+            source, known = yield from send_changes(
+                self._declared, seen.changes, (source, known), self._lease, self._rt
+            )
             seen = replace(seen, changes={}, secret=self._secret_of(known, source))
         if seen.secret == "missing" and self.spec.on_missing_secret == "rotate":
             if not is_leased:
@@ -268,7 +270,9 @@ class Registration(Operation[Registered]):
         if not is_leased and kept != known:
             return None
         if seen.differing:
-            self._rt.log.warning("Source %s differs from what is declared in: %s.", source_id, ", ".join(seen.differing))
+            self._rt.log.warning(
+                "Source %s differs from what is declared in: %s.", source_id, ", ".join(seen.differing)
+            )
         stored_as = kept.key if seen.secret == "stored" else None
         if is_leased:
             self._lease.complete(kept)
@@ -297,7 +301,7 @@ class Registration(Operation[Registered]):
         """
         held = self._lease.held
         failure = self._failure
-        if failure is not None and (self._posts >= _POSTS or not failure.may_send_again):
+        if failure is not None and (self._posts >= _POSTS or not failure.is_transient):
             self._lease.note(replace(held, write=None))
             raise failure
         if self._brake is not None:
@@ -434,9 +438,7 @@ class Registration(Operation[Registered]):
             # So that another try deletes them if this one is killed.
             self._lease.note(replace(held, created_ids=tuple(sorted(own))))
         for source_id in sorted(own):
-            self._rt.log.warning(
-                "Deleting source %s, which this task created beside %s.", source_id, known.source_id
-            )
+            self._rt.log.warning("Deleting source %s, which this task created beside %s.", source_id, known.source_id)
             yield from self.delete_source(source_id, self._lease)
             key = self._minter.written.get(source_id, known.key)
             if key != known.key and self._rt.secrets is not None:
@@ -455,7 +457,7 @@ class Registration(Operation[Registered]):
 
     @staticmethod
     def _only(source: Source) -> Inventory:
-    
+
         return Inventory.of([source])
 
 

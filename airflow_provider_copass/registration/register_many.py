@@ -6,15 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_copass.errors import (
-    CopassAuthenticationError,
     CopassCallError,
     CopassError,
-    CopassNotFoundError,
-    CopassPermissionError,
     EntryBusyError,
-    JournalError,
-    SecretStoreError,
 )
+from airflow_provider_copass.registration.brake import Brake, SkippedError
 from airflow_provider_copass.registration.decide import decide, ids_to_look_up
 from airflow_provider_copass.registration.driver import Driver, get_source
 from airflow_provider_copass.registration.inventory import Inventory
@@ -29,11 +25,6 @@ if TYPE_CHECKING:
 
 CHUNK = 100
 """How many sources are registered side by side: as many leases are held at most."""
-_FAILURES_IN_A_ROW = 10
-"""How many calls may fail one after the other before the rest is left to the next try."""
-
-# What is wrong with one of these is wrong with every call.
-_HOPELESS = (CopassAuthenticationError, CopassPermissionError, CopassNotFoundError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +32,8 @@ class Outcome:
     """What became of one source of a list, or what would become of it.
 
     :param spec: what is declared.
-    :param outcome: ``created``, ``unchanged``, ``updated``, ``failed``, or ``skipped``: what went wrong with another one
-        would have gone wrong with it as well.
+    :param outcome: ``created``, ``unchanged``, ``updated``, ``failed``, or ``skipped``: what went wrong with another
+        one would have gone wrong with it as well.
     :param registered: the source; None if it failed, was skipped, or is only planned.
     :param error: why it failed.
     :param changed: of a plan, the names of the fields that differ.
@@ -62,53 +53,6 @@ class Outcome:
     def data_source_id(self) -> str:
         """The id of the source; empty if there is none."""
         return self.planned_id if self.registered is None else self.registered.source.data_source_id
-
-
-class SkippedError(CopassError):
-    """A source was not tried. Never leaves the protocol."""
-
-
-class Brake:
-    """Stops the POSTs of a list once something is wrong with all of them.
-
-    :param log: where to say why.
-    """
-
-    def __init__(self, log: Log) -> None:
-        self._log = log
-        self._in_a_row = 0
-        self.is_on = False
-
-    def check(self) -> None:
-        """Refuse to send one more POST.
-
-        :raises SkippedError: if none is to be sent.
-        """
-        if self.is_on:
-            raise SkippedError
-
-    def succeed(self) -> None:
-        """Count a POST that was answered."""
-        self._in_a_row = 0
-
-    def count(self, failure: CopassError) -> None:
-        """Count a failure."""
-        if isinstance(failure, SkippedError | EntryBusyError):
-            return
-        if isinstance(failure, CopassCallError):
-            self._in_a_row += 1
-        if isinstance(failure, _HOPELESS):
-            self._stop(f"the server answered {failure.status}")
-        elif isinstance(failure, SecretStoreError | JournalError):
-            # Each further source would be one whose secret is lost.
-            self._stop("what was registered cannot be stored")
-        elif self._in_a_row >= _FAILURES_IN_A_ROW:
-            self._stop(f"{self._in_a_row} calls have failed one after the other")
-
-    def _stop(self, why: str) -> None:
-        if not self.is_on:
-            self._log.warning("Registering no more sources: %s. The next try goes on from here.", why)
-        self.is_on = True
 
 
 class Quiet:
@@ -190,9 +134,7 @@ def _warn_of_duplicates(registered: Sequence[Registered], specs: Sequence[Source
     for spec in specs:
         ids = [source.data_source_id for source in inventory.matching(spec.identity)]
         if len(ids) > 1 and any(source_id in by_id for source_id in ids):
-            runtime.log.warning(
-                "Several live sources are %s, and were not touched: %s.", spec.label, ", ".join(ids)
-            )
+            runtime.log.warning("Several live sources are %s, and were not touched: %s.", spec.label, ", ".join(ids))
 
 
 def plan_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.errors import SecretStoreError, SourceChangedError
+from airflow_provider_copass.errors import SourceChangedError
 from airflow_provider_copass.registration.decide import may_still_act
 from airflow_provider_copass.registration.driver import Read, Wait, run_alone
 from airflow_provider_copass.registration.inventory import Inventory
@@ -136,10 +136,7 @@ class Rotation(Operation[Registered]):
         by = self._rt.owner.instance
         if lease.held.previous_kept_by == by or (lease.held.rotating == source_id and lease.held.rotated_by == by):
             return
-        try:
-            self._minter(identity)[0].keep_previous(source_id, lease.held)
-        except SecretStoreError:
-            raise
+        self._minter(identity)[0].keep_previous(source_id, lease.held)
         # Written together with what tells that the rotation has begun.
         lease.pending = replace(lease.held, previous_kept_by=by)
 

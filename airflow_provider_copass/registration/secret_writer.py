@@ -9,7 +9,13 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.errors import CopassError, CopassInputError, SecretKeyTakenError, SecretStoreError
+from airflow_provider_copass.errors import (
+    CopassError,
+    CopassInputError,
+    SecretKeyTakenError,
+    SecretStoreError,
+    SourceChangedError,
+)
 from airflow_provider_copass.registration.failure_kind import kind_of
 from airflow_provider_copass.registration.journal import location_name
 from airflow_provider_copass.registration.ports import SecretOwner
@@ -175,8 +181,8 @@ class SecretWriter:
                 )
         if failed := self._write(previous, secret, source_id):
             raise SecretStoreError(
-                f"The {self.store} {previous!r} cannot be written ({failed}). Nothing was rotated. The next try goes on "
-                "from here.",
+                f"The {self.store} {previous!r} cannot be written ({failed}). Nothing was rotated. The next try goes "
+                "on from here.",
                 data_source_ids=(source_id,),
             )
 
@@ -293,8 +299,6 @@ class SecretRemover:
         :raises CopassInputError: if the store cannot hold the key.
         :raises SourceChangedError: if the secret is in another store.
         """
-        from airflow_provider_copass.errors import SourceChangedError
-
         self.left.clear()
         secrets = self._secrets
         if known is not None and known.key:
@@ -331,8 +335,8 @@ class SecretRemover:
             self.left.append(f"The {self._secrets.name} {key!r} holds another source's secret; it is left there.")
         elif self._may_hold(key):
             self.left.append(
-                f"The {self._secrets.name} {key!r} is left there: nothing shows that it is the webhook secret of source "
-                f"{source_id}, and it may be another source's. If nobody needs it, delete it by hand."
+                f"The {self._secrets.name} {key!r} is left there: nothing shows that it is the webhook secret of "
+                f"source {source_id}, and it may be another source's. If nobody needs it, delete it by hand."
             )
         return False
 

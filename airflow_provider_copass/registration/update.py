@@ -261,19 +261,20 @@ class Rename(Operation[Updated]):
             raise missing(self._ref)
         if identity_of(self._ref, found) not in {new, old}:
             raise LookAgainError
-        others = [source.data_source_id for source in inventory.matching(new) if source.data_source_id != found.data_source_id]
+        others = [
+            source.data_source_id for source in inventory.matching(new) if source.data_source_id != found.data_source_id
+        ]
         if others and found.name != new.name:
-            ids = (found.data_source_id, *others)
             raise SourceExistsError(
                 f"Source {found.data_source_id} cannot be renamed: {new.name!r} is the name of {', '.join(others)}. "
                 "Nothing was changed. Choose another new_name, or rename or delete the other.",
-                data_source_ids=ids,
+                data_source_ids=(found.data_source_id, *others),
             )
         return found
 
     @staticmethod
     def _known(source_id: str, leases: list[Lease]) -> Completed | None:
-        """Return what the entries of both names know of the source, rather with the place of its secret than without."""
+        """Return what the entries of both names know of the source, rather with the key of its secret than without."""
         of_it = [
             known
             for lease in leases

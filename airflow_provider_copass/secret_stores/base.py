@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from airflow_provider_copass.registration.ports import SecretOwner
-    from airflow_provider_copass.registration.store_key import StoreKey
+    from airflow_provider_copass.registration.spec import StoreKey
 
 
 class SecretStore(ABC):
@@ -133,7 +133,7 @@ def store_key_of(given: str | None) -> StoreKey:
     """
     from airflow_provider_copass.airflow_compat import configured
     from airflow_provider_copass.errors import CopassInputError
-    from airflow_provider_copass.registration.store_key import StoreKey
+    from airflow_provider_copass.registration.spec import StoreKey
 
     if given is not None:
         return StoreKey(given)
