@@ -1,4 +1,4 @@
-"""No two clocks have to agree: a POST that takes effect late is found, whatever time the retry's host believes it is."""
+"""No two clocks have to agree: a POST that takes effect late is found, whatever time the retry's host has."""
 
 from __future__ import annotations
 
