@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ each_offset = pytest.mark.parametrize("ahead", AHEAD)
 both = pytest.mark.parametrize("way", ["one", "list"])
 
 
-def killed(way: str, world: World, **script: float) -> None:
+def killed(way: str, world: World, **script: Any) -> None:
     """Kill a try right after it has sent a POST that takes effect late."""
     first = acts.register_one(way, world, faults={"register": Fault(late=LATE)}, kill_at="after register", **script)
     assert acts.is_killed(first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -127,7 +128,7 @@ def test_a_rotation_that_took_effect_is_not_made_again_by_the_retry(store_as: st
         world = World()
         assert_green(acts.register(world, store_as=store_as))
 
-        def rotate(world: World, store_as: str | None = store_as, **how: object) -> Process:
+        def rotate(world: World, store_as: str | None = store_as, **how: Any) -> Process:
             return acts.rotate(world, store_as=store_as, **how)
 
         if not killed_from(rotate, "rotate", at, world):

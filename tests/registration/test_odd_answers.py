@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from airflow_provider_copass.api import CopassError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once
-from tests.registration.simulation import Fault, Process, World
+from tests.registration.simulation import Fault, Process, World, run_all, run_to
 
 QUICK = 15.0
 both = pytest.mark.parametrize("way", ["one", "list"])
@@ -110,3 +112,21 @@ def test_without_dates_a_source_is_found_again(way: str, applies: bool) -> None:
     first = acts.register_one(way, world, faults={("register", 0): Fault(applies=applies)}, kill_at="after register")
     assert acts.is_killed(first)
     assert_once(world, acts.register_one(way, world, attempt=2))
+
+
+@both
+@each_date
+def test_an_odd_date_does_no_harm_to_a_paused_try(way: str, date: str) -> None:
+    """At each boundary: its retry registers, then it wakes: no error but ours, and one live source."""
+    for at in itertools.count():
+        world = World(date=date)
+        paused = acts.start_one(way, world)
+        if not run_to(world, paused, at):
+            break
+        retry = acts.register_one(way, world, attempt=2)
+        assert_green(retry)
+        run_all(world, [paused])
+        error = acts.error_of(paused)
+        assert error is None or isinstance(error, CopassError), (at, repr(error))
+        assert_once(world, retry)
+    assert at > 10

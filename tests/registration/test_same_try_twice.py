@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -16,17 +17,17 @@ LONGEST = acts.SETTLE + 15
 """Seconds: one wait for a write in flight, and what the steps take."""
 
 
-def one(world: World, **script: int) -> Process:
+def one(world: World, **script: Any) -> Process:
     """Start the try of a task for one source."""
     return acts.start_register(world, attempt=1, **script)
 
 
-def of_list(world: World, **script: int) -> Process:
+def of_list(world: World, **script: Any) -> Process:
     """Start the try of a task for a list."""
     return acts.start_register_list(world, ("n",), attempt=1, **script)
 
 
-def rotation(world: World, **script: int) -> Process:
+def rotation(world: World, **script: Any) -> Process:
     """Start the try of a task that rotates."""
     if not world.rows:
         assert_green(acts.register(world, task=acts.OTHER))
@@ -49,7 +50,6 @@ def test_the_first_process_was_killed(start: Callable[..., Process]) -> None:
         run_all(world, [second])
         assert_once(world, second)
         assert second.elapsed < LONGEST, (at, second.elapsed)
-        assert world.posts == 1 or second.elapsed < 10
     assert at > 10
 
 

@@ -11,8 +11,6 @@ from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable, assert_true, live_of
 from tests.registration.simulation import Fault, Process, World, run_all, run_to
 
-each_key = pytest.mark.parametrize("store_as", [None, "fixed_secret"], ids=["key with the id", "fixed key"])
-
 
 def registered(store_as: str | None = None) -> World:
     """Return a world in which a realtime source was registered."""
@@ -85,12 +83,13 @@ def test_a_registration_of_the_new_name_that_is_paused_during_a_rename_makes_no_
 # A deletion.
 
 
-@each_key
-@pytest.mark.parametrize("remove_secret", [False, True], ids=["secret kept", "secret removed"])
+@pytest.mark.parametrize(
+    ("store_as", "remove_secret"),
+    [(None, False), (None, True), ("fixed_secret", True)],
+    ids=["secret kept", "secret removed", "secret under a fixed key removed"],
+)
 def test_a_deletion_that_is_paused_leaves_what_was_registered_since(store_as: str | None, remove_secret: bool) -> None:
     """At each boundary: its retry deletes the source, another task registers it anew, then the deletion wakes."""
-    if store_as and not remove_secret:
-        pytest.skip("the key of the deleted source is still taken, so nothing can be registered under it")
     for at in itertools.count():
         world = registered(store_as)
         paused = acts.start_delete(world, remove_secret=remove_secret, store_as=store_as)
@@ -139,6 +138,29 @@ def test_a_disconnection_that_is_paused_leaves_what_was_registered_since() -> No
         run_all(world, [paused])
         assert_once(world, other)
     assert at > 1
+
+
+# A registration.
+
+
+@pytest.mark.parametrize("way", ["one", "list"])
+@pytest.mark.parametrize("store_as", [None, "fixed_secret"], ids=["key with the id", "fixed key"])
+@pytest.mark.parametrize("issues", [True, False], ids=["secret", "no secret issued"])
+def test_a_registration_that_is_paused_takes_nothing_from_what_its_retry_knows(
+    way: str, store_as: str | None, issues: bool
+) -> None:
+    """At each boundary: its retry registers, then it wakes; a later run still finds the source in place."""
+    for at in itertools.count():
+        world = World(issues_secrets=issues)
+        paused = acts.start_one(way, world, store_as=store_as)
+        if not run_to(world, paused, at):
+            break
+        assert_green(acts.register_one(way, world, attempt=2, store_as=store_as))
+        run_all(world, [paused])
+        later = acts.until_green(acts.register, world, task=acts.OTHER, store_as=store_as, pause=120)
+        assert_once(world, later)
+        assert acts.told(later).outcome == "unchanged"
+    assert at > 10
 
 
 # A teardown.
