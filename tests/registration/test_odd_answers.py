@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_copass.api import CopassError
 from tests.registration import acts
-from tests.registration.checks import assert_green, assert_once
+from tests.registration.checks import assert_green, assert_once, live_of
 from tests.registration.simulation import Fault, Process, World, run_all, run_to
 
 QUICK = 15.0
@@ -128,5 +128,5 @@ def test_an_odd_date_does_no_harm_to_a_paused_try(way: str, date: str) -> None:
         run_all(world, [paused])
         error = acts.error_of(paused)
         assert error is None or isinstance(error, CopassError), (at, repr(error))
-        assert_once(world, retry)
+        assert live_of(world) == [acts.told(retry).data_source_id]
     assert at > 10
