@@ -104,7 +104,7 @@ def may_still_act(write: Write, identity: Identity, inventory: Inventory, timing
     :param write: the write, from the identity's entry.
     """
     if write.kind == "register":
-        return not any(_fits(source, write, timing) for source in inventory.matching(identity))
+        return not any(fits(source, write, timing) for source in inventory.matching(identity))
     if write.kind == "rotate":
         # A rotation leaves no trace.
         return True
@@ -125,12 +125,12 @@ def _ours(entry: Entry | None, matching: list[Source], created_ids: set[str], ti
             return source
     if write is None or write.kind != "register":
         return None
-    fitting = [source for source in matching if _fits(source, write, timing)]
+    fitting = [source for source in matching if fits(source, write, timing)]
     # Of two that fit, nothing tells which one is ours.
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _fits(source: Source, write: Write, timing: Timing) -> bool:
+def fits(source: Source, write: Write, timing: Timing) -> bool:
     """Tell whether a source was registered when a POST could have taken effect."""
     if source.created_at is None:
         return False

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from airflow_provider_copass.api import Source, SourceList
     from airflow_provider_copass.registration.spec import Identity
 
+_MOST_AHEAD = 366 * 86400.0
+"""Seconds by which a server's clock may differ from ours."""
+
 
 @dataclass(frozen=True)
 class Inventory:
@@ -52,7 +55,8 @@ class Inventory:
                 operation="list_sources",
             )
         ahead = 0.0 if listed.answered_at is None else listed.answered_at.timestamp() - now
-        return cls.of(listed.sources, server_ahead=ahead)
+        # A clock that far off is no clock; ours is the better guess then.
+        return cls.of(listed.sources, server_ahead=ahead if abs(ahead) < _MOST_AHEAD else 0.0)
 
     def matching(self, identity: Identity) -> list[Source]:
         """Return the live sources of an identity, the oldest first."""

@@ -145,6 +145,19 @@ class Pending:
         """Whether it tells anything that the next holder must know."""
         return self.write is not None or bool(self.created_ids) or bool(self.rotating)
 
+    def without_write(self, *, took_effect: bool) -> Pending:
+        """Return the entry once it is known what became of the write.
+
+        :param took_effect: whether it had an effect: then a deletion is remembered, with the task instance that sent it.
+        """
+        write, known = self.write, self.previous
+        if write is None or not took_effect or write.kind not in {"delete", "disconnect"}:
+            return replace(self, write=None)
+        is_of_it = known is not None and known.source_id == write.source_id
+        left = known if known is not None and is_of_it else Completed(write.source_id)
+        tombstone = Tombstone(write.source_id, write.by, left.store, left.key, left.location)
+        return replace(self, write=None, created_ids=(), rotating="", rotated_by="", previous=tombstone)
+
     def with_created(self, source_id: str) -> Pending:
         """Note an id that was answered; the POST is answered then."""
         ids = self.created_ids if source_id in self.created_ids else (*self.created_ids, source_id)

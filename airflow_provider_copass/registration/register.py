@@ -12,7 +12,7 @@ from airflow_provider_copass.errors import (
     SourceChangedError,
     SourceExistsError,
 )
-from airflow_provider_copass.registration.decide import decide, may_still_act
+from airflow_provider_copass.registration.decide import decide, fits, may_still_act
 from airflow_provider_copass.registration.drift import CHANGEABLE, Declared
 from airflow_provider_copass.registration.driver import GetSource, ListSources, Read, Send, Wait, run_alone
 from airflow_provider_copass.registration.inventory import Inventory
@@ -107,6 +107,7 @@ class Registration(Operation[Registered]):
         self._declared = Declared(spec.source.body())
         self._posts = 0
         self._failure: CopassCallError | None = None
+        self._lost_post: tuple[Write, float] | None = None
 
     def check(self) -> None:
         """Refuse a key that the store cannot hold, before any request."""
@@ -159,9 +160,12 @@ class Registration(Operation[Registered]):
                 is_settled=self._lease.is_settled(),
                 created_ids=self.created_ids,
             )
-            if decision.step == "wait":
+            if decision.step == "wait" or self._is_post_in_flight(decision.source, inventory):
                 yield Wait(self._rt.timing.poll_interval)
                 continue
+            if held.write is not None and held.write.kind in {"delete", "disconnect"}:
+                ended = inventory.live(held.write.source_id) is None
+                self._lease.pending = held.without_write(took_effect=ended)
             if decision.source is None:
                 created = yield from self._create(inventory)
                 if created is not None:
@@ -373,7 +377,10 @@ class Registration(Operation[Registered]):
             self.spec.label,
             self._rt.timing.settle_timeout,
         )
+        self._lost_post = (write, self._rt.clock.monotonic())
         self._lease.verify()
+        # From here on the entry tells of it.
+        self._lost_post = None
         self._lease.expect_late(write)
         self._failure = failure
 
@@ -450,7 +457,27 @@ class Registration(Operation[Registered]):
 
     def _is_owed_to(self, known: Completed) -> bool:
         """Tell whether there is something to make up for, beside a source that another process has completed."""
-        return self._minter.owes(known) or any(source_id != known.source_id for source_id in self.created_ids)
+        is_created_beside = any(source_id != known.source_id for source_id in self.created_ids)
+        return self._minter.owes(known) or is_created_beside or self._lost_post is not None
+
+    def _is_post_in_flight(self, chosen: Source | None, inventory: Inventory) -> bool:
+        """Tell whether a POST that was sent while the lease was lost, and not answered, may still take effect.
+
+        The entry knows nothing of it. Once its effect shows beside the chosen source, that is a source of our own.
+        """
+        if self._lost_post is None:
+            return False
+        write, since = self._lost_post
+        beside = [
+            source.data_source_id
+            for source in inventory.matching(self.spec.identity)
+            if fits(source, write, self._rt.timing) and source is not chosen
+        ]
+        if not beside and self._rt.clock.monotonic() - since <= self._rt.timing.settle_timeout:
+            return True
+        self._lost_post = None
+        self.created_ids.extend(beside[:1])
+        return False
 
     def _outcome(self, source_id: str) -> Literal["created", "unchanged"]:
         return "created" if source_id in self.created_ids else "unchanged"

@@ -150,13 +150,14 @@ class World:
 
     def advance(self, to: float) -> None:
         """Let the clock run, and let what is late take effect."""
-        self.now = max(self.now, to)
         for late in sorted(self.later, key=lambda late: late.due):
-            if late.due <= self.now:
+            if late.due <= to:
+                self.now = max(self.now, late.due)
                 self.later.remove(late)
                 # What it is about may be gone by then.
                 with suppress(CopassNotFoundError):
                     getattr(self, late.method)(**late.given)
+        self.now = max(self.now, to)
 
     def take_effect(self, after: float, method: str, **given: Any) -> None:
         """Let a method of this world take effect later.

@@ -40,7 +40,7 @@ def test_another_task_on_a_host_with_another_clock_makes_no_duplicate(way: str, 
     """Another DAG's tries follow each other at once, and later: one live source."""
     world = World()
     killed(way, world)
-    other = acts.until_green(partial(acts.register_one, way), world, task=acts.OTHER, pause=120, tries=5, ahead=ahead)
+    other = acts.until_green(partial(acts.register_one, way), world, task=acts.OTHER, pause=120, tries=7, ahead=ahead)
     assert_once(world, other)
 
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from airflow_provider_copass.api import CopassError
+from airflow_provider_copass.errors import CopassError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, live_of
 from tests.registration.simulation import Fault, Process, World, run_all, run_to
