@@ -94,6 +94,7 @@ class Ending(Operation["str | None"]):
         self._kind: Literal["delete", "disconnect"] = kind
         self._store_key = store_key
         self._purge = purge
+        self._identity = ref.identity
         self._removed: set[str] = set()
         self._ended = ""
 
@@ -104,12 +105,14 @@ class Ending(Operation["str | None"]):
 
     def attempt(self) -> Steps[str | None]:
         """Find out which identity it is; then act with the lease in hand."""
-        identity = self._ref.identity
-        if identity is None:
+        if self._ref.data_source_id and not self.owes:
             source = yield from looked_up(self._ref)
             if source is None or (self._kind == "disconnect" and not source.is_live):
                 return self._nothing_left(source)
-            identity = identity_of(self._ref, source)
+            self._identity = identity_of(self._ref, source)
+        identity = self._identity
+        if identity is None:
+            raise LookAgainError
         lease = self.lease_on(identity)
         texts, looked = yield Read((lease.name,))
         entry = from_text(texts[lease.name], name=lease.name)
@@ -154,7 +157,12 @@ class Ending(Operation["str | None"]):
     def _found(self, identity: Identity, inventory: Inventory) -> Source | None:
         if self._ref.data_source_id:
             return inventory.by_id.get(self._ref.data_source_id)
-        return only_one(self._ref, inventory.matching(identity))
+        source = only_one(self._ref, inventory.matching(identity))
+        lease = self.lease_on(identity)
+        if source is not None and (lease.was_late or lease.was_lost) and self.came_up_since(source, inventory):
+            # This process was paused; what is meant was ended by another one, and this was registered since.
+            return None
+        return source
 
     def _end_source(self, source: Source, lease: Lease) -> Steps[str]:
         """Remove what belongs to the source, then end it: so a retry finds what is left to do."""

@@ -148,7 +148,7 @@ class Pending:
     def without_write(self, *, took_effect: bool) -> Pending:
         """Return the entry once it is known what became of the write.
 
-        :param took_effect: whether it had an effect: then a deletion is remembered, with the task instance that sent it.
+        :param took_effect: whether it had an effect; then a deletion is remembered, with the task that sent it.
         """
         write, known = self.write, self.previous
         if write is None or not took_effect or write.kind not in {"delete", "disconnect"}:

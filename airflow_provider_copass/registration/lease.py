@@ -61,6 +61,7 @@ class Lease:
     :param runtime: what this try works with.
     :ivar pending: the entry as this process last wrote it; None while it holds nothing.
     :ivar was_lost: whether another process took the lease from this one.
+    :ivar was_late: whether a write of the entry took so long that it may have replaced what another process wrote.
     """
 
     def __init__(self, identity: Identity, runtime: Runtime) -> None:
@@ -68,6 +69,7 @@ class Lease:
         self.name = entry_name(identity)
         self.pending: Pending | None = None
         self.was_lost = False
+        self.was_late = False
         self._rt = runtime
         self._looked = Moment(0.0, 0.0)
         self._first_seen: dict[Write, float] = {}
@@ -163,8 +165,7 @@ class Lease:
         self.verify_unless_fresh()
         self.pending = None
         self._rt.journal.write(self.name, to_text(entry))
-        if self._looked.age(self._rt.clock) > self._rt.timing.lease_pause:
-            raise LookAgainError
+        self._check_in_time(self._looked)
 
     def remove(self) -> None:
         """Remove the entry; the lease ends with it.
@@ -210,9 +211,14 @@ class Lease:
         mine = replace(pending, lease_token=rt.token, owner=rt.owner, since=rt.clock.now())
         self.pending = None
         rt.journal.write(self.name, to_text(mine))
-        if looked.age(rt.clock) > rt.timing.lease_pause:
-            raise LookAgainError
+        self._check_in_time(looked)
         self.pending = mine
+
+    def _check_in_time(self, looked: Moment) -> None:
+        """Hold nothing after a write that took too long."""
+        if looked.age(self._rt.clock) > self._rt.timing.lease_pause:
+            self.was_late = True
+            raise LookAgainError
 
 
 class LocationClaim:

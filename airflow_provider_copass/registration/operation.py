@@ -14,7 +14,7 @@ from airflow_provider_copass.errors import (
     EntryBusyError,
     SourceMissingError,
 )
-from airflow_provider_copass.registration.decide import ids_to_look_up
+from airflow_provider_copass.registration.decide import DATE_SLACK, ids_to_look_up
 from airflow_provider_copass.registration.driver import GetSource, ListSources, Send, Wait
 from airflow_provider_copass.registration.lease import HeldError, Lease, LookAgainError, acquire, give_back
 from airflow_provider_copass.registration.spec import Identity
@@ -44,6 +44,7 @@ class Operation(Generic[T]):
         self._rt = runtime
         self._label = label
         self._leases: dict[Identity, Lease] = {}
+        self._began = 0.0
 
     @abstractmethod
     def attempt(self) -> Steps[T]:
@@ -67,6 +68,7 @@ class Operation(Generic[T]):
         clock, timing = self._rt.clock, self._rt.timing
         since: float | None = None
         is_last = False
+        self._began = clock.now()
         while True:
             name = ""
             try:
@@ -134,6 +136,14 @@ class Operation(Generic[T]):
                 # It was not sent: the last good look was too long ago.
                 continue
             return
+
+    def came_up_since(self, source: Source, inventory: Inventory) -> bool:
+        """Tell whether a source was registered after this process began.
+
+        If this process may have replaced an entry, or lost a lease, what came up since is the work of another one.
+        """
+        began = self._began + inventory.server_ahead - DATE_SLACK
+        return source.created_at is not None and source.created_at.timestamp() >= began
 
     def _busy(self, name: str) -> str:
         where = f" (journal entry {name!r})" if name else ""

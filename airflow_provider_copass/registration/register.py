@@ -171,7 +171,11 @@ class Registration(Operation[Registered]):
                 if created is not None:
                     return created
                 continue
-            return (yield from self._keep(decision.source, decision.duplicates, is_ours=decision.step == "finish"))
+            is_ours = decision.step == "finish"
+            if decision.step == "adopt" and self._lease.was_late:
+                # The entry that this process may have replaced would tell whose it is.
+                is_ours = self.came_up_since(decision.source, inventory)
+            return (yield from self._keep(decision.source, decision.duplicates, is_ours=is_ours))
 
     def _keep(self, source: Source, duplicates: tuple[str, ...], *, is_ours: bool) -> Steps[Registered]:
         """Go on with a source that exists."""
