@@ -11,9 +11,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from airflow_provider_copass.airflow_compat import Context
+    from airflow_provider_copass.airflow_variables import AirflowVariables
     from airflow_provider_copass.hooks import CopassHook
     from airflow_provider_copass.registration import Timing
     from airflow_provider_copass.registration.ports import Records
+
+
+class OneByOne:
+    """Variables as today's protocol asks for them."""
+
+    def __init__(self, variables: AirflowVariables) -> None:
+        self._variables = variables
+        self.write = variables.write
+        self.remove = variables.remove
+
+    def read(self, key: str, /) -> str | None:
+        """Read one."""
+        return self._variables.read([key])[key]
 
 
 class CopassOperator(BaseOperator):
@@ -43,11 +57,11 @@ class CopassOperator(BaseOperator):
         """
         raise NotImplementedError
 
-    def _records(self) -> Records:
+    def _records(self, *, may_write: bool = True) -> Records:
         """Return where records are kept: Airflow Variables. A subclass may keep them elsewhere, for all its tasks."""
-        from airflow_provider_copass.airflow_variables import ProvenVariables
+        from airflow_provider_copass.airflow_variables import AirflowVariables
 
-        return ProvenVariables()
+        return OneByOne(AirflowVariables(may_write=may_write))
 
     def _timing(self, hook: CopassHook) -> Timing:
         """Return how long to wait for what. A subclass that shortens this must know its deployment."""

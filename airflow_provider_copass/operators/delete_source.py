@@ -69,7 +69,7 @@ class DeleteSourceOperator(NamedSourceOperator):
     def _deletion(self, hook: CopassHook) -> Deletion:
         from airflow_provider_copass.operators.task_instance import WallClock
         from airflow_provider_copass.registration.deletion import Deletion
-        from airflow_provider_copass.secret_stores.base import secret_store_of, store_key_of
+        from airflow_provider_copass.secret_stores.configured import secret_store_of, store_key_of
 
         store = secret_store_of(self.secret_store) if self.remove_secret else None
         return Deletion(

@@ -107,7 +107,7 @@ class RegisterSourceOperator(CopassOperator):
         """Check everything that can be checked without a request, then go."""
         from airflow_provider_copass.operators.task_instance import WallClock, new_mark, owner_of
         from airflow_provider_copass.registration import Registration
-        from airflow_provider_copass.secret_stores.base import secret_store_of
+        from airflow_provider_copass.secret_stores.configured import secret_store_of
 
         store = secret_store_of(self.secret_store)
         wish = self._wish(hook)
@@ -129,7 +129,7 @@ class RegisterSourceOperator(CopassOperator):
         """Read the rendered fields."""
         from airflow_provider_copass.api.requests import read_register
         from airflow_provider_copass.registration import Wish
-        from airflow_provider_copass.secret_stores.base import store_key_of
+        from airflow_provider_copass.secret_stores.configured import store_key_of
 
         source = read_register(
             provider=self.provider,

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from pydantic import SecretStr
-
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.api import CopassError, Source
     from airflow_provider_copass.api.requests import RegisterSource
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_AT_ONCE = 20
 _MOST_TOLD = 5
+_MOST_MASKED = 20
 
 
 class RegisterSourcesOperator(CopassOperator):
@@ -84,7 +83,7 @@ class RegisterSourcesOperator(CopassOperator):
 
     def act(self, hook: CopassHook, context: Context) -> list[Any]:
         """Check the whole list, then register it."""
-        from airflow_provider_copass.secret_stores.base import secret_store_of
+        from airflow_provider_copass.secret_stores.configured import secret_store_of
 
         store = secret_store_of(self.secret_store)
         is_plan = _is_said(self.plan_only)
@@ -103,7 +102,7 @@ class RegisterSourcesOperator(CopassOperator):
         return [outcome.registered.source.data_source_id for outcome in outcomes if outcome.registered is not None]
 
     def _register(self, hook: CopassHook, wishes: list[Wish], store: SecretStore, context: Context) -> list[Outcome]:
-        from airflow_provider_copass.airflow_compat import masking_few
+        from airflow_provider_copass.airflow_compat import Masker
         from airflow_provider_copass.operators.task_instance import WallClock, new_mark, owner_of
         from airflow_provider_copass.operators.threads import Threads
         from airflow_provider_copass.registration.batch import Batch
@@ -118,22 +117,24 @@ class RegisterSourcesOperator(CopassOperator):
             owner=owner_of(context["ti"]),
             mark=new_mark(),
             pool=Threads(self.max_concurrency),
-            mask=_mask,
+            mask=Masker(_MOST_MASKED).mask,
             timing=self._timing(hook),
         )
-        with masking_few():
-            return batch.run()
+        return batch.run()
 
     def _plan(self, hook: CopassHook, wishes: list[Wish], store: SecretStore) -> list[dict[str, Any]]:
-        from airflow_provider_copass.airflow_variables import unproven
         from airflow_provider_copass.operators.list_report import counted, rows_of_plan, table_of_plan
         from airflow_provider_copass.operators.task_instance import WallClock
         from airflow_provider_copass.registration.plan import plan
 
-        with unproven():
-            planned = plan(
-                wishes, sources=hook, secrets=store, records=self._records(), clock=WallClock(), report=self.log
-            )
+        planned = plan(
+            wishes,
+            sources=hook,
+            secrets=store,
+            records=self._records(may_write=False),
+            clock=WallClock(),
+            report=self.log,
+        )
         for line in table_of_plan(planned):
             self.log.info("%s", line)
         self.log.info("Planned only, and nothing was changed: %s.", counted([each.step for each in planned]))
@@ -181,7 +182,7 @@ class RegisterSourcesOperator(CopassOperator):
         """
         from airflow_provider_copass.api import CopassInputError
         from airflow_provider_copass.registration import Wish
-        from airflow_provider_copass.secret_stores.base import store_key_of
+        from airflow_provider_copass.secret_stores.configured import store_key_of
 
         # 8.0 is in the range too, and no count of threads; nor is True, which is 1.
         if type(self.max_concurrency) is not int or self.max_concurrency not in range(1, _MOST_AT_ONCE + 1):
@@ -260,12 +261,6 @@ def _is_said(plan_only: object) -> bool:
     if word in {"true", "false"}:
         return word == "true"
     raise CopassInputError("plan_only must be True or False, or a template that gives one.", fields=("plan_only",))
-
-
-def _mask(secret: SecretStr) -> None:
-    from airflow_provider_copass.airflow_compat import mask_secret
-
-    mask_secret(secret.get_secret_value())
 
 
 def _said(outcome: Outcome, error: CopassError) -> str:

@@ -52,7 +52,7 @@ class RotateWebhookSecretOperator(NamedSourceOperator):
         from airflow_provider_copass.operators.task_instance import WallClock, new_mark, owner_of
         from airflow_provider_copass.registration.rotation import Rotation
         from airflow_provider_copass.registration.wish import Wish
-        from airflow_provider_copass.secret_stores.base import secret_store_of, store_key_of
+        from airflow_provider_copass.secret_stores.configured import secret_store_of, store_key_of
 
         store = secret_store_of(self.secret_store)
         key = store_key_of(self.store_as)

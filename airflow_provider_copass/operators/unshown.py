@@ -92,7 +92,7 @@ def rendered(name: str, render: Callable[[], object]) -> object:
     :raises UnrenderedFieldError: where that fails. It names the kind of the failure alone: the words of Jinja, or of
         what a template calls, may be a value.
     """
-    from airflow_provider_copass.airflow_compat import ends_as
+    from airflow_provider_copass.airflow_compat import preserve_control_flow
     from airflow_provider_copass.errors import UnrenderedFieldError
 
     try:
@@ -102,7 +102,7 @@ def rendered(name: str, render: Callable[[], object]) -> object:
             f"{name} cannot be rendered ({type(error).__name__}). It may hold a credential, so neither it nor the rest "
             "of the error is shown. Check its templates, and that what they ask for is there."
         )
-        failure = ends_as(error, message) or UnrenderedFieldError(message, fields=(name,))
+        failure = preserve_control_flow(error, message) or UnrenderedFieldError(message, fields=(name,))
     # Raised out here: what failed is told by its kind alone, and no cause of it reaches a log.
     raise failure
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_copass.airflow_variables import PROBE
+from airflow_provider_copass.airflow_variables import SENTINEL
 from airflow_provider_copass.registration.book import book_from_text, book_name
 from airflow_provider_copass.registration.record import Closed, from_text
 from tests.airflow.crash_points import LONG_LIST, NAMES, OF_LISTS, ROTATIONS, SHORT_LIST, Kill, Point
@@ -43,7 +43,7 @@ def test_a_second_post_is_sent_only_where_the_first_had_no_effect(played: Stage,
 def test_nothing_is_left_open(played: Stage) -> None:
     """There is a record for each identity and each is closed, and a secret for each source and no other."""
     keys = played.home.variable_keys()
-    records = [key for key in keys if key.startswith("copass_record_") and key != PROBE and "singles" not in key]
+    records = [key for key in keys if key.startswith("copass_record_") and key != SENTINEL and "singles" not in key]
     texts = [played.home.variable(name) or "" for name in records]
     assert len(records) == len(played.played)
     assert all(isinstance(from_text(text, name=name), Closed) for name, text in zip(records, texts, strict=True))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.airflow_variables import PROBE
+from airflow_provider_copass.airflow_variables import SENTINEL
 from tests.docs import pages
 from tests.harness import leak_search
 from tests.harness.airflow_home import AirflowHome
@@ -141,7 +141,7 @@ class Played:
 
     def left_over(self) -> list[str]:
         """Return the keys of all Variables but those that stay: one to be read, one that tells of registrations."""
-        stay = (PROBE, "copass_record_singles_")
+        stay = (SENTINEL, "copass_record_singles_")
         return [key for key in self.home.variable_keys() if not key.startswith(stay)]
 
     def secret_is_valid(self, data_source_id: str, key: str) -> bool:

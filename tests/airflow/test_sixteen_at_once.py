@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.airflow_variables import PROBE
+from airflow_provider_copass.airflow_variables import SENTINEL
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.pytest_plugin import connection_to
 from airflow_provider_copass.registration.record import Closed, from_text
@@ -94,7 +94,7 @@ def test_the_stored_secret_is_the_valid_one(ran: Ran) -> None:
 def test_the_record_is_closed(ran: Ran) -> None:
     """One record is left, and it is closed."""
     # Beside it there are a Variable to be read, and the sign that single sources are being registered.
-    stay = (PROBE, "copass_record_singles_")
+    stay = (SENTINEL, "copass_record_singles_")
     keys = ran.home.variable_keys()
     [name] = [key for key in keys if key.startswith("copass_record_") and not key.startswith(stay)]
     assert isinstance(from_text(ran.home.variable(name) or "", name=name), Closed)

@@ -82,7 +82,7 @@ class InMemory(RegisterSourceOperator):
 
     records = Texts()
 
-    def _records(self) -> Texts:
+    def _records(self, *, may_write: bool = True) -> Texts:
         return self.records
 
     def _timing(self, hook: object) -> Timing:

@@ -8,12 +8,13 @@ from typing import Any
 from airflow.providers.common.compat.sdk import DAG, Context, conf
 from pydantic import SecretStr
 
-from airflow_provider_copass.airflow_variables import ProvenVariables
+from airflow_provider_copass.airflow_variables import AirflowVariables
 from airflow_provider_copass.operators import (
     RegisterSourceOperator,
     RegisterSourcesOperator,
     RotateWebhookSecretOperator,
 )
+from airflow_provider_copass.operators.base import OneByOne
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, VariableStore
 from tests.airflow.crash_points import (
     BY_WORD,
@@ -70,20 +71,21 @@ class StoppingStore(STORE):  # type: ignore[misc,valid-type]
         self._stops.pass_by("after", "store")
 
 
-class StoppingRecords(ProvenVariables):
-    """The records, with a place before and behind each write."""
+class StoppingVariables(AirflowVariables):
+    """The Variables, with a place before and behind each write."""
 
     def __init__(self, stops: Stops) -> None:
+        super().__init__()
         self._stops = stops
 
-    def write(self, key: str, value: str) -> None:
+    def write(self, name: str, text: str) -> None:
         """Write."""
-        # What is only there to be read is written this way too, now and then.
-        if "probe" in key or "singles" in key:
-            super().write(key, value)
+        # The sentinel is written this way too, once in a deployment.
+        if "sentinel" in name or "singles" in name:
+            super().write(name, text)
             return
         self._stops.pass_by("before", "record")
-        super().write(key, value)
+        super().write(name, text)
         self._stops.pass_by("after", "record")
 
 
@@ -94,8 +96,8 @@ class StoppingOperator(RegisterSourceOperator):
         self._stops = Stops()
         super().__init__(secret_store=StoppingStore(self._stops), **kwargs)
 
-    def _records(self) -> ProvenVariables:
-        return StoppingRecords(self._stops)
+    def _records(self, *, may_write: bool = True) -> OneByOne:
+        return OneByOne(StoppingVariables(self._stops))
 
     def execute(self, context: Context) -> str:
         """Register the source."""
@@ -113,8 +115,8 @@ class StoppingRotation(RotateWebhookSecretOperator):
         self._stops = Stops()
         super().__init__(secret_store=StoppingStore(self._stops), **kwargs)
 
-    def _records(self) -> ProvenVariables:
-        return StoppingRecords(self._stops)
+    def _records(self, *, may_write: bool = True) -> OneByOne:
+        return OneByOne(StoppingVariables(self._stops))
 
     def execute(self, context: Context) -> str:
         """Rotate the secret."""
@@ -131,8 +133,8 @@ class StoppingList(RegisterSourcesOperator):
         self._stops = Stops()
         super().__init__(secret_store=StoppingStore(self._stops), **kwargs)
 
-    def _records(self) -> ProvenVariables:
-        return StoppingRecords(self._stops)
+    def _records(self, *, may_write: bool = True) -> OneByOne:
+        return OneByOne(StoppingVariables(self._stops))
 
     def execute(self, context: Context) -> list[Any]:
         """Register the sources."""

@@ -99,7 +99,7 @@ def with_the_operator(count: int, at_once: int) -> None:
     class InMemory(RegisterSourcesOperator):
         """The operator, with its records in memory."""
 
-        def _records(self) -> Texts:  # type: ignore[override]
+        def _records(self, *, may_write: bool = True) -> Texts:  # type: ignore[override]
             return records
 
     records = Texts()
