@@ -7,37 +7,38 @@ bridged here.
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 
-from airflow_provider_copass.quiet import quieted
+from airflow_provider_copass.client_logs import suppress_client_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable
 
     from airflow.providers.common.compat.sdk import Context as Context  # noqa: PLC0414 - re-exported for typing
-    from airflow.sdk import RetryDecision as RetryDecision  # noqa: PLC0414 - see __getattr__
-    from airflow.sdk import RetryPolicy as RetryPolicy  # noqa: PLC0414 - see __getattr__
+    from airflow.sdk import RetryDecision as RetryDecision  # noqa: PLC0414 - re-exported for typing
+    from airflow.sdk import RetryPolicy as RetryPolicy  # noqa: PLC0414 - re-exported for typing
+    from pydantic import SecretStr
 
 __all__ = [
     "DEFAULT_BACKENDS",
     "BaseHook",
     "BaseOperator",
+    "Masker",
     "airflow_version",
     "cli_config",
     "configured",
     "connection_variable",
-    "ends_as",
     "events_of",
     "fail_at_once",
     "failing_backends",
     "find_connection",
     "mask_secret",
-    "masking_few",
+    "preserve_control_flow",
     "remove_variable",
+    "retry_policy_types",
     "set_variable",
     "variable_backends",
 ]
@@ -46,16 +47,17 @@ DEFAULT_BACKENDS = frozenset({"EnvironmentVariablesBackend", "ExecutionAPISecret
 """The secrets backends that every deployment has, beside the one that it may have configured."""
 
 
-def __getattr__(name: str) -> Any:
-    """Import what only Airflow 3.3 and later have, when it is asked for."""
-    if name not in {"RetryDecision", "RetryPolicy"}:
-        raise AttributeError(name)
-    try:
-        from airflow import sdk
+def retry_policy_types() -> tuple[type[RetryDecision], type[RetryPolicy]]:
+    """Return Airflow's classes of a retry policy and of its decision.
 
-        return getattr(sdk, name)
-    except (ImportError, AttributeError):
+    :raises ImportError: before Airflow 3.3, which has none.
+    """
+    try:
+        from airflow.sdk import RetryDecision, RetryPolicy
+    except ImportError:
         pass
+    else:
+        return RetryDecision, RetryPolicy
     raise ImportError(f"Retry policies need Airflow 3.3 or later; this is {airflow_version()}.")
 
 
@@ -87,7 +89,7 @@ def fail_at_once(message: str) -> Exception:
     return AirflowFailException(message)
 
 
-def ends_as(error: Exception, message: str) -> Exception | None:
+def preserve_control_flow(error: Exception, message: str) -> Exception | None:
     """Return an exception that ends a task in the same way as one by which Airflow is told to skip it, or to fail it.
 
     :param error: the exception; of any other kind there is None.
@@ -139,7 +141,7 @@ def find_connection(conn_id: str) -> Any | None:
     # Airflow 3 keeps its database from a process that does not say so; `airflow connections test` says the same.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     try:
-        with quieted():
+        with suppress_client_logs():
             return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         return None
@@ -156,7 +158,7 @@ def failing_backends(conn_id: str) -> list[tuple[str, type[Exception]]]:
     failing = []
     for backend in variable_backends():
         try:
-            with quieted():
+            with suppress_client_logs():
                 backend.get_connection(conn_id=conn_id)
         except Exception as error:  # noqa: BLE001 - any backend's own exceptions
             failing.append((type(backend).__name__, type(error)))
@@ -174,7 +176,8 @@ def connection_variable(conn_id: str) -> str:
 def variable_backends() -> list[Any]:
     """Return the secrets backends that a task of this deployment reads Variables from, in search order.
 
-    The last one is the metadata database, on Airflow 3 by way of the execution API.
+    The last one is the metadata database, on Airflow 3 by way of the execution API. Airflow 3.1 and 3.2 make new ones
+    at each call.
     """
     from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
@@ -184,38 +187,7 @@ def variable_backends() -> list[Any]:
         return list(ensure_secrets_loaded())
     from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
 
-    return list(ensure_secrets_backend_loaded() if _keeps_backends() else _kept(ensure_secrets_backend_loaded))
-
-
-_kept_backends: dict[tuple[object, ...], list[Any]] = {}
-
-
-def _keeps_backends() -> bool:
-    """Whether Airflow builds the backends once for a process, as 3.3 does and 2.11; 3.1 and 3.2 do so at every call."""
-    try:
-        from airflow.sdk.configuration import clear_secrets_backends_cache  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
-def _kept(build: Callable[[], list[Any]]) -> list[Any]:
-    """Build the backends once for a process: a new one of Vault's logs in anew, and a registration reads many times.
-
-    Not while there are Airflow's own alone, so that one that is configured later is found; and anew where Airflow
-    chooses others, in a task or a server's process, and in a forked process, which must not share a connection.
-
-    :param build: what builds them.
-    """
-    runner = sys.modules.get("airflow.sdk.execution_time.task_runner")
-    is_task = getattr(runner, "SUPERVISOR_COMMS", None) is not None
-    where = (os.getpid(), is_task, os.environ.get("_AIRFLOW_PROCESS_CONTEXT"))
-    if where in _kept_backends:
-        return _kept_backends[where]
-    backends = build()
-    if any(type(each).__name__ not in DEFAULT_BACKENDS for each in backends):
-        _kept_backends[where] = backends
-    return backends
+    return list(ensure_secrets_backend_loaded())
 
 
 def set_variable(key: str, value: str) -> None:
@@ -239,37 +211,37 @@ def remove_variable(key: str) -> None:
     Variable.delete(key)
 
 
-_MOST_MASKED = 20
-_few: list[set[int]] = []
-
-
-@contextmanager
-def masking_few() -> Iterator[None]:
-    """Mask no more than the first twenty secrets meanwhile: for a long list of sources.
-
-    Airflow builds its pattern anew for each, out of all of them: ``docs/decisions/008`` has what a thousand cost.
-    """
-    _few.append(set())
-    try:
-        yield
-    finally:
-        _few.pop()
-
-
 def mask_secret(value: str) -> None:
-    """Have Airflow show ``***`` for a value in the logs of this task from now on.
+    """Mask a value: Airflow shows ``***`` for it in the logs of this task from now on.
 
     Masking is the second line of defence; the first is not to hand the value over.
 
-    :param value: the value. It is given no name on purpose: with one that does not look like a secret's, Airflow
-        masks nothing.
+    :param value: the value. It is given no name on purpose: if the name does not look like a secret's, Airflow masks
+        nothing.
     """
     from airflow.providers.common.compat.sdk import mask_secret as mask
 
-    if _few:
-        # Not the values themselves, which are to be kept nowhere.
-        known = hash(value)
-        if known not in _few[-1] and len(_few[-1]) >= _MOST_MASKED:
-            return
-        _few[-1].add(known)
     mask(value)
+
+
+class Masker:
+    """Masks the secrets of one task, up to a number.
+
+    For each secret Airflow builds its pattern anew, out of all of them: ``docs/decisions/008`` says what a thousand
+    cost.
+
+    :param limit: how many secrets are masked, the first ones; None for all.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._masked = 0
+
+    def mask(self, secret: SecretStr) -> None:
+        """Mask a secret, unless the limit is reached.
+
+        :param secret: the secret.
+        """
+        if self._limit is None or self._masked < self._limit:
+            self._masked += 1
+            mask_secret(secret.get_secret_value())

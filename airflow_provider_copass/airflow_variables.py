@@ -1,127 +1,172 @@
-"""Airflow Variables, read so that "not found" is believed only when it is proven.
+"""Airflow Variables, read so that a Variable counts as absent only where that is proven.
 
 Airflow's own readers turn an outage into "not found": 3.3's execution API backend answers None to every error but 401
 and 403, and what a secrets backend raises is swallowed. So each backend is asked directly, its exceptions count, and
-before and after an empty answer a Variable that is known to be there must read back.
+before and after an empty answer a Variable that exists, the sentinel, must read back.
 """
 
 from __future__ import annotations
 
+import math
+import random
 import time
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass.airflow_compat import remove_variable, set_variable, variable_backends
+from airflow_provider_copass.client_logs import suppress_client_logs
 from airflow_provider_copass.errors import JournalError
-from airflow_provider_copass.quiet import quieted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Sequence
 
-PROBE = "copass_record_probe"
-"""A Variable that is only there to be read."""
+SENTINEL = "copass_sentinel"
+"""The Variable that exists only to be read."""
 
-_MAY_PROVE = ContextVar("copass_may_prove", default=True)
-
-_TRIES = 4
-_PAUSE = 0.5
-
-
-@contextmanager
-def unproven() -> Iterator[None]:
-    """Believe an empty answer where the probe is not there yet, instead of making it: for who may write nothing."""
-    before = _MAY_PROVE.set(False)
-    try:
-        yield
-    finally:
-        _MAY_PROVE.reset(before)
+_SENTINEL_TEXT = "The Copass provider reads this Variable to tell an outage from an empty answer. Do not remove it."
+_PROOF_LASTS = 1.0
+_PAUSES = (1.5, 3.0, 6.0)
+"""Seconds: the bounds of the pauses between the tries of a write. On Airflow 2 a write is a DELETE and an INSERT, so of
+writers of one Variable at one moment only one succeeds; the jitter spreads the others."""
 
 
-class ProvenVariables:
-    """Reads, writes and removes Variables; what fails is a :class:`JournalError`, with nothing of a value in it."""
+class AirflowVariables:
+    """Reads, writes and removes Airflow Variables. Its errors hold nothing of a value.
 
-    def read(self, key: str) -> str | None:
-        """Read a Variable as a task of this deployment reads it, secrets backends first.
+    Call it from one thread only: on Airflow 3.1 two threads of a task that talk to its supervisor get each other's
+    answers.
 
-        :param key: its key.
-        :return: its value; None where it is proven that there is none.
+    :param may_write: whether it may write. If not, nothing is ever written, and where the sentinel is missing an absent
+        Variable is believed to be absent.
+    :param backends: the secrets backends to ask, in this order; None for those that this deployment reads from.
+    :param draw: returns a number in [0, 1), for the jitter.
+    :param sleep: pauses for a number of seconds.
+    :param monotonic: returns the seconds of a clock that is never set back.
+    """
+
+    def __init__(
+        self,
+        *,
+        may_write: bool = True,
+        backends: Sequence[Any] | None = None,
+        draw: Callable[[], float] = random.random,
+        sleep: Callable[[float], object] = time.sleep,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._may_write = may_write
+        self._backends = backends
+        self._draw = draw
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self._sentinel_seen_at = -math.inf
+
+    def read(self, names: Sequence[str]) -> dict[str, str | None]:
+        """Read Variables as a task of this deployment reads them, secrets backends first.
+
+        A Variable that holds a value costs one read. To prove that others are absent costs two more for all of them
+        together and one more for each; or only one more for all if the sentinel was read less than a second before.
+
+        :param names: the Variables' names.
+        :return: the value of each; None where it is proven that the Variable is absent.
         :raises JournalError: where a backend or the metadata database cannot be read.
         """
-        value = self._ask(key)
-        if value is not None:
-            return value
-        if not _MAY_PROVE.get() and self._ask(PROBE) is None:
-            return None
-        self._prove(key)
-        value = self._ask(key)
-        if value is None and self._ask(PROBE) is None:
-            raise _unreadable(key)
-        return value
+        is_recent = self._monotonic() - self._sentinel_seen_at < _PROOF_LASTS
+        found = {name: self._ask(name) for name in names}
+        absent = [name for name, value in found.items() if value is None]
+        if not absent:
+            return found
+        if not is_recent:
+            if not self._ensure_sentinel(absent[0]):
+                return found
+            found |= {name: self._ask(name) for name in absent}
+            absent = [name for name in absent if found[name] is None]
+        if absent and not self._reads_sentinel():
+            raise _unreadable(absent[0])
+        return found
 
-    def write(self, key: str, value: str) -> None:
+    def write(self, name: str, text: str) -> None:
         """Write a Variable.
 
-        :param key: its key.
-        :param value: its value.
+        :param name: its name.
+        :param text: its value.
         :raises JournalError: where it cannot be written.
         """
-        failed = ""
-        for attempt in range(1, _TRIES + 1):
-            try:
-                set_variable(key, value)
-            except Exception as error:  # noqa: BLE001 - Airflow raises anything here, and it may hold the value
-                failed = type(error).__name__
-            else:
-                return
-            if attempt < _TRIES:
-                # On Airflow 2 a write is a DELETE and an INSERT, so two at once may fail.
-                time.sleep(_PAUSE * attempt)
-        raise JournalError(f"The Airflow Variable {key!r} cannot be written ({failed}). Try again later.")
+        self._try(name, "written", lambda: set_variable(name, text))
 
-    def remove(self, key: str) -> None:
-        """Remove a Variable, where it is there.
+    def remove(self, name: str) -> None:
+        """Remove a Variable. If it does not exist, nothing happens.
 
-        :param key: its key.
+        :param name: its name.
         :raises JournalError: where it cannot be removed.
         """
-        failed = ""
-        try:
-            remove_variable(key)
-        except Exception as error:  # noqa: BLE001 - see write
-            failed = type(error).__name__
-        if failed:
-            raise JournalError(f"The Airflow Variable {key!r} cannot be removed ({failed}). Try again later.")
+        self._try(name, "removed", lambda: remove_variable(name))
 
-    def _prove(self, key: str) -> None:
-        """Make sure that a Variable which is there can be read; make it, where this is the first time."""
-        if self._ask(PROBE) is not None:
-            return
-        self.write(PROBE, "This Variable is there so that the Copass provider can tell an outage from an empty answer.")
-        if self._ask(PROBE) is None:
-            raise _unreadable(key)
-
-    def _ask(self, key: str) -> str | None:
-        """Ask each backend, in Airflow's own order."""
-        for backend in variable_backends():
-            failed = ""
+    def _try(self, name: str, done: str, change: Callable[[], None]) -> None:
+        """Change a Variable, several times if need be, with full jitter between the tries."""
+        if not self._may_write:
+            raise RuntimeError(f"these Variables are read only: {name!r} is not to be {done}")
+        kind = ""
+        for bound in (*_PAUSES, None):
             try:
-                # It may be a secret, and the backend's client may log what it reads.
-                with quieted():
-                    value: str | None = backend.get_variable(key=key)
+                change()
+            except Exception as error:  # noqa: BLE001 - Airflow raises anything here, and it may hold the value
+                kind = type(error).__name__
+            else:
+                return
+            if bound is not None:
+                self._sleep(self._draw() * bound)
+        failure = JournalError(
+            f"The Airflow Variable {name!r} was not {done} in {len(_PAUSES) + 1} tries ({kind}). Try again later."
+        )
+        failure.kind = kind
+        raise failure
+
+    def _ensure_sentinel(self, name: str) -> bool:
+        """Read the sentinel; write it first where it is missing.
+
+        :return: whether it reads back; False only where it is missing and nothing may be written.
+        :raises JournalError: where it was written and does not read back.
+        """
+        if self._reads_sentinel():
+            return True
+        if not self._may_write:
+            return False
+        self.write(SENTINEL, _SENTINEL_TEXT)
+        if not self._reads_sentinel():
+            raise _unreadable(name)
+        return True
+
+    def _reads_sentinel(self) -> bool:
+        asked_at = self._monotonic()
+        if self._ask(SENTINEL) is None:
+            return False
+        self._sentinel_seen_at = asked_at
+        return True
+
+    def _ask(self, name: str) -> str | None:
+        """Ask each backend, in Airflow's own order."""
+        if self._backends is None:
+            # Kept, since Airflow 3.1 and 3.2 make new ones at each call, and a new one of Vault's logs in anew.
+            self._backends = variable_backends()
+        for backend in self._backends:
+            kind = ""
+            try:
+                # The value may be a secret, and the backend's client may log what it reads.
+                with suppress_client_logs():
+                    value: str | None = backend.get_variable(key=name)
             except Exception as error:  # noqa: BLE001 - any backend's own exceptions
-                failed = f"{type(backend).__name__}: {type(error).__name__}"
-            if failed:
+                kind = f"{type(backend).__name__}: {type(error).__name__}"
+            if kind:
                 raise JournalError(
-                    f"The Airflow Variable {key!r} cannot be read ({failed}), so nothing is concluded. Try again later."
+                    f"The Airflow Variable {name!r} cannot be read ({kind}). Nothing is concluded from it. Try again "
+                    "later."
                 )
             if value is not None:
                 return value
         return None
 
 
-def _unreadable(key: str) -> JournalError:
+def _unreadable(name: str) -> JournalError:
     return JournalError(
-        f"The Airflow Variable {key!r} reads as if it were not there, and so does one that is: Airflow cannot read its "
-        "Variables at this moment. Nothing is concluded from it. Try again later."
+        f"The Airflow Variable {name!r} reads as absent, and so does {SENTINEL!r}, which exists: Airflow cannot read "
+        "its Variables at this moment. Nothing is concluded from it. Try again later."
     )

@@ -299,6 +299,8 @@ class JournalError(CopassRegistrationError):
     """The journal of what was registered, kept in Airflow Variables, cannot be read or written."""
 
     is_final = False
+    kind: str = ""
+    """The class of what Airflow raised, as in the message; empty where it raised nothing."""
 
 
 STATUS_ERRORS: dict[int, type[CopassStatusError]] = {

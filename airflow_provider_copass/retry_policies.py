@@ -6,23 +6,26 @@ import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_copass.airflow_compat import RetryDecision, RetryPolicy
+from airflow_provider_copass.airflow_compat import retry_policy_types
+from airflow_provider_copass.errors import CopassError, CopassStatusError, EntryBusyError
 
 if TYPE_CHECKING:
-    from airflow_provider_copass.airflow_compat import Context
+    from airflow_provider_copass.airflow_compat import Context, RetryDecision, RetryPolicy
+else:
+    RetryDecision, RetryPolicy = retry_policy_types()
 
 _BASE = timedelta(seconds=10)
 _CAP = timedelta(minutes=10)
-_DEAD_TASK = timedelta(minutes=2)
+_ENTRY_BUSY = timedelta(minutes=2)
 
 
 class CopassRetryPolicy(RetryPolicy):
-    """Lets each failure wait as long as it needs, and fails at once what trying again cannot mend.
+    """Chooses the pause before a retry by the failure, and fails the task at once where a retry cannot help.
 
     Useful with :class:`~airflow_provider_copass.hooks.CopassHook` in tasks of your own; the operators fail at once by
-    themselves. A rate limit waits for what the server asked, somebody else's open record for some minutes, everything
-    else of Copass with full jitter below a doubling bound. What is no error of this package is left to the task's own
-    settings. ``retries`` stays the bound of it all.
+    themselves. After a rate limit the pause is what the server asked for, after a journal entry that another task holds
+    two minutes, after any other error of this package a random time below a doubling bound. Other exceptions are left
+    to the task's own settings. ``retries`` still bounds the number of tries.
 
     ::
 
@@ -50,15 +53,13 @@ class CopassRetryPolicy(RetryPolicy):
         :param max_tries: not used: Airflow counts.
         :param context: not used.
         """
-        from airflow_provider_copass.errors import CopassError, CopassStatusError, EntryBusyError
-
         if not isinstance(exception, CopassError):
             return RetryDecision.default()
         reason = type(exception).__name__
         if exception.is_final:
             return RetryDecision.fail(f"{reason}: the next try would end the same")
         if isinstance(exception, EntryBusyError):
-            return RetryDecision.retry(min(_DEAD_TASK, self.cap), f"{reason}: another task is at it")
+            return RetryDecision.retry(min(_ENTRY_BUSY, self.cap), f"{reason}: another task holds the journal entry")
         bound = min(self.cap, self.base * 2.0 ** min(try_number - 1, 32))
         pause = bound * random.random()  # noqa: S311 - jitter, no secret
         if isinstance(exception, CopassStatusError) and exception.retry_after is not None:

@@ -62,13 +62,13 @@ class CopassHook(BaseHook):
 
         :raises CopassInputError: where it is of another type, or a field of it is missing or breaks its rule.
         """
+        from airflow_provider_copass.client_logs import suppress_client_logs
         from airflow_provider_copass.hooks.connection import read_connection
-        from airflow_provider_copass.quiet import quieted
 
         if self._connection is None:
             user_agent = f"airflow-provider-copass/{__version__} apache-airflow/{airflow_version()}"
             # It holds the token, and may lie in a secrets backend whose client logs what it reads.
-            with quieted():
+            with suppress_client_logs():
                 found = self.get_connection(self.copass_conn_id)
             self._connection = read_connection(
                 self.copass_conn_id, found, conn_type=self.conn_type, user_agent=user_agent
@@ -243,7 +243,7 @@ class CopassHook(BaseHook):
         :return: whether it worked, and one line for the Connections page; never with the token.
         """
         from airflow_provider_copass.api import CopassInputError
-        from airflow_provider_copass.hooks.probe import in_terms_of_the_form, probe
+        from airflow_provider_copass.hooks.connection_test import in_terms_of_the_form, probe
 
         try:
             connection = self.connection

@@ -62,7 +62,7 @@ class AwsWriter(BackendWriter):
 
     def say_untagged(self, key: str) -> None:
         """Tell that a secret has no note."""
-        self.backend.log.info("The role does not let the owner of %s be noted in its tags.", self.place(key))
+        self.backend.log.info("The role does not let the owner of %s be noted in its tags.", self.full_name(key))
 
     @property
     def client(self) -> Any:

@@ -22,14 +22,14 @@ class ParameterStoreWriter(AwsWriter):
     def check(self, key: str) -> None:
         """Refuse what is never asked for, and what is no name."""
         self.check_served(key)
-        name = self.place(key)
+        name = self.full_name(key)
         if not _NAME.fullmatch(name) or len(name) > _LONGEST or name.lower().startswith(_RESERVED):
             raise Refused(
                 f"a name has up to 15 parts of letters, digits and characters of '_.-', {_LONGEST} characters in all, "
                 "and does not begin with 'aws' or 'ssm'."
             )
 
-    def place(self, key: str) -> str:
+    def full_name(self, key: str) -> str:
         """Return the path, which begins with a slash."""
         path = str(self.backend.build_path(self.backend.variables_prefix or "", key))
         return path if path.startswith("/") else f"/{path}"
@@ -37,7 +37,7 @@ class ParameterStoreWriter(AwsWriter):
     def holds(self, key: str) -> bool:
         """Ask for the parameter."""
         try:
-            self.client.get_parameter(Name=self.place(key), WithDecryption=True)
+            self.client.get_parameter(Name=self.full_name(key), WithDecryption=True)
         except self.client.exceptions.ParameterNotFound:
             return False
         return True
@@ -47,7 +47,7 @@ class ParameterStoreWriter(AwsWriter):
         from botocore.exceptions import ClientError
 
         try:
-            answer = self.client.list_tags_for_resource(ResourceType="Parameter", ResourceId=self.place(key))
+            answer = self.client.list_tags_for_resource(ResourceType="Parameter", ResourceId=self.full_name(key))
         except self.client.exceptions.InvalidResourceId:
             return None
         except ClientError as error:
@@ -60,7 +60,7 @@ class ParameterStoreWriter(AwsWriter):
         """Put the parameter; one that is there takes its tags in a call of their own."""
         from botocore.exceptions import ClientError
 
-        name, tags = self.place(key), self.tags(owner)
+        name, tags = self.full_name(key), self.tags(owner)
         try:
             self.client.put_parameter(Name=name, Value=value, Type="SecureString", Tags=tags)
         except ClientError as error:
@@ -76,6 +76,6 @@ class ParameterStoreWriter(AwsWriter):
     def remove(self, key: str) -> None:
         """Remove the parameter."""
         try:
-            self.client.delete_parameter(Name=self.place(key))
+            self.client.delete_parameter(Name=self.full_name(key))
         except self.client.exceptions.ParameterNotFound:
             return

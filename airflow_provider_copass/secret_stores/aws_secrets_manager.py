@@ -21,7 +21,7 @@ class SecretsManagerWriter(AwsWriter):
     def check(self, key: str) -> None:
         """Refuse what is never asked for, and what is no name."""
         self.check_served(key)
-        if not _NAME.fullmatch(self.place(key)):
+        if not _NAME.fullmatch(self.full_name(key)):
             raise Refused("a name has 1 to 512 letters, digits and characters of '/_+=.@-'.")
 
     def check_write(self, key: str) -> None:
@@ -29,7 +29,7 @@ class SecretsManagerWriter(AwsWriter):
         if (self._described(key) or {}).get("DeletedDate"):
             raise Refused(f"{_WAITS}. Restore it, delete it at once, or choose another store_as.")
 
-    def place(self, key: str) -> str:
+    def full_name(self, key: str) -> str:
         """Return the name."""
         prefix = self.backend.variables_prefix
         return str(self.backend.build_path(prefix, key, self.backend.sep)) if prefix else key
@@ -37,7 +37,7 @@ class SecretsManagerWriter(AwsWriter):
     def holds(self, key: str) -> bool:
         """Ask for the value."""
         try:
-            self.client.get_secret_value(SecretId=self.place(key))
+            self.client.get_secret_value(SecretId=self.full_name(key))
         except self.client.exceptions.ResourceNotFoundException:
             return False
         except self.client.exceptions.InvalidRequestException as error:
@@ -55,7 +55,7 @@ class SecretsManagerWriter(AwsWriter):
 
     def write(self, key: str, value: str, owner: SecretOwner) -> None:
         """Put a new version, or create the secret: what others have made may be all that the role may write."""
-        name, tags = self.place(key), self.tags(owner)
+        name, tags = self.full_name(key), self.tags(owner)
         try:
             self.client.put_secret_value(SecretId=name, SecretString=value)
         except self.client.exceptions.ResourceNotFoundException:
@@ -67,7 +67,7 @@ class SecretsManagerWriter(AwsWriter):
     def _create(self, key: str, value: str, tags: list[dict[str, str]]) -> None:
         from botocore.exceptions import ClientError
 
-        name = self.place(key)
+        name = self.full_name(key)
         try:
             self.client.create_secret(Name=name, SecretString=value, Tags=tags)
         except ClientError as error:
@@ -82,7 +82,7 @@ class SecretsManagerWriter(AwsWriter):
     def remove(self, key: str) -> None:
         """Remove at once: a secret that waits for its deletion would keep the name from being written."""
         try:
-            self.client.delete_secret(SecretId=self.place(key), ForceDeleteWithoutRecovery=True)
+            self.client.delete_secret(SecretId=self.full_name(key), ForceDeleteWithoutRecovery=True)
         except self.client.exceptions.ResourceNotFoundException:
             return
 
@@ -91,7 +91,7 @@ class SecretsManagerWriter(AwsWriter):
         from botocore.exceptions import ClientError
 
         try:
-            described: dict[str, Any] = self.client.describe_secret(SecretId=self.place(key))
+            described: dict[str, Any] = self.client.describe_secret(SecretId=self.full_name(key))
         except self.client.exceptions.ResourceNotFoundException:
             return None
         except ClientError as error:

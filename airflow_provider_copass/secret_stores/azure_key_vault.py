@@ -20,16 +20,18 @@ _PATIENCE = 30.0
 
 
 class KeyVaultWriter(BackendWriter):
-    """Secrets by name, with tags. In a name every ``_`` of the key is a ``-``, so ``a_b`` and ``a-b`` are the same.
+    """Secrets by name, with tags.
 
-    What is deleted can be recovered for days, and until it is purged its name takes no write. Where its tags say that
-    it was one of ours it is recovered, and a new version set; what is anybody else's is left alone.
+    In a name every ``_`` of the key is a ``-``, and case does not matter: ``a_b``, ``a-b`` and ``A_b`` are one secret.
+
+    A deleted secret can be recovered for days, and until it is purged its name takes no write. If its tags say that it
+    belonged to a source of ours, it is recovered and a new version is set; any other is left alone.
     """
 
     def check(self, key: str) -> None:
         """Refuse what is never asked for, and what is no name."""
         self.check_served(key)
-        if not _NAME.fullmatch(self.place(key)):
+        if not _NAME.fullmatch(self.full_name(key)):
             raise Refused("a name has 1 to 127 letters, digits and '-'.")
 
     def check_write(self, key: str) -> None:
@@ -41,9 +43,13 @@ class KeyVaultWriter(BackendWriter):
                 "name cannot be written. Recover or purge it, or choose another store_as."
             )
 
-    def place(self, key: str) -> str:
+    def full_name(self, key: str) -> str:
         """Return the name."""
         return str(self.backend.build_path(self.backend.variables_prefix, key, self.backend.sep))
+
+    def location(self, key: str) -> str:
+        """Return the name in lower case, since Key Vault compares names without regard to case."""
+        return self.full_name(key).lower()
 
     def value(self, key: str) -> str | None:
         """Read the newest version; of one that cannot be read :meth:`holds` tells why."""
@@ -61,7 +67,7 @@ class KeyVaultWriter(BackendWriter):
         from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
         try:
-            self._client.get_secret(self.place(key))
+            self._client.get_secret(self.full_name(key))
         except ResourceNotFoundError:
             return False
         except HttpResponseError as error:
@@ -84,7 +90,7 @@ class KeyVaultWriter(BackendWriter):
         except ResourceExistsError:
             if _OWNER not in (self._tags_of_deleted(key) or {}):
                 raise
-            self._client.begin_recover_deleted_secret(self.place(key)).wait(_PATIENCE)
+            self._client.begin_recover_deleted_secret(self.full_name(key)).wait(_PATIENCE)
             self._set(key, value, owner)
 
     def remove(self, key: str) -> None:
@@ -92,7 +98,7 @@ class KeyVaultWriter(BackendWriter):
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
-            deleting = self._client.begin_delete_secret(self.place(key))
+            deleting = self._client.begin_delete_secret(self.full_name(key))
         except ResourceNotFoundError:
             return
         deleting.wait(_PATIENCE)
@@ -103,13 +109,13 @@ class KeyVaultWriter(BackendWriter):
         own = owner.data_source_id if len(owner.data_source_id) <= _LONGEST_TAG else ""
         kept = self._tags_of(key)
         tags = {**kept, **{name: text[:_LONGEST_TAG] for name, text in notes.items()}, _OWNER: own}
-        self._client.set_secret(self.place(key), value, tags=tags if len(tags) <= _MOST_TAGS else kept)
+        self._client.set_secret(self.full_name(key), value, tags=tags if len(tags) <= _MOST_TAGS else kept)
 
     def _tags_of(self, key: str) -> dict[str, str]:
         from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
         try:
-            secret = self._client.get_secret(self.place(key))
+            secret = self._client.get_secret(self.full_name(key))
         except ResourceNotFoundError:
             return {}
         except HttpResponseError as error:
@@ -123,7 +129,7 @@ class KeyVaultWriter(BackendWriter):
         from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
         try:
-            deleted = self._client.get_deleted_secret(self.place(key))
+            deleted = self._client.get_deleted_secret(self.full_name(key))
         except ResourceNotFoundError:
             return None
         except HttpResponseError as error:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_copass.airflow_compat import DEFAULT_BACKENDS, mask_secret, variable_backends
-from airflow_provider_copass.quiet import quieted
+from airflow_provider_copass.airflow_compat import DEFAULT_BACKENDS, variable_backends
+from airflow_provider_copass.client_logs import suppress_client_logs
+from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError, SecretStoreError
 from airflow_provider_copass.secret_stores.base import SecretStore
 from airflow_provider_copass.secret_stores.writer import Refused
 
@@ -71,8 +72,6 @@ class BackendStore(SecretStore):
         self._refuse(key, self._writer().check_write)
 
     def _refuse(self, key: str, check: Callable[[str], None]) -> None:
-        from airflow_provider_copass.errors import CopassInputError
-
         refusal = ""
         try:
             self._asked(key, check)
@@ -81,9 +80,9 @@ class BackendStore(SecretStore):
         if refusal:
             raise CopassInputError(f"The secrets backend cannot take {key!r}: {refusal}", fields=("store_as",))
 
-    def place(self, key: str) -> str:
-        """Return what the key is called in the backend."""
-        return self._writer().place(key)
+    def location(self, key: str) -> str:
+        """Return where the backend keeps the key: its full name, as the backend compares names."""
+        return self._writer().location(key)
 
     def read(self, key: str) -> SecretStr | None:
         """Return what a task reads from the backend under the key.
@@ -92,8 +91,6 @@ class BackendStore(SecretStore):
         :raises SecretStoreError: where the backend does not answer.
         """
         from pydantic import SecretStr
-
-        from airflow_provider_copass.errors import SecretKeyTakenError
 
         writer = self._writer()
         value = self._asked(key, writer.value)
@@ -107,7 +104,7 @@ class BackendStore(SecretStore):
         except Refused as refused:
             what = str(refused)
         raise SecretKeyTakenError(
-            f"{writer.place(key)!r} in the secrets backend does not read as the Variable {key!r}: {what}. Mend or "
+            f"{writer.full_name(key)!r} in the secrets backend does not read as the Variable {key!r}: {what}. Mend or "
             "remove it, or choose another store_as."
         )
 
@@ -119,14 +116,12 @@ class BackendStore(SecretStore):
         return self._asked(key, self._writer().owner_of)
 
     def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
-        """Write the secret and note whose it is. The value is masked first.
+        """Write the secret and note which source it belongs to.
 
         :raises SecretStoreError: where the backend does not take it.
         """
-        value = secret.get_secret_value()
-        mask_secret(value)
         writer = self._writer()
-        self._asked(key, lambda key: writer.write(key, value, owner))
+        self._asked(key, lambda key: writer.write(key, secret.get_secret_value(), owner))
 
     def remove(self, key: str) -> None:
         """Remove what is under the key, where there is anything.
@@ -137,11 +132,10 @@ class BackendStore(SecretStore):
 
     def _asked(self, key: str, ask: Callable[[str], T]) -> T:
         """Ask the backend; what its client raises may hold the secret, so it goes no further."""
-        from airflow_provider_copass.errors import SecretStoreError
         from airflow_provider_copass.registration.failure_kind import kind_of
 
         writer = self._writer()
-        with quieted():
+        with suppress_client_logs():
             try:
                 return ask(key)
             except Refused:
@@ -149,7 +143,7 @@ class BackendStore(SecretStore):
             except Exception as error:  # noqa: BLE001 - any client's own exceptions
                 kind = kind_of(error)
         failure = SecretStoreError(
-            f"The secrets backend does not do what it was asked for {writer.place(key)!r} ({kind}), so nothing is "
+            f"The secrets backend does not do what it was asked for {writer.full_name(key)!r} ({kind}), so nothing is "
             "concluded. The next try goes on from here."
         )
         failure.kind = kind
@@ -160,8 +154,6 @@ class BackendStore(SecretStore):
 
         :raises CopassInputError: where there is none, or none that can be written to.
         """
-        from airflow_provider_copass.errors import CopassInputError
-
         if self._found is None:
             backend = self._backend or _configured()
             if backend is None:
@@ -181,8 +173,6 @@ def _configured() -> Any | None:
 
 def _writer_for(backend: Any) -> BackendWriter:
     """Return how to write to a backend, by the nearest class of its ancestry that is known."""
-    from airflow_provider_copass.errors import CopassInputError
-
     for kind in type(backend).__mro__:
         known = _WRITERS.get(f"{kind.__module__}.{kind.__qualname__}")
         if known is not None:

@@ -23,7 +23,7 @@ class SecretManagerWriter(BackendWriter):
         if not _NAME.fullmatch(self._id(key)):
             raise Refused("a secret's id has 1 to 255 letters, digits, '_' and '-'.")
 
-    def place(self, key: str) -> str:
+    def full_name(self, key: str) -> str:
         """Return the resource's name."""
         return f"{self._project}/secrets/{self._id(key)}"
 
@@ -41,7 +41,7 @@ class SecretManagerWriter(BackendWriter):
         from google.api_core.exceptions import FailedPrecondition, NotFound
 
         try:
-            self._client.access_secret_version(request={"name": f"{self.place(key)}/versions/latest"})
+            self._client.access_secret_version(request={"name": f"{self.full_name(key)}/versions/latest"})
         except NotFound:
             return False
         except FailedPrecondition as error:
@@ -56,7 +56,7 @@ class SecretManagerWriter(BackendWriter):
         from google.api_core.exceptions import NotFound, PermissionDenied
 
         try:
-            secret = self._client.get_secret(request={"name": self.place(key)})
+            secret = self._client.get_secret(request={"name": self.full_name(key)})
         except (NotFound, PermissionDenied):
             return None
         owner: str | None = secret.annotations.get(_OWNER)
@@ -78,7 +78,7 @@ class SecretManagerWriter(BackendWriter):
             "copass_provider": owner.provider,
         }
         client = self._client
-        version = {"parent": self.place(key), "payload": {"data": value.encode()}}
+        version = {"parent": self.full_name(key), "payload": {"data": value.encode()}}
         try:
             client.add_secret_version(request=version)
         except NotFound:
@@ -92,7 +92,7 @@ class SecretManagerWriter(BackendWriter):
         """Note whose a secret is that is there already, beside what others have noted."""
         from google.api_core.exceptions import PermissionDenied
 
-        name = self.place(key)
+        name = self.full_name(key)
         try:
             kept = dict(client.get_secret(request={"name": name}).annotations)
             client.update_secret(
@@ -109,7 +109,7 @@ class SecretManagerWriter(BackendWriter):
         from google.api_core.exceptions import NotFound
 
         try:
-            self._client.delete_secret(request={"name": self.place(key)})
+            self._client.delete_secret(request={"name": self.full_name(key)})
         except NotFound:
             return
 

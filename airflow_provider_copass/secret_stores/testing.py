@@ -50,7 +50,10 @@ class SecretStoreContract:
         """Neither check has anything against it."""
         store.check(self.key)
         store.check_write(self.key)
-        assert store.place(self.key)
+
+    def test_two_keys_have_two_locations(self, store: SecretStore) -> None:
+        """And each always the same: two keys of one location would share one secret."""
+        assert store.location(self.key) == store.location(self.key) != store.location(self.other_key)
 
     def test_a_bad_key_is_refused(self, store: SecretStore) -> None:
         """The error names the field that the key came from."""

@@ -61,7 +61,7 @@ class VaultWriter(BackendWriter):
                 "or leave secret_store at 'variable'."
             )
 
-    def place(self, key: str) -> str:
+    def full_name(self, key: str) -> str:
         """Return mount point and path."""
         mount, path = self._mounted(self._path_of(key))
         return f"{mount}/{path}"

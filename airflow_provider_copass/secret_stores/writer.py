@@ -51,8 +51,15 @@ class BackendWriter(ABC):
         """
 
     @abstractmethod
-    def place(self, key: str) -> str:
-        """Return what the key is called in the backend."""
+    def full_name(self, key: str) -> str:
+        """Return the name that a key has in the backend, prefix and path included."""
+
+    def location(self, key: str) -> str:
+        """Return the name as the backend compares it: two keys of one location share one secret.
+
+        The names of Vault, Google Secret Manager and both of AWS's stores differ if their case differs.
+        """
+        return self.full_name(key)
 
     def value(self, key: str) -> str | None:
         """Return what a task reads under the key."""

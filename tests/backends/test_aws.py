@@ -100,7 +100,7 @@ def test_a_secret_lies_where_a_person_looks_for_it() -> None:
     """The name is the one that the page shows, and the tags tell whose it is."""
     store = BackendStore(SecretsManagerBackend())
     store.write(KEY, SECRET, OWNER)
-    assert store.place(KEY) == f"airflow/variables/{KEY}"
+    assert store.location(KEY) == f"airflow/variables/{KEY}"
     found = boto3.client("secretsmanager").describe_secret(SecretId=f"airflow/variables/{KEY}")
     assert {tag["Key"]: tag["Value"] for tag in found["Tags"]} == {
         "copass:data_source_id": "ds_1",

@@ -62,14 +62,15 @@ def test_a_secret_lies_where_a_person_looks_for_it(azure: StandIn) -> None:
     """Prefix, separator and key make its name, each ``_`` a ``-``, and the tags tell whose it is."""
     store = BackendStore(backend(azure))
     store.write(KEY, SECRET, OWNER)
-    assert store.place(KEY) == NAME
+    assert store.location(KEY) == NAME
     tags = {"copass_data_source_id": "ds_1", "copass_sandbox_id": "sb_1", "copass_provider": "slack"}
     assert azure.secrets == {NAME: {"value": SECRET.get_secret_value(), "tags": tags}}
 
 
 def test_two_keys_of_one_name_are_told_apart_by_their_owner(azure: StandIn) -> None:
-    """``a_b`` and ``a-b`` are the same name; whose secret is there the tag tells."""
+    """``a_b`` and ``a-b`` are the same name, in any case; whose secret is there the tag tells."""
     store = BackendStore(backend(azure))
+    assert store.location("secret_a_b") == store.location("secret_a-b") == store.location("Secret_A-b")
     store.write("secret_a_b", SECRET, OWNER)
     assert store.read("secret_a-b") == SECRET
     assert store.owner_of("secret_a-b") == "ds_1"

@@ -75,7 +75,7 @@ class TestSecretManager(SecretStoreContract):
 
     def remove_otherwise(self, store: SecretStore) -> None:
         """Destroy its newest version: the secret and its annotations stay."""
-        self.google.states[store.place(self.key)] = "DESTROYED"
+        self.google.states[store.location(self.key)] = "DESTROYED"
 
 
 def test_a_secret_lies_where_a_person_looks_for_it(google: StandIn) -> None:
@@ -83,7 +83,7 @@ def test_a_secret_lies_where_a_person_looks_for_it(google: StandIn) -> None:
     store = BackendStore(backend(google, variables_prefix="team", sep="_"))
     store.write(KEY, SECRET, OWNER)
     name = f"projects/project/secrets/team_{KEY}"
-    assert store.place(KEY) == name
+    assert store.location(KEY) == name
     assert google.versions == {name: [SECRET.get_secret_value().encode()]}
     assert google.annotations[name] == {
         "copass_data_source_id": "ds_1",
@@ -96,9 +96,9 @@ def test_notes_of_others_are_kept(google: StandIn) -> None:
     """Who has annotated the secret finds that still there."""
     store = BackendStore(backend(google))
     store.write(KEY, SECRET, OWNER)
-    google.annotations[store.place(KEY)]["team"] = "data"
+    google.annotations[store.location(KEY)]["team"] = "data"
     store.write(KEY, SECRET, OWNER)
-    assert google.annotations[store.place(KEY)]["team"] == "data"
+    assert google.annotations[store.location(KEY)]["team"] == "data"
 
 
 def test_a_role_that_may_not_annotate_can_write_all_the_same(google: StandIn) -> None:
@@ -114,7 +114,7 @@ def test_a_role_that_may_not_annotate_can_write_all_the_same(google: StandIn) ->
 def test_a_role_that_may_not_create_can_write_what_is_there(google: StandIn) -> None:
     """A secret that somebody has made for it, with the right to add versions and no more."""
     store = BackendStore(backend(google))
-    google.annotations[store.place(KEY)], google.versions[store.place(KEY)] = {}, []
+    google.annotations[store.location(KEY)], google.versions[store.location(KEY)] = {}, []
     google.denied |= {"CreateSecret", "GetSecret", "UpdateSecret"}
     assert store.read(KEY) is None
     store.write(KEY, SECRET, OWNER)
@@ -125,7 +125,7 @@ def test_a_version_that_was_destroyed_is_nothing(google: StandIn) -> None:
     """Its name is free, and so is its annotation no owner's."""
     store = BackendStore(backend(google))
     store.write(KEY, SECRET, OWNER)
-    google.states[store.place(KEY)] = "DESTROYED"
+    google.states[store.location(KEY)] = "DESTROYED"
     assert store.read(KEY) is None
     assert store.owner_of(KEY) is None
 
@@ -134,7 +134,7 @@ def test_a_version_that_is_disabled_is_taken(google: StandIn) -> None:
     """It is there, nobody can read it, and trying again would not mend that: the message says what it is."""
     store = BackendStore(backend(google))
     store.write(KEY, SECRET, OWNER)
-    google.states[store.place(KEY)] = "DISABLED"
+    google.states[store.location(KEY)] = "DISABLED"
     with pytest.raises(SecretKeyTakenError, match="its latest version is disabled") as taken:
         store.read(KEY)
     assert taken.value.is_final

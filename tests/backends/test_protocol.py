@@ -69,7 +69,7 @@ def test_a_key_whose_note_names_another_source_is_refused_before_the_post(vault:
     assert store.read(KEY) == THEIRS
     assert world.posts == 1
     # The same once that secret is gone, by whatever tool.
-    mount, _, path = store.place(KEY).partition("/")
+    mount, _, path = store.location(KEY).partition("/")
     vault.ask("DELETE", f"{mount}/data/{path}")
     check_kept(world, register(world, store, attempt=3), store, "ds-2")
     assert store.owner_of(KEY) == "ds-2"
@@ -103,7 +103,7 @@ def test_a_secret_that_waits_for_its_deletion_is_told_at_once(account: Any, choi
     """The source is there, its secret cannot be read or written, and no retry would mend that; nothing is rotated."""
     world, store = World(), BackendStore(SecretsManagerBackend())
     check_kept(world, register(world, store), store)
-    account.delete_secret(SecretId=store.place(KEY), RecoveryWindowInDays=7)
+    account.delete_secret(SecretId=store.location(KEY), RecoveryWindowInDays=7)
     done = register(world, store, attempt=2, on_missing_secret=choice)
     assert isinstance(done.error, SecretKeyTakenError)
     assert "scheduled for deletion" in str(done.error)
@@ -114,7 +114,7 @@ def test_a_name_that_waits_for_its_deletion_is_refused_before_the_post(account: 
     """The message tells the ways out."""
     world, store = World(), BackendStore(SecretsManagerBackend())
     store.write(KEY, THEIRS, OTHER)
-    account.delete_secret(SecretId=store.place(KEY), RecoveryWindowInDays=7)
+    account.delete_secret(SecretId=store.location(KEY), RecoveryWindowInDays=7)
     done = register(world, store)
     assert isinstance(done.error, CopassInputError)
     assert "Restore it, delete it at once, or choose another store_as" in str(done.error)

@@ -44,7 +44,7 @@ class TestVersion2(SecretStoreContract):
 
     def remove_otherwise(self, store: SecretStore) -> None:
         """Delete it as a person does: with version 2 its newest version, and the metadata stays."""
-        mount, _, path = store.place(self.key).partition("/")
+        mount, _, path = store.location(self.key).partition("/")
         self.vault.ask("DELETE", f"{mount}/{path}" if self.version == 1 else f"{mount}/data/{path}")
 
 
@@ -123,7 +123,7 @@ def test_a_secret_lies_where_a_person_looks_for_it(vault: servers.Vault) -> None
     mount = vault.mount(2)
     store = BackendStore(backend(vault, mount_point=mount, variables_path="variables"))
     store.write(KEY, SECRET, OWNER)
-    assert store.place(KEY) == f"{mount}/variables/{KEY}"
+    assert store.location(KEY) == f"{mount}/variables/{KEY}"
     assert vault.ask("GET", f"{mount}/data/variables/{KEY}")["data"]["data"] == {"value": SECRET.get_secret_value()}
     notes = vault.ask("GET", f"{mount}/metadata/variables/{KEY}")["data"]["custom_metadata"]
     assert notes == {"data_source_id": "ds_1", "sandbox_id": "sb_1", "provider": "slack"}

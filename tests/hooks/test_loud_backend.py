@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_provider_copass.airflow_compat import find_connection
-from airflow_provider_copass.airflow_variables import ProvenVariables
+from airflow_provider_copass.airflow_variables import AirflowVariables
 from airflow_provider_copass.hooks import CopassHook
 from tests.harness.secrets_backends import forget_secrets_backends
 from tests.hooks.loud_backend import CANARY, HEARD
@@ -43,5 +43,5 @@ def test_a_command_does_not_log_it_either(caplog: pytest.LogCaptureFixture, monk
 
 def test_a_variable_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     """It may be a secret."""
-    assert ProvenVariables().read("copass_secret") == CANARY
+    assert AirflowVariables().read(["copass_secret"]) == {"copass_secret": CANARY}
     assert CANARY not in caplog.text

@@ -9,7 +9,7 @@ from airflow.secrets import BaseSecretsBackend
 
 
 class FolderBackend(BaseSecretsBackend):
-    """Gives back what lies in a folder; raises while a file ``down`` is there, and knows nothing while ``empty`` is."""
+    """Gives back what lies in a folder; raises while a file ``down`` is there."""
 
     made = 0
 
@@ -22,7 +22,7 @@ class FolderBackend(BaseSecretsBackend):
         if (self._folder / "down").exists():
             raise OSError("the backend is down: canary")
         file = self._folder / key
-        return None if (self._folder / "empty").exists() or not file.exists() else file.read_text()
+        return file.read_text() if file.exists() else None
 
     def get_connection(self, conn_id: str, team_name: str | None = None) -> None:
         """Hold no connections."""

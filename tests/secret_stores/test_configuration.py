@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from airflow_provider_copass.api import CopassInputError
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, SecretStore, VariableStore
-from airflow_provider_copass.secret_stores.base import as_secret_store, secret_store_of, store_key_of
+from airflow_provider_copass.secret_stores.configured import as_secret_store, secret_store_of, store_key_of
 
 STORE, KEY = "AIRFLOW__COPASS__SECRET_STORE", "AIRFLOW__COPASS__STORE_AS"
 HERE = "tests.secret_stores.test_configuration"

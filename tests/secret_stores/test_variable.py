@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from airflow.providers.common.compat.sdk import Variable
+from pydantic import SecretStr
 
-from airflow_provider_copass.api import CopassInputError
-from airflow_provider_copass.secret_stores import SecretStore, VariableStore
-from airflow_provider_copass.secret_stores.base import as_secret_store
+from airflow_provider_copass.airflow_variables import AirflowVariables
+from airflow_provider_copass.errors import CopassInputError, SecretStoreError
+from airflow_provider_copass.secret_stores import SecretOwner, SecretStore, VariableStore
+from airflow_provider_copass.secret_stores.configured import as_secret_store
 
 
 @pytest.mark.parametrize("key", ["a", "copass_webhook_secret_3f-9c", "A.b", "x" * 250])
@@ -23,6 +26,11 @@ def test_a_key_that_a_url_would_break_is_refused(key: str) -> None:
     assert refused.value.fields == ("store_as",)
 
 
+def test_keys_that_differ_in_case_share_a_location() -> None:
+    """A metadata database on MySQL takes them for one."""
+    assert VariableStore().location("Copass_A") == VariableStore().location("copass_a")
+
+
 def test_a_variable_is_read_as_a_task_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Variable of the environment stands before the database, and is what the store reads."""
     monkeypatch.setenv("AIRFLOW_VAR_COPASS_TEST_SECRET", "canary")
@@ -30,6 +38,21 @@ def test_a_variable_is_read_as_a_task_reads_it(monkeypatch: pytest.MonkeyPatch) 
     assert found is not None
     assert found.get_secret_value() == "canary"
     assert "canary" not in repr(found)
+
+
+def test_a_secret_that_cannot_be_written_is_an_error_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names what Airflow raised, and nothing of the secret."""
+
+    def fail(key: str, value: str) -> None:
+        raise KeyError(value)
+
+    monkeypatch.setattr(Variable, "set", staticmethod(fail))
+    store = VariableStore(AirflowVariables(sleep=lambda _: None))
+    with pytest.raises(SecretStoreError, match="'a' was not written") as failed:
+        store.write("a", SecretStr("canary"), SecretOwner("ds_1", "sb_1", "slack"))
+    assert failed.value.kind == "KeyError"
+    assert "canary" not in str(failed.value)
+    assert failed.value.__context__ is None
 
 
 class OwnStore(SecretStore):

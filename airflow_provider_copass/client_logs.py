@@ -21,7 +21,7 @@ _lifted: dict[logging.Logger, tuple[int, int]] = {}
 
 
 @contextmanager
-def quieted(*names: str) -> Iterator[None]:
+def suppress_client_logs(*names: str) -> Iterator[None]:
     """Lift loggers, and all below them that have a level of their own, to INFO, and put them back afterwards.
 
     :param names: the loggers; all of :data:`CLOUDS` where none is named.

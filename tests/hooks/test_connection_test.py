@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.hooks import CopassHook
-from airflow_provider_copass.hooks.probe import LONGEST_WAIT, probe
+from airflow_provider_copass.hooks.connection_test import LONGEST_WAIT, probe
 from tests.harness.odd_servers import accepting_nobody, answering, self_signed
 from tests.harness.ports import free_port
 from tests.hooks.connections import ENVIRONMENT, as_json, of

@@ -16,8 +16,8 @@ from airflow.providers.amazon.aws.secrets.systems_manager import SystemsManagerP
 from airflow.providers.hashicorp.secrets.vault import VaultBackend
 from pydantic import SecretStr
 
+from airflow_provider_copass.client_logs import suppress_client_logs
 from airflow_provider_copass.hooks import CopassHook
-from airflow_provider_copass.quiet import quieted
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, VariableStore
 from tests.backends import servers
 from tests.harness.secrets_backends import forget_secrets_backends
@@ -64,7 +64,7 @@ def test_a_connection_that_lies_in_aws_is_read_without_its_token_being_logged(
     debug: pytest.LogCaptureFixture,
 ) -> None:
     """It is Airflow that reads it; the hook quiets what Airflow asks with."""
-    with quieted():
+    with suppress_client_logs():
         boto3.client("secretsmanager").create_secret(
             Name="airflow/connections/copass_default",
             SecretString=json.dumps({"conn_type": "copass", "password": CANARY, "extra": '{"sandbox_id": "sb"}'}),
@@ -76,7 +76,7 @@ def test_a_connection_that_lies_in_aws_is_read_without_its_token_being_logged(
 @pytest.mark.usefixtures("aws", "configured")
 def test_a_variable_that_lies_in_aws_is_read_without_being_logged(debug: pytest.LogCaptureFixture) -> None:
     """Also where secrets go to Airflow's Variables, and a backend stands before them."""
-    with quieted():
+    with suppress_client_logs():
         boto3.client("secretsmanager").create_secret(Name="airflow/variables/copass_secret", SecretString=CANARY)
     assert VariableStore().read("copass_secret") == SecretStr(CANARY)
     assert CANARY not in debug.text

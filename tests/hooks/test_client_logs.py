@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from airflow_provider_copass.quiet import quieted
+from airflow_provider_copass.client_logs import suppress_client_logs
 
 
 def test_levels_are_put_back_when_something_goes_wrong() -> None:
@@ -17,7 +17,7 @@ def test_levels_are_put_back_when_something_goes_wrong() -> None:
     below.setLevel(5)
 
     def fail() -> None:
-        with quieted("copass_test"):
+        with suppress_client_logs("copass_test"):
             assert (above.level, below.level) == (logging.INFO, logging.INFO)
             raise OSError("the store")
 
@@ -31,8 +31,8 @@ def test_levels_are_put_back_when_the_last_one_is_done() -> None:
     logger = logging.getLogger("copass_test_of_two")
     logger.setLevel(logging.DEBUG)
     with ExitStack() as first, ExitStack() as second:
-        first.enter_context(quieted("copass_test_of_two"))
-        second.enter_context(quieted("copass_test_of_two"))
+        first.enter_context(suppress_client_logs("copass_test_of_two"))
+        second.enter_context(suppress_client_logs("copass_test_of_two"))
         first.close()
         assert logger.level == logging.INFO
         second.close()
