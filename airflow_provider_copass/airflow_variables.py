@@ -83,14 +83,15 @@ class AirflowVariables:
             raise _unreadable(absent[0])
         return found
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str, *, within: float = math.inf) -> None:
         """Write a Variable.
 
         :param name: its name.
         :param text: its value.
+        :param within: seconds; no try is begun later, for by then the write would replace what others have written.
         :raises JournalError: where it cannot be written.
         """
-        self._try(name, "written", lambda: set_variable(name, text))
+        self._try(name, "written", lambda: set_variable(name, text), within=within)
 
     def remove(self, name: str) -> None:
         """Remove a Variable. If it does not exist, nothing happens.
@@ -100,8 +101,9 @@ class AirflowVariables:
         """
         self._try(name, "removed", lambda: remove_variable(name))
 
-    def _try(self, name: str, done: str, change: Callable[[], None]) -> None:
+    def _try(self, name: str, done: str, change: Callable[[], None], *, within: float = math.inf) -> None:
         """Change a Variable, several times if need be, with full jitter between the tries."""
+        until = self._monotonic() + within
         if not self._may_write:
             raise RuntimeError(f"these Variables are read only: {name!r} is not to be {done}")
         kind = ""
@@ -112,10 +114,12 @@ class AirflowVariables:
                 kind = type(error).__name__
             else:
                 return
-            if bound is not None:
-                self._sleep(self._draw() * bound)
+            pause = self._draw() * (bound or 0.0)
+            if bound is None or self._monotonic() + pause > until:
+                break
+            self._sleep(pause)
         failure = JournalError(
-            f"The Airflow Variable {name!r} was not {done} in {len(_PAUSES) + 1} tries ({kind}). Try again later."
+            f"The Airflow Variable {name!r} was not {done} ({kind}), in up to {len(_PAUSES) + 1} tries. Try again later."
         )
         failure.kind = kind
         raise failure

@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_copass.errors import CopassCallError, CopassNotFoundError
-from airflow_provider_copass.registration.decide import may_still_act
-from airflow_provider_copass.registration.driver import GetSource, Read, Send, Wait, run_alone
+from airflow_provider_copass.registration.driver import GetSource, Read, run_alone
 from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.journal import (
     Completed,
@@ -17,6 +16,7 @@ from airflow_provider_copass.registration.journal import (
     completed_of,
     deleted_by_of,
     from_text,
+    known_of,
 )
 from airflow_provider_copass.registration.lease import LookAgainError
 from airflow_provider_copass.registration.minter import Minter
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.lease import Lease
-    from airflow_provider_copass.registration.ports import Runtime
+    from airflow_provider_copass.registration.ports import Guard, Runtime
     from airflow_provider_copass.registration.spec import SourceRef
 
 
@@ -124,15 +124,8 @@ class Ending(Operation["str | None"]):
     def _work(self, identity: Identity) -> Steps[str | None]:
         """Look again with the lease in hand, and end the source."""
         lease = self.lease_on(identity)
-        while True:
-            inventory = yield from self._inventory(identity)
-            lease.verify()
-            write = lease.held.write
-            if write is None or lease.is_settled():
-                break
-            if not may_still_act(write, identity, inventory, self._rt.timing):
-                break
-            yield Wait(self._rt.timing.poll_interval)
+        inventory = yield from self.settled([lease], lambda: self._inventory(identity))
+        write = lease.held.write
         is_own = write is not None and write.kind == self._kind and write.by == self._rt.owner.instance
         if write is not None and is_own and not self._ref.data_source_id and inventory.live(write.source_id) is None:
             # An earlier try of this task instance has sent it, and it took effect: the work is done.
@@ -156,7 +149,8 @@ class Ending(Operation["str | None"]):
 
     def _found(self, identity: Identity, inventory: Inventory) -> Source | None:
         if self._ref.data_source_id:
-            return inventory.by_id.get(self._ref.data_source_id)
+            source_id = self._ref.data_source_id
+            return inventory.by_id.get(source_id) if self._kind == "delete" else inventory.live(source_id)
         source = only_one(self._ref, inventory.matching(identity))
         lease = self.lease_on(identity)
         if source is not None and (lease.was_late or lease.was_lost) and self.came_up_since(source, inventory):
@@ -181,36 +175,31 @@ class Ending(Operation["str | None"]):
                     "The %s %r holds no secret of source %s any more.", self._rt.secrets.name, key, source_id
                 )
             self._removed.clear()
-        while True:
-            write = Write(self._kind, self._rt.clock.now(), self._rt.owner.instance, source_id)
-            lease.note(replace(lease.held, write=write))
-            lease.verify()
-            try:
-                yield Send(lambda: self._send(source_id, lease))
-            except LookAgainError:
-                # It was not sent: the last good look was too long ago.
-                continue
-            except CopassCallError as error:
-                if not error.maybe_applied:
-                    lease.note(replace(lease.held, write=None))
-                raise
-            break
+        write = Write(self._kind, self._rt.clock.now(), self._rt.owner.instance, source_id)
+        try:
+            yield from lease.send(
+                lambda look: self._send(source_id, look), note=lambda pending: replace(pending, write=write)
+            )
+        except CopassCallError as error:
+            if not error.maybe_applied:
+                lease.note(replace(lease.held, write=None))
+            raise
         self._ended = source_id
         lease.verify()
         self._rt.log.info("%s source %s.", "Deleted" if self._kind == "delete" else "Disconnected", source_id)
         return self._end(lease, source_id, is_secret_removed=bool(keys))
 
-    def _send(self, source_id: str, lease: Lease) -> None:
+    def _send(self, source_id: str, before_attempt: Guard) -> None:
+        sources = self._rt.sources
         with suppress(CopassNotFoundError):
             if self._kind == "delete":
-                self._rt.sources.delete_source(source_id, before_attempt=lease.require_fresh)
+                sources.delete_source(source_id, before_attempt=before_attempt)
             else:
-                self._rt.sources.disconnect_source(source_id, before_attempt=lease.require_fresh)
+                sources.disconnect_source(source_id, before_attempt=before_attempt)
 
     def _end(self, lease: Lease, source_id: str, *, is_secret_removed: bool = False) -> str:
         """Let the entry tell that the source is gone."""
-        known = completed_of(lease.held)
-        of_it = known if known is not None and known.source_id == source_id else None
+        of_it = known_of(lease.held, source_id)
         if is_secret_removed and of_it is not None and of_it.location:
             self._rt.journal.remove(of_it.location)
         if not self._ref.data_source_id:
@@ -228,10 +217,9 @@ class Ending(Operation["str | None"]):
         if self._store_key is None or self._rt.secrets is None:
             return ()
         remover = SecretRemover(lease.identity, self._store_key, self._rt.secrets)
-        known = completed_of(lease.held)
         keys = remover.keys(
             source.data_source_id,
-            known if known is not None and known.source_id == source.data_source_id else None,
+            known_of(lease.held, source.data_source_id),
             is_realtime=source.ingestion_mode in {"", "realtime"},
             rotations=lease.held.secret_generation,
         )

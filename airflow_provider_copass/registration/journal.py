@@ -173,6 +173,12 @@ def completed_of(entry: Entry | None) -> Completed | None:
     return known if isinstance(known, Completed) else None
 
 
+def known_of(entry: Entry | None, source_id: str) -> Completed | None:
+    """Return what an entry knows of one source; None if nothing."""
+    known = completed_of(entry)
+    return known if known is not None and known.source_id == source_id else None
+
+
 def deleted_by_of(entry: Entry | None) -> str:
     """Return the task instance that last deleted, by its name, a source of the identity; empty if none has."""
     known = entry.previous if isinstance(entry, Pending) else entry

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from airflow_provider_copass.errors import CopassError, SecretKeyTakenError
-from airflow_provider_copass.registration.driver import Pause, Read
+from airflow_provider_copass.errors import CopassError, JournalError, SecretKeyTakenError
+from airflow_provider_copass.registration.driver import Pause, Read, Send
 from airflow_provider_copass.registration.journal import (
     Completed,
     Pending,
@@ -24,12 +24,14 @@ from airflow_provider_copass.registration.journal import (
 from airflow_provider_copass.registration.ports import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.journal import Entry, Owner, Write
-    from airflow_provider_copass.registration.ports import Runtime
+    from airflow_provider_copass.registration.ports import Guard, Runtime
     from airflow_provider_copass.registration.spec import Identity
+
+T = TypeVar("T")
 
 _FRESH = 0.25
 """Of the lease pause: how old a look may be that is not made again right before a write."""
@@ -112,7 +114,11 @@ class Lease:
         if isinstance(entry, Pending) and entry.lease_token not in {"", self._rt.token}:
             self._rt.log.info("Taking over from %s.", entry.owner)
         known = entry if isinstance(entry, Pending) else _pending(entry, self._rt.owner)
-        self._write(known, looked)
+        try:
+            self._write(known, looked)
+        except JournalError as error:
+            # On Airflow 2 of two that write a Variable at one moment one fails.
+            raise LookAgainError from error
 
     def verify(self) -> None:
         """Look whether this process still holds the lease.
@@ -155,6 +161,27 @@ class Lease:
     def forget_created(self) -> None:
         """Let the next write of the entry say nothing of sources that were created and are gone."""
         self.pending = replace(self.held, created_ids=())
+
+    def send(
+        self, job: Callable[[Guard], T], *, note: Callable[[Pending], Pending] = lambda pending: pending
+    ) -> Steps[T]:
+        """Note a write, look once more, and send it.
+
+        :param job: sends it; it is given what has to be called right before each attempt.
+        :param note: what the entry is to say of it; by default nothing.
+        :raises LostLeaseError: if another process holds the lease now.
+        """
+        while True:
+            noted = note(self.held)
+            if noted is not self.held:
+                self.note(noted)
+            self.verify()
+            try:
+                result: T = yield Send(lambda: job(self.require_fresh))
+            except LookAgainError:
+                # It was not sent: the last good look was too long ago.
+                continue
+            return result
 
     def complete(self, entry: Completed | Tombstone) -> None:
         """Write how the work ended; the lease ends with it.
@@ -210,7 +237,7 @@ class Lease:
         rt = self._rt
         mine = replace(pending, lease_token=rt.token, owner=rt.owner, since=rt.clock.now())
         self.pending = None
-        rt.journal.write(self.name, to_text(mine))
+        rt.journal.write(self.name, to_text(mine), within=rt.timing.lease_pause - looked.age(rt.clock))
         self._check_in_time(looked)
         self.pending = mine
 

@@ -6,17 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.errors import CopassCallError, CopassError, CopassStatusError, SourceChangedError
-from airflow_provider_copass.registration.driver import Send
-from airflow_provider_copass.registration.journal import Completed, Write, completed_of, deleted_by_of
-from airflow_provider_copass.registration.lease import LookAgainError
+from airflow_provider_copass.registration.journal import Completed, Write, deleted_by_of, known_of
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.journal import Pending
     from airflow_provider_copass.registration.lease import Lease, LocationClaim
-    from airflow_provider_copass.registration.ports import Runtime
+    from airflow_provider_copass.registration.ports import Guard, Runtime
     from airflow_provider_copass.registration.secret_writer import SecretWriter
 
 _NO_ROTATION = {404, 405}
@@ -63,33 +62,29 @@ class Minter:
         """
         source_id = source.data_source_id
         before = self._lease.held
-        while True:
-            held = self._lease.held
-            write = Write("rotate", self._rt.clock.now(), by or self._rt.owner.instance, source_id)
-            self._lease.note(
-                replace(
-                    held,
-                    write=write,
-                    rotating=source_id,
-                    rotated_by=by or held.rotated_by,
-                    secret_generation=before.secret_generation + 1,
-                )
-            )
-            self._lease.verify()
-            self._at_risk.add(source_id)
-            try:
-                rotated: Source = yield Send(
-                    lambda: self._rt.sources.rotate_webhook_secret(source_id, before_attempt=self._lease.require_fresh)
-                )
-            except LookAgainError:
-                # It was not sent: the last good look was too long ago.
-                self._at_risk.discard(source_id)
-                continue
-            except CopassCallError as error:
-                failure = error
-                break
+        write = Write("rotate", self._rt.clock.now(), by or self._rt.owner.instance, source_id)
+        noted = replace(
+            before,
+            write=write,
+            rotating=source_id,
+            rotated_by=by or before.rotated_by,
+            secret_generation=before.secret_generation + 1,
+        )
+
+        def send(before_attempt: Guard) -> Source:
+            def look() -> None:
+                before_attempt()
+                self._at_risk.add(source_id)
+
+            return self._rt.sources.rotate_webhook_secret(source_id, before_attempt=look)
+
+        try:
+            rotated = yield from self._lease.send(send, note=lambda _: noted)
+        except CopassCallError as error:
+            failure = error
+        else:
             return self.store(source_id, rotated.webhook_signing_secret, mode=source.ingestion_mode, is_ours=True)
-        raise self._refused(failure, source_id, before.rotating == source_id, is_lost=is_lost)
+        raise self._refused(failure, before, source_id, is_lost=is_lost)
 
     def store(self, source_id: str, secret: SecretStr | None, *, mode: str, is_ours: bool) -> Completed:
         """Store a secret that was just answered.
@@ -140,8 +135,7 @@ class Minter:
         :param unissued_mode: the ingestion mode in which the server issued none.
         """
         held = self._lease.held
-        known = completed_of(held)
-        same = known if known is not None and known.source_id == source_id else None
+        same = known_of(held, source_id)
         key = self._writer.key(source_id) if is_stored else ""
         return Completed(
             source_id,
@@ -164,22 +158,14 @@ class Minter:
         self._at_risk |= {source_id, self._writer.key(source_id)}
         self.written[source_id] = self._writer.key(source_id)
 
-    def _refused(self, failure: CopassCallError, source_id: str, was_rotating: bool, *, is_lost: bool) -> CopassError:
+    def _refused(self, failure: CopassCallError, before: Pending, source_id: str, *, is_lost: bool) -> CopassError:
         """Note what is known of a rotation that failed, and return the error."""
         if failure.maybe_applied:
             self._lease.verify()
             self._at_risk.clear()
             return failure
         self._at_risk.discard(source_id)
-        held = self._lease.held
-        self._lease.note(
-            replace(
-                held,
-                write=None,
-                rotating=source_id if was_rotating else "",
-                rotated_by=held.rotated_by if was_rotating else "",
-            )
-        )
+        self._lease.note(replace(before, write=None))
         if not isinstance(failure, CopassStatusError) or failure.status not in _NO_ROTATION:
             return failure
         what = f"The webhook secret of source {source_id} is lost, and the" if is_lost else "The"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from airflow_provider_copass.errors import (
     CopassAnswerError,
@@ -14,8 +14,8 @@ from airflow_provider_copass.errors import (
     EntryBusyError,
     SourceMissingError,
 )
-from airflow_provider_copass.registration.decide import DATE_SLACK, ids_to_look_up
-from airflow_provider_copass.registration.driver import GetSource, ListSources, Send, Wait
+from airflow_provider_copass.registration.decide import DATE_SLACK, ids_to_look_up, may_still_act
+from airflow_provider_copass.registration.driver import GetSource, ListSources, Wait
 from airflow_provider_copass.registration.lease import HeldError, Lease, LookAgainError, acquire, give_back
 from airflow_provider_copass.registration.spec import Identity
 
@@ -125,17 +125,26 @@ class Operation(Generic[T]):
                 found.append(source)
         return inventory.with_sources(found) if found else inventory
 
+    def settled(self, leases: Sequence[Lease], look: Callable[[], Steps[Inventory]]) -> Steps[Inventory]:
+        """Look, with the leases in hand, until no write that an entry notes may still take effect."""
+        while True:
+            inventory = yield from look()
+            for lease in leases:
+                lease.verify()
+            if not any(self._may_still_act(lease, inventory) for lease in leases):
+                return inventory
+            yield Wait(self._rt.timing.poll_interval)
+
+    def _may_still_act(self, lease: Lease, inventory: Inventory) -> bool:
+        write = lease.held.write
+        if write is None or lease.is_settled():
+            return False
+        return may_still_act(write, lease.identity, inventory, self._rt.timing)
+
     def delete_source(self, source_id: str, lease: Lease) -> Steps[None]:
         """Delete a source, with the lease in hand; one that is gone already is fine."""
-        while True:
-            lease.verify()
-            try:
-                with suppress(CopassNotFoundError):
-                    yield Send(lambda: self._rt.sources.delete_source(source_id, before_attempt=lease.require_fresh))
-            except LookAgainError:
-                # It was not sent: the last good look was too long ago.
-                continue
-            return
+        with suppress(CopassNotFoundError):
+            yield from lease.send(lambda look: self._rt.sources.delete_source(source_id, before_attempt=look))
 
     def came_up_since(self, source: Source, inventory: Inventory) -> bool:
         """Tell whether a source was registered after this process began.
@@ -197,6 +206,6 @@ def identity_of(ref: SourceRef, source: Source) -> Identity:
     return Identity(ref.sandbox_id, source.provider, source.name)
 
 
-def now_on_server(runtime: Any, inventory: Inventory | None) -> float:
+def now_on_server(runtime: Runtime, inventory: Inventory) -> float:
     """Return seconds since the epoch by the server's clock, as far as an inventory tells."""
-    return float(runtime.clock.now()) + (0.0 if inventory is None else inventory.server_ahead)
+    return runtime.clock.now() + inventory.server_ahead

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pydantic import SecretStr
 
     from airflow_provider_copass.api import Source, SourceList
     from airflow_provider_copass.registration.journal import Owner
 
-    Guard = Callable[[], None]
-    """Called right before each attempt of a write is sent; what it raises goes to the caller, and nothing is sent."""
+Guard = Callable[[], None]
+"""Called right before each attempt of a write is sent; what it raises goes to the caller, and nothing is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,10 @@ class Journal(Protocol):
         :raises JournalError: if that cannot be told.
         """
 
-    def write(self, name: str, text: str, /) -> None:
+    def write(self, name: str, text: str, /, *, within: float = ...) -> None:
         """Write a text.
 
+        :param within: seconds; no try to write it is begun later.
         :raises JournalError: if it cannot be written.
         """
 

@@ -14,9 +14,9 @@ from airflow_provider_copass.errors import (
 )
 from airflow_provider_copass.registration.decide import decide, fits, may_still_act
 from airflow_provider_copass.registration.drift import CHANGEABLE, Declared
-from airflow_provider_copass.registration.driver import GetSource, ListSources, Read, Send, Wait, run_alone
+from airflow_provider_copass.registration.driver import GetSource, ListSources, Read, Wait, run_alone
 from airflow_provider_copass.registration.inventory import Inventory
-from airflow_provider_copass.registration.journal import Completed, Write, completed_of, deleted_by_of, from_text
+from airflow_provider_copass.registration.journal import Completed, Write, deleted_by_of, from_text, known_of
 from airflow_provider_copass.registration.lease import LocationClaim, LookAgainError
 from airflow_provider_copass.registration.minter import Minter
 from airflow_provider_copass.registration.operation import Operation, now_on_server
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.brake import Brake
     from airflow_provider_copass.registration.driver import Steps
-    from airflow_provider_copass.registration.journal import Tombstone
+    from airflow_provider_copass.registration.journal import Pending, Tombstone
     from airflow_provider_copass.registration.ports import Runtime
     from airflow_provider_copass.registration.spec import SourceSpec
 
@@ -180,8 +180,7 @@ class Registration(Operation[Registered]):
     def _keep(self, source: Source, duplicates: tuple[str, ...], *, is_ours: bool) -> Steps[Registered]:
         """Go on with a source that exists."""
         source_id = source.data_source_id
-        known = completed_of(self._lease.held)
-        same = known if known is not None and known.source_id == source_id else None
+        same = known_of(self._lease.held, source_id)
         if same is not None:
             duplicates = yield from self._delete_created_beside(same, duplicates)
         if duplicates:
@@ -316,22 +315,20 @@ class Registration(Operation[Registered]):
             self._brake.check()
         self.check_create(held.previous)
         fields = self.spec.source.body()
-        while True:
-            write = Write("register", now_on_server(self._rt, inventory), self._rt.owner.instance)
-            self._lease.note(replace(self._lease.held, write=write))
-            self._lease.verify()
-            try:
-                created: Source = yield Send(
-                    lambda: self._rt.sources.register_source(fields, before_attempt=self._lease.require_fresh)
-                )
-            except LookAgainError:
-                # It was not sent: the last good look was too long ago.
-                continue
-            except CopassCallError as error:
-                failure = error
-                break
+
+        def note(pending: Pending) -> Pending:
+            sent_at = now_on_server(self._rt, inventory)
+            return replace(pending, write=Write("register", sent_at, self._rt.owner.instance))
+
+        try:
+            created = yield from self._lease.send(
+                lambda look: self._rt.sources.register_source(fields, before_attempt=look), note=note
+            )
+        except CopassCallError as error:
+            failure = error
+        else:
             return self._created(created)
-        yield from self._not_created(failure, write)
+        yield from self._not_created(failure)
         return None
 
     def _created(self, created: Source) -> Registered:
@@ -357,12 +354,15 @@ class Registration(Operation[Registered]):
             )
         return registered
 
-    def _not_created(self, failure: CopassCallError, write: Write) -> Steps[None]:
+    def _not_created(self, failure: CopassCallError) -> Steps[None]:
         """See what can be told of a POST that failed.
 
         :raises CopassCallError: the failure, if the server is known not to have registered the source.
         """
         self._posts += 1
+        write = self._lease.held.write
+        if write is None:
+            raise failure
         if isinstance(failure, CopassConflictError):
             # The server may refuse a name that this very POST has taken.
             inventory: Inventory = yield ListSources(self.spec.identity.provider)

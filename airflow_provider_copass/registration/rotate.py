@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.errors import SourceChangedError
-from airflow_provider_copass.registration.decide import may_still_act
-from airflow_provider_copass.registration.driver import Read, Wait, run_alone
+from airflow_provider_copass.registration.driver import Read, run_alone
 from airflow_provider_copass.registration.inventory import Inventory
-from airflow_provider_copass.registration.journal import Completed, completed_of, from_text
+from airflow_provider_copass.registration.journal import Completed, from_text, known_of
 from airflow_provider_copass.registration.lease import LocationClaim, LookAgainError
 from airflow_provider_copass.registration.minter import Minter
 from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, missing
@@ -98,21 +97,11 @@ class Rotation(Operation[Registered]):
         """Look again with the lease in hand, and rotate."""
         lease = self.lease_on(identity)
         writer, minter, locations = self._minter(identity)
-        while True:
-            source = yield from self._look()
-            if identity_of(self._ref, source) != identity:
-                raise LookAgainError
-            lease.verify()
-            for location in locations:
-                location.verify()
-            write = lease.held.write
-            if write is None or lease.is_settled():
-                break
-            if not may_still_act(write, identity, Inventory.of([source]), self._rt.timing):
-                break
-            yield Wait(self._rt.timing.poll_interval)
-        known = completed_of(lease.held)
-        same = known if known is not None and known.source_id == source.data_source_id else None
+        inventory = yield from self.settled([lease], lambda: self._look_again(identity))
+        for location in locations:
+            location.verify()
+        [source] = inventory.by_id.values()
+        same = known_of(lease.held, source.data_source_id)
         is_unfinished = lease.held.rotating == source.data_source_id
         if same is not None:
             self._check_key(same, writer)
@@ -129,6 +118,12 @@ class Rotation(Operation[Registered]):
         completed = yield from minter.mint(source, by=by, is_lost=is_unfinished)
         lease.complete(completed)
         return Registered(without_secret(source), "updated", completed.key or None)
+
+    def _look_again(self, identity: Identity) -> Steps[Inventory]:
+        source = yield from self._look()
+        if identity_of(self._ref, source) != identity:
+            raise LookAgainError
+        return Inventory.of([source])
 
     def _copy(self, source_id: str, identity: Identity) -> None:
         """Keep the secret that is valid now; an earlier try of this task instance that began to rotate has done so."""

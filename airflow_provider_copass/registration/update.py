@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_copass.api.requests import read_update
 from airflow_provider_copass.errors import CopassCallError, CopassInputError, SourceChangedError, SourceExistsError
-from airflow_provider_copass.registration.decide import may_still_act
 from airflow_provider_copass.registration.drift import SETTINGS, Declared
-from airflow_provider_copass.registration.driver import Read, Send, Wait, run_alone
-from airflow_provider_copass.registration.journal import Completed, Pending, Write, completed_of, from_text
+from airflow_provider_copass.registration.driver import Read, run_alone
+from airflow_provider_copass.registration.journal import Completed, Pending, Write, from_text, known_of
 from airflow_provider_copass.registration.lease import LookAgainError
 from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, missing, only_one
 from airflow_provider_copass.registration.spec import Identity
@@ -135,7 +134,7 @@ class Update(Operation[Updated]):
             raise missing(self._ref)
         lease = self.lease_on(identity_of(self._ref, source))
         texts, _ = yield Read((lease.name,))
-        known = _known_of(source, from_text(texts[lease.name], name=lease.name))
+        known = known_of(from_text(texts[lease.name], name=lease.name), source.data_source_id)
         if not self._declared.unsent(source, known):
             self._rt.log.info("Source %s is as declared already.", source.data_source_id)
             return Updated(source)
@@ -148,7 +147,7 @@ class Update(Operation[Updated]):
         if identity_of(self._ref, source) != lease.identity:
             raise LookAgainError
         lease.verify()
-        known = _known_of(source, lease.held)
+        known = known_of(lease.held, source.data_source_id)
         unsent = self._declared.unsent(source, known)
         if not unsent:
             lease.release()
@@ -211,23 +210,12 @@ class Rename(Operation[Updated]):
         """Look with the leases in hand, and rename the source or finish what is left of that."""
         to, away = self.lease_on(new), self.lease_on(old)
         leases = [to] if to is away else [to, away]
-        while True:
-            inventory = yield from self.list_all(new, to.held)
-            for lease in leases:
-                lease.verify()
-            waiting = [
-                lease
-                for lease in leases
-                if (write := lease.held.write) is not None
-                and not lease.is_settled()
-                and may_still_act(write, lease.identity, inventory, self._rt.timing)
-            ]
-            if not waiting:
-                break
-            yield Wait(self._rt.timing.poll_interval)
+        inventory = yield from self.settled(leases, lambda: self.list_all(new, to.held))
         source = yield from self._again(inventory, new, old)
         source_id = source.data_source_id
-        known = self._known(source_id, leases)
+        of_it = [known for lease in leases if (known := known_of(lease.held, source_id)) is not None]
+        # Rather with the key of its secret than without.
+        known = max(of_it, key=lambda known: bool(known.key), default=None)
         unsent = self._declared.unsent(source, known)
         kept = known or Completed(source_id)
         noted = to.held.write
@@ -272,16 +260,6 @@ class Rename(Operation[Updated]):
             )
         return found
 
-    @staticmethod
-    def _known(source_id: str, leases: list[Lease]) -> Completed | None:
-        """Return what the entries of both names know of the source, rather with the key of its secret than without."""
-        of_it = [
-            known
-            for lease in leases
-            if (known := completed_of(lease.held)) is not None and known.source_id == source_id
-        ]
-        return max(of_it, key=lambda known: bool(known.key), default=None)
-
     def _send(
         self, leases: list[Lease], unsent: dict[str, Any], source: Source, known: Completed
     ) -> Steps[tuple[Source, Completed]]:
@@ -311,10 +289,11 @@ class Rename(Operation[Updated]):
             to.verify_unless_fresh()
             self._rt.journal.write(kept.location, to.name)
         if to is not away:
-            known = completed_of(away.held)
-            is_of_it = known is not None and known.source_id == kept.source_id
             to.note(replace(to.held, write=None, previous=kept))
-            if is_of_it or kept.source_id in {away.held.rotating, *away.held.created_ids}:
+            if known_of(away.held, kept.source_id) is not None or kept.source_id in {
+                away.held.rotating,
+                *away.held.created_ids,
+            }:
                 away.remove()
             else:
                 away.note(replace(away.held, write=None))
@@ -341,19 +320,13 @@ def send_changes(
     """
     source, known = seen
     body, is_merge = declared.body(changes)
-    while True:
-        for each in (*beside, lease):
-            each.verify()
-        try:
-            changed: Source = yield Send(
-                lambda: runtime.sources.update_source(
-                    source.data_source_id, body, merge_adapter_config=is_merge, before_attempt=lease.require_fresh
-                )
-            )
-        except LookAgainError:
-            # It was not sent: the last good look was too long ago.
-            continue
-        break
+    for each in beside:
+        each.verify()
+    changed = yield from lease.send(
+        lambda look: runtime.sources.update_source(
+            source.data_source_id, body, merge_adapter_config=is_merge, before_attempt=look
+        )
+    )
     for each in (*beside, lease):
         each.verify()
     runtime.log.info("Changed source %s in: %s.", source.data_source_id, ", ".join(changes))
@@ -384,12 +357,6 @@ def _without_rename(lease: Lease, source: Source) -> Pending:
     if is_of_it and lease.identity.name != source.name:
         return replace(held, write=None, previous=None, rotating="", created_ids=())
     return replace(held, write=None)
-
-
-def _known_of(source: Source, entry: object) -> Completed | None:
-    """Return what an entry knows of a source."""
-    known = completed_of(entry) if isinstance(entry, Pending | Completed) else None
-    return known if known is not None and known.source_id == source.data_source_id else None
 
 
 def _read_name(new_name: object) -> str:

@@ -558,8 +558,8 @@ class _Journal:
         """Read, one after the other."""
         return {name: self._process.effect("read entry", lambda n=name: self._of(n).get(n)) for name in names}
 
-    def write(self, name: str, text: str) -> None:
-        """Write."""
+    def write(self, name: str, text: str, *, within: float = 0.0) -> None:
+        """Write, at once."""
         self._process.effect("write entry", lambda: self._of(name).__setitem__(name, text))
 
     def remove(self, name: str) -> None:
