@@ -245,7 +245,7 @@ def test_a_store_that_is_down_is_left_to_airflow_s_retry(account: Emulator) -> N
     """The error is one that Airflow retries, and holds no secret."""
     store = MemoryStore()
     store.works = False
-    with pytest.raises(SecretStoreError, match="the next try mints a new secret") as failed:
+    with pytest.raises(SecretStoreError, match="The next try mints a new secret") as failed:
         run(ingestion_mode="realtime", secret_store=store)
     assert "canary" not in str(failed.value)
     store.works = True
@@ -257,7 +257,7 @@ def test_a_store_that_is_down_is_left_to_airflow_s_retry(account: Emulator) -> N
 def test_an_existing_source_fails_where_it_shall(account: Emulator) -> None:
     """``if_exists='fail'`` is final."""
     run()
-    with pytest.raises(AirflowFailException, match="is there already"):
+    with pytest.raises(AirflowFailException, match="exists already"):
         run("another run", if_exists="fail")
 
 
@@ -300,7 +300,7 @@ def test_reuse_warns_of_nothing_that_the_task_does_not_declare(
         run()
     captured = capfd.readouterr()
     logged = f"{caplog.text}{captured.out}{captured.err}"
-    assert "is there already" in logged
+    assert "exists as source" in logged
     assert "differs" not in logged
 
 
