@@ -77,6 +77,16 @@ def test_a_thousand_sources_are_a_post_each_and_a_list_a_chunk(account: Emulator
     assert operations(account, since=1000 + lists) == ["list"] * 10
 
 
+@pytest.mark.parametrize(("count", "looks"), [(3, ["get"] * 3), (4, ["list"])])
+def test_few_sources_in_place_are_a_get_each(account: Emulator, count: int, looks: list[str]) -> None:
+    """A list costs as much as the sandbox is large, so it is made for more than three only."""
+    sources = entries(count, ingestion_mode="manual")
+    run(sources=sources)
+    before = len(account.requests())
+    run("run 2", sources=sources)
+    assert operations(account, since=before) == looks
+
+
 def test_each_secret_is_in_the_store(account: Emulator) -> None:
     """The ids come in the order of the sources, and the keys with them; a source without a webhook has none."""
     store = MemoryStore()
