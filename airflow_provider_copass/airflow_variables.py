@@ -119,7 +119,8 @@ class AirflowVariables:
                 break
             self._sleep(pause)
         failure = JournalError(
-            f"The Airflow Variable {name!r} was not {done} ({kind}), in up to {len(_PAUSES) + 1} tries. Try again later."
+            f"The Airflow Variable {name!r} was not {done} ({kind}), in {len(_PAUSES) + 1} tries or fewer. Try again "
+            "later."
         )
         failure.kind = kind
         raise failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,8 +49,9 @@ class MemoryJournal(dict[str, str]):
         """Read."""
         return {name: self.get(name) for name in names}
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str, *, within: float = math.inf) -> None:
         """Write."""
+        del within
         self[name] = text
 
     def remove(self, name: str) -> None:

@@ -58,6 +58,7 @@ def test_a_task_without_a_dag_has_no_setups() -> None:
 
 def test_the_waiting_times_follow_the_connection() -> None:
     """A write takes effect within twice the timeout, and a lease outlives the slowest call."""
-    assert timing_for(ClientSettings(token="olk_x")) == Timing()
+    assert timing_for(ClientSettings(token="olk_x", timeout=15)) == Timing()
+    assert timing_for(ClientSettings(token="olk_x")) == Timing(settle_timeout=60)
     slow = timing_for(ClientSettings(token="olk_x", timeout=100, max_attempts=10))
     assert (slow.settle_timeout, slow.takeover_after) == (200, 2600)

@@ -65,7 +65,7 @@ def operations(account: Emulator, *, since: int = 0) -> list[str]:
 
 
 def test_a_thousand_sources_are_a_post_each_and_a_list_a_chunk(account: Emulator) -> None:
-    """And one more list at the end, which finds duplicates. The second run is one list and no write."""
+    """And one more list at the end, which finds duplicates. The second run is a list a chunk and no write."""
     sources = entries(1000, ingestion_mode="manual")
     first, _ = run(sources=sources)
     lists = operations(account).count("list")
@@ -74,7 +74,17 @@ def test_a_thousand_sources_are_a_post_each_and_a_list_a_chunk(account: Emulator
     assert len(set(first)) == len(InMemory.journal) == 1000
     second, _ = run("run 2", sources=sources)
     assert second == first
-    assert operations(account, since=1000 + lists) == ["list"]
+    assert operations(account, since=1000 + lists) == ["list"] * 10
+
+
+@pytest.mark.parametrize(("count", "looks"), [(3, ["get"] * 3), (4, ["list"])])
+def test_few_sources_in_place_are_a_get_each(account: Emulator, count: int, looks: list[str]) -> None:
+    """A list costs as much as the sandbox is large, so it is made for more than three only."""
+    sources = entries(count, ingestion_mode="manual")
+    run(sources=sources)
+    before = len(account.requests())
+    run("run 2", sources=sources)
+    assert operations(account, since=before) == looks
 
 
 def test_each_secret_is_in_the_store(account: Emulator) -> None:
@@ -192,16 +202,16 @@ def test_lost_answers_make_no_duplicates(account: Emulator, when: str, action: d
 
 
 def test_update_changes_what_differs(account: Emulator) -> None:
-    """One PATCH a source that differs, and none for the others."""
+    """One PATCH a source that differs, after a list under their leases; and none for the others."""
     run(sources=entries(6, ingestion_mode="polling", poll_interval_seconds=60))
     wanted = entries(6, ingestion_mode="polling", poll_interval_seconds=60)
     wanted[1]["poll_interval_seconds"] = wanted[4]["poll_interval_seconds"] = 120
     before = len(account.requests())
     _, pushed = run("run 2", sources=wanted, if_exists="update")
     assert [row["outcome"] for row in pushed["sources"]].count("updated") == 2
-    assert operations(account, since=before) == ["list", "update", "update"]
+    assert operations(account, since=before) == ["list", "list", "update", "update"]
     run("run 3", sources=wanted, if_exists="update")
-    assert operations(account, since=before + 3) == ["list"]
+    assert operations(account, since=before + 4) == ["list"]
 
 
 def test_a_plan_changes_nothing(account: Emulator) -> None:

@@ -50,8 +50,8 @@ def operations(account: Emulator) -> list[str]:
 
 
 @pytest.mark.parametrize("by_id", [True, False], ids=["by id", "by name"])
-def test_a_change_is_a_look_and_a_patch(account: Emulator, *, by_id: bool) -> None:
-    """The second run is the look alone; both return the id."""
+def test_a_change_is_two_looks_and_a_patch(account: Emulator, *, by_id: bool) -> None:
+    """One look is before the lease and one under it. The second run is one look; both return the id."""
     source_id = account.sources()[0]["data_source_id"]
     named = {"data_source_id": source_id} if by_id else {}
     look = "get" if by_id else "list"
@@ -61,7 +61,7 @@ def test_a_change_is_a_look_and_a_patch(account: Emulator, *, by_id: bool) -> No
     assert (result, pushed["changed"]) == (source_id, changed)
     again, pushed = update(run_id="run 2", **named, **declared)
     assert (again, pushed["changed"]) == (source_id, [])
-    assert operations(account) == [look, "update", look]
+    assert operations(account) == [look, look, "update", look]
     [patch] = account.requests(operation="update")
     assert patch["body"] == {"poll_interval_seconds": 90, "adapter_config": {"a": 2}}
     assert patch["query"] == {}
@@ -124,11 +124,11 @@ def test_a_renamed_source_is_reused_under_its_new_name(account: Emulator) -> Non
 
 
 def test_a_name_that_is_taken_fails_at_once(account: Emulator) -> None:
-    """The message names both sources, and nothing was sent."""
+    """The message names both sources, and nothing was sent: a look before the leases and one under them."""
     [taken] = account.seed([{"provider": "slack", "name": "news"}])
     with pytest.raises(AirflowFailException, match=taken):
         update(new_name="news")
-    assert operations(account) == ["list"]
+    assert operations(account) == ["list", "list"]
 
 
 @pytest.mark.parametrize(
