@@ -227,7 +227,7 @@ def mask_secret(value: str) -> None:
 class Masker:
     """Masks the secrets of one task, up to a number.
 
-    For each secret Airflow builds its pattern anew, out of all of them: ``docs/decisions/009`` says what a thousand
+    For each secret Airflow builds its pattern anew, out of all of them: ``docs/decisions/008`` says what a thousand
     cost.
 
     :param limit: how many secrets are masked, the first ones; None for all.
