@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_copass.errors import JournalError
+from airflow_provider_copass.errors import EntryFormatError
 
 if TYPE_CHECKING:
     from airflow_provider_copass.registration.spec import Identity
@@ -225,7 +225,7 @@ def from_text(text: str | None, *, name: str) -> Entry | None:
 
     :param text: what the journal holds; None for nothing.
     :param name: the entry's name, for the message.
-    :raises JournalError: if it is no entry, or one of a newer version; a guess could make a second source.
+    :raises EntryFormatError: if it is no entry, or one of a newer version; a guess could make a second source.
     """
     if text is None:
         return None
@@ -238,7 +238,7 @@ def from_text(text: str | None, *, name: str) -> Entry | None:
             return _entry(read)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         pass
-    raise JournalError(
+    raise EntryFormatError(
         f"The journal entry {name!r} {what}, so it is not known what was registered. Nothing was done. Use the version "
         "that wrote it; or delete the Variable, and the source is looked up by its name."
     )

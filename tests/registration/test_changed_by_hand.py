@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from airflow_provider_copass.errors import JournalError, SourceChangedError
+from airflow_provider_copass.errors import EntryFormatError, SourceChangedError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_true
 from tests.registration.simulation import World
@@ -107,7 +107,7 @@ def test_an_entry_that_makes_no_sense_stops_every_operator(world: World, act: ac
     (name,) = world.entries
     world.entries[name] = text
     error = acts.error_of(act(world, task=NEXT))
-    assert isinstance(error, JournalError)
+    assert isinstance(error, EntryFormatError)
     assert name in str(error)
     assert "delete the Variable, and the source is looked up by its name" in str(error)
     assert "canary" not in str(error)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_copass.errors import CopassError, JournalError
+from airflow_provider_copass.errors import CopassError, EntryFormatError
 from airflow_provider_copass.registration.journal import (
     Completed,
     Entry,
@@ -87,7 +87,7 @@ def test_the_smallest_entries_are_read(text: str) -> None:
 )
 def test_an_entry_of_a_newer_format_is_refused_in_words(entry: dict[str, Any]) -> None:
     """It is not guessed at, and the message names it and the ways out."""
-    with pytest.raises(JournalError, match="'e' was written by a newer version of this provider") as refused:
+    with pytest.raises(EntryFormatError, match="'e' was written by a newer version of this provider") as refused:
         from_text(json.dumps(entry), name="e")
     assert "Use the version that wrote it; or delete the Variable" in str(refused.value)
 
@@ -122,7 +122,7 @@ def test_an_entry_of_a_newer_format_is_refused_in_words(entry: dict[str, Any]) -
 )
 def test_what_is_no_entry_is_refused_and_not_shown(text: str) -> None:
     """A guess could make a second source; a stranger's Variable may hold anything."""
-    with pytest.raises(JournalError, match="'e' holds something that is no entry of this provider") as refused:
+    with pytest.raises(EntryFormatError, match="'e' holds something that is no entry of this provider") as refused:
         from_text(text, name="e")
     assert "canary" not in str(refused.value)
     assert refused.value.__context__ is None
