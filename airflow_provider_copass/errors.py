@@ -33,6 +33,7 @@
         ├── SecretStoreError            the store cannot be read or written, or reads back another value
         ├── EntryBusyError              another task holds the journal entry of the source
         └── JournalError                the journal cannot be read or written
+            └── EntryFormatError        a journal entry is none of this provider, or of a newer version       final
 
 Final means that the next try of the task would end the same, so the task fails at once.
 
@@ -299,6 +300,12 @@ class JournalError(CopassRegistrationError):
     """The journal of what was registered, kept in Airflow Variables, cannot be read or written."""
 
     is_final = False
+
+
+class EntryFormatError(JournalError):
+    """A journal entry is none of this provider, or was written by a newer version of it."""
+
+    is_final = True
     kind: str = ""
     """The class of what Airflow raised, as in the message; empty if it raised nothing."""
 
