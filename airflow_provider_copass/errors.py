@@ -300,14 +300,14 @@ class JournalError(CopassRegistrationError):
     """The journal of what was registered, kept in Airflow Variables, cannot be read or written."""
 
     is_final = False
+    kind: str = ""
+    """The class of what Airflow raised, as in the message; empty if it raised nothing."""
 
 
 class EntryFormatError(JournalError):
     """A journal entry is none of this provider, or was written by a newer version of it."""
 
     is_final = True
-    kind: str = ""
-    """The class of what Airflow raised, as in the message; empty if it raised nothing."""
 
 
 STATUS_ERRORS: dict[int, type[CopassStatusError]] = {

@@ -6,14 +6,14 @@ import json
 from typing import Any
 
 import httpx
+from airflow_provider_copass.registration.record import from_text
+from airflow_provider_copass.registration.store_key import StoreKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from airflow_provider_copass.api import ClientSettings, CopassClient, CopassError, CopassInputError, RetryPolicy, calls
 from airflow_provider_copass.api.requests import read_register, read_update
-from airflow_provider_copass.registration.record import from_text
-from airflow_provider_copass.registration.store_key import StoreKey
 
 CANARY = "canary-5e1f"
 TOKEN = "olk_token-9a7c"

@@ -13,10 +13,10 @@ import httpx
 from airflow.providers.amazon.aws.secrets.secrets_manager import SecretsManagerBackend
 from airflow.providers.amazon.aws.secrets.systems_manager import SystemsManagerParameterStoreBackend
 from airflow.providers.hashicorp.secrets.vault import VaultBackend
+from airflow_provider_copass.registration.store_key import StoreKey
 from pydantic import SecretStr
 
 from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError, SourceChangedError
-from airflow_provider_copass.registration.store_key import StoreKey
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
 from tests.backends import servers
 from tests.backends.google_stand_in import stand_in
