@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command.
 
     :param argv: its arguments; None takes those of the process.
-    :raises SystemExit: with another code than 0 where it fails.
+    :raises SystemExit: with another code than 0 if it fails.
     """
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_copass", description="Work with Copass.")
     parser.add_argument("--version", action="version", version=__version__)

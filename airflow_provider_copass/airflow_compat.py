@@ -1,7 +1,7 @@
 """Every name of Airflow that this package uses, in one place, for Airflow 2.11 and 3.1 to 3.3.
 
-Most are re-exports of the common-compat provider, which knows where each version keeps what. What it leaves open is
-bridged here.
+Most are re-exports of the common-compat provider, which knows in which module each version has them. What it does not
+cover is bridged here.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def airflow_version() -> str:
 
 
 def configured(option: str) -> str | None:
-    """Return an option of section ``[copass]`` of Airflow's configuration; None where it is not set.
+    """Return an option of section ``[copass]`` of Airflow's configuration; None if it is not set.
 
     :param option: its name.
     """
@@ -90,10 +90,11 @@ def fail_at_once(message: str) -> Exception:
 
 
 def preserve_control_flow(error: Exception, message: str) -> Exception | None:
-    """Return an exception that ends a task in the same way as one by which Airflow is told to skip it, or to fail it.
+    """Return an exception that skips or fails the task as a given one does, with another message.
 
-    :param error: the exception; of any other kind there is None.
+    :param error: the exception.
     :param message: what the log is to say.
+    :return: None if the exception is not one of Airflow's that skip or fail a task.
     """
     from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
@@ -104,10 +105,10 @@ def preserve_control_flow(error: Exception, message: str) -> Exception | None:
 
 
 def events_of(outlets: Iterable[Any], context: Context) -> list[Any]:
-    """Return the events that a task's success will send; each has an ``extra``, which the task may fill.
+    """Return the events that the task's success sends; each has an ``extra``, which the task may fill.
 
-    :param outlets: the task's; one without events, such as a file for lineage, is passed over.
-    :param context: of the task.
+    :param outlets: the task's outlets; one without events, such as a file for lineage, is left out.
+    :param context: the task's context.
     :raises Exception: Airflow's own, where an outlet refers to an asset that cannot be found.
     """
     from airflow.providers.common.compat.sdk import Asset, AssetAlias
@@ -130,7 +131,7 @@ def cli_config() -> Any:
 
 
 def find_connection(conn_id: str) -> Any | None:
-    """Return a connection as Airflow's own commands find it, the metadata database included; None where there is none.
+    """Return a connection as Airflow's own commands find it, the metadata database included; None if there is none.
 
     For a command's process alone, not for a task's.
 
@@ -138,7 +139,7 @@ def find_connection(conn_id: str) -> Any | None:
     """
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-    # Airflow 3 keeps its database from a process that does not say so; `airflow connections test` says the same.
+    # Airflow 3 gives its database only to a process that says so; `airflow connections test` says the same.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     try:
         with suppress_client_logs():
@@ -148,12 +149,12 @@ def find_connection(conn_id: str) -> Any | None:
 
 
 def failing_backends(conn_id: str) -> list[tuple[str, type[Exception]]]:
-    """Return the secrets backends that raise when they are asked for a connection, which Airflow takes for "not there".
+    """Return the secrets backends that raise when asked for a connection; Airflow reads that as "not found".
 
     For a command's process alone, after :func:`find_connection`. The last backend there is the metadata database.
 
     :param conn_id: the connection's id.
-    :return: of each the class's name, and the class of what it raised, whose text may hold anything.
+    :return: for each the name of its class, and the class of what it raised; the text may hold anything.
     """
     failing = []
     for backend in variable_backends():
@@ -166,7 +167,7 @@ def failing_backends(conn_id: str) -> list[tuple[str, type[Exception]]]:
 
 
 def connection_variable(conn_id: str) -> str:
-    """Return the name of the environment's variable in which Airflow looks for a connection.
+    """Return the name of the environment variable in which Airflow looks for a connection.
 
     :param conn_id: its id.
     """
@@ -227,8 +228,7 @@ def mask_secret(value: str) -> None:
 class Masker:
     """Masks the secrets of one task, up to a number.
 
-    For each secret Airflow builds its pattern anew, out of all of them: ``docs/decisions/008`` says what a thousand
-    cost.
+    For each secret Airflow compiles one pattern of all of them again: ``docs/decisions/008`` says what a thousand cost.
 
     :param limit: how many secrets are masked, the first ones; None for all.
     """

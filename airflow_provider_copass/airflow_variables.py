@@ -1,4 +1,4 @@
-"""Airflow Variables, read so that a Variable counts as absent only where that is proven.
+"""Airflow Variables, read so that a Variable counts as absent only if that is proven.
 
 Airflow's own readers turn an outage into "not found": 3.3's execution API backend answers None to every error but 401
 and 403, and what a secrets backend raises is swallowed. So each backend is asked directly, its exceptions count, and
@@ -35,8 +35,8 @@ class AirflowVariables:
     Call it from one thread only: on Airflow 3.1 two threads of a task that talk to its supervisor get each other's
     answers.
 
-    :param may_write: whether it may write. If not, nothing is ever written, and where the sentinel is missing an absent
-        Variable is believed to be absent.
+    :param may_write: whether it may write. If not, nothing is ever written, and if the sentinel is missing, a
+        Variable that reads as absent is believed to be.
     :param backends: the secrets backends to ask, in this order; None for those that this deployment reads from.
     :param draw: returns a number in [0, 1), for the jitter.
     :param sleep: pauses for a number of seconds.
@@ -66,8 +66,8 @@ class AirflowVariables:
         together and one more for each; or only one more for all if the sentinel was read less than a second before.
 
         :param names: the Variables' names.
-        :return: the value of each; None where it is proven that the Variable is absent.
-        :raises JournalError: where a backend or the metadata database cannot be read.
+        :return: the value of each; None if it is proven that the Variable is absent.
+        :raises JournalError: if a backend or the metadata database cannot be read.
         """
         is_recent = self._monotonic() - self._sentinel_seen_at < _PROOF_LASTS
         found = {name: self._ask(name) for name in names}
@@ -89,7 +89,7 @@ class AirflowVariables:
         :param name: its name.
         :param text: its value.
         :param within: seconds; no try is begun later, for by then the write would replace what others have written.
-        :raises JournalError: where it cannot be written.
+        :raises JournalError: if it cannot be written.
         """
         self._try(name, "written", lambda: set_variable(name, text), within=within)
 
@@ -97,7 +97,7 @@ class AirflowVariables:
         """Remove a Variable. If it does not exist, nothing happens.
 
         :param name: its name.
-        :raises JournalError: where it cannot be removed.
+        :raises JournalError: if it cannot be removed.
         """
         self._try(name, "removed", lambda: remove_variable(name))
 
@@ -126,10 +126,10 @@ class AirflowVariables:
         raise failure
 
     def _ensure_sentinel(self, name: str) -> bool:
-        """Read the sentinel; write it first where it is missing.
+        """Read the sentinel; write it first if it is missing.
 
-        :return: whether it reads back; False only where it is missing and nothing may be written.
-        :raises JournalError: where it was written and does not read back.
+        :return: whether it reads back; False only if it is missing and nothing may be written.
+        :raises JournalError: if it was written and does not read back.
         """
         if self._reads_sentinel():
             return True
@@ -150,7 +150,7 @@ class AirflowVariables:
     def _ask(self, name: str) -> str | None:
         """Ask each backend, in Airflow's own order."""
         if self._backends is None:
-            # Kept, since Airflow 3.1 and 3.2 make new ones at each call, and a new one of Vault's logs in anew.
+            # Once, since Airflow 3.1 and 3.2 make new ones at each call, and each new one of Vault's logs in.
             self._backends = variable_backends()
         for backend in self._backends:
             kind = ""

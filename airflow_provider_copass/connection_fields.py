@@ -13,12 +13,12 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class StandardField:
-    """A column that every Airflow connection has, and what it is called for Copass.
+    """A column that every Airflow connection has, and its label for Copass.
 
     :param name: Airflow's name of it.
-    :param label: ours.
-    :param placeholder: what stands in it, greyed, until something is typed.
-    :param declared_placeholder: what stands there instead in Airflow 3.2 and later; empty for the same.
+    :param label: its label in the form.
+    :param placeholder: the greyed text of the empty field.
+    :param declared_placeholder: the greyed text in Airflow 3.2 and later; empty for the same.
     """
 
     name: str
@@ -32,12 +32,12 @@ class ExtraField:
     """A member of the connection's ``extra`` with a field of its own in the form.
 
     :param name: the member.
-    :param label: what the form calls it.
-    :param description: what the form says below it.
+    :param label: its label in the form.
+    :param description: the text below it in the form.
     :param type: ``string``, ``number`` or ``integer``.
-    :param default: what a new connection begins with; None for nothing.
-    :param placeholder: what stands in it, greyed, until something is typed; Airflow 3.2 and later show none here.
-    :param limits: the least and the greatest number that is accepted.
+    :param default: the value in a new connection; None for no value.
+    :param placeholder: the greyed text of the empty field; Airflow 3.2 and later show none.
+    :param limits: the smallest and the largest number that is accepted.
     """
 
     name: str
@@ -52,7 +52,8 @@ class ExtraField:
 STANDARD_FIELDS = (
     StandardField("password", "API token", "olk_..., without the word Bearer"),
     StandardField("host", "Base URL", "https://api.copass.id when left empty"),
-    # Airflow 3.3's Test button answers "Bad Request" where no port is stored, and a form cannot ask for one otherwise.
+    # Airflow 3.3's Test button answers "Bad Request" if no port is stored, and the form cannot ask for one in another
+    # way.
     StandardField(
         "port",
         "Port",
@@ -60,25 +61,25 @@ STANDARD_FIELDS = (
         declared_placeholder="Type 443, or the base URL's own port: Test in Airflow 3.3 needs one",
     ),
 )
-"""The columns that are shown; ``description``, Airflow's own, is left as it is."""
+"""The columns that are shown; ``description`` is shown as Airflow does."""
 
 HIDDEN_FIELDS = ("schema", "login")
-"""The columns that are not: the base URL has its scheme, and the token needs no login.
+"""The columns that are hidden: the base URL has its scheme, and the token needs no login.
 
-Not ``extra``, though its members have fields of their own: in Airflow 2's form the Test button ends in a JavaScript
-error where the type that the page opens with hides it, and Airflow 3 shows its JSON in any case.
+``extra`` is not hidden, although its members have fields of their own: in Airflow 2's form the Test button ends in a
+JavaScript error if the type that the page opens with hides it, and Airflow 3 shows its JSON in any case.
 """
 
 EXTRA_FIELDS = (
     ExtraField(
         "sandbox_id",
         "Default sandbox",
-        "Id of the sandbox that tasks work in when they name none, as Copass shows it. May be left empty.",
+        "Id of the sandbox for tasks that name none, as Copass shows it. May be left empty.",
         placeholder="sb_...",
     ),
     ExtraField(
         "timeout",
-        "Time-out (seconds)",
+        "Timeout (seconds)",
         "How long to wait for a connection, and for each part of an answer.",
         type="number",
         default=30,
@@ -87,7 +88,7 @@ EXTRA_FIELDS = (
     ExtraField(
         "max_attempts",
         "Attempts",
-        "How often a call is sent at the most when it fails for a passing reason; 1 means no retry.",
+        "How often a call is sent at most if it fails for a temporary reason; 1 means no retry.",
         type="integer",
         default=4,
         limits=(1, 20),
@@ -103,7 +104,7 @@ EXTRA_FIELDS = (
         "proxy",
         "Proxy",
         "URL of a proxy for every call, such as http://proxy.example:3128. Leave it empty for the one of the "
-        "environment, such as HTTPS_PROXY. It is shown to whoever may see this connection.",
+        "environment, such as HTTPS_PROXY. Everybody who may see this connection sees it.",
         placeholder="http://proxy.example:3128",
     ),
 )

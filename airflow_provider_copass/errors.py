@@ -33,6 +33,7 @@
         ├── SecretStoreError            the store cannot be read or written, or reads back another value
         ├── EntryBusyError              another task holds the journal entry of the source
         └── JournalError                the journal cannot be read or written
+            └── EntryFormatError        a journal entry is none of this provider, or of a newer version       final
 
 Final means that the next try of the task would end the same, so the task fails at once.
 
@@ -91,7 +92,7 @@ class CopassCallError(CopassError):
 
     :param message: static text made by this package; nothing of an answer's body.
     :param operation: the call, such as ``register_source``.
-    :param request_id: the server's ``x-request-id``, for its support; None where it gave none.
+    :param request_id: the server's ``x-request-id``, for its support; None if it gave none.
     """
 
     is_transient: ClassVar[bool] = False
@@ -161,7 +162,7 @@ class CopassStatusError(CopassCallError):
 
     :param status: the HTTP status.
     :param fields: names of known request fields that a 422 complained about.
-    :param retry_after: seconds that the server asked to wait; None where it did not ask.
+    :param retry_after: seconds that the server asked to wait; None if it did not ask.
     """
 
     def __init__(
@@ -286,7 +287,7 @@ class SecretStoreError(CopassRegistrationError):
 
     is_final = False
     kind: str = ""
-    """The class and code of what the store's client raised, as in the message; empty where it raised nothing."""
+    """The class and code of what the store's client raised, as in the message; empty if it raised nothing."""
 
 
 class EntryBusyError(CopassRegistrationError):
@@ -300,7 +301,13 @@ class JournalError(CopassRegistrationError):
 
     is_final = False
     kind: str = ""
-    """The class of what Airflow raised, as in the message; empty where it raised nothing."""
+    """The class of what Airflow raised, as in the message; empty if it raised nothing."""
+
+
+class EntryFormatError(JournalError):
+    """A journal entry is none of this provider, or was written by a newer version of it."""
+
+    is_final = True
 
 
 STATUS_ERRORS: dict[int, type[CopassStatusError]] = {

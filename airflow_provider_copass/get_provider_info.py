@@ -1,4 +1,4 @@
-"""What Airflow discovers of this provider at start-up; it is asked by every process, so nothing heavy is imported."""
+"""The description of this provider, which every process of Airflow reads at start-up: it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_provider_copass.connection_fields import conn_fields, ui_field_behaviour
 
-_ACTS = (
+_OPERATORS = (
     "delete_source",
     "disconnect_source",
     "pause_source",
@@ -24,7 +24,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-copass",
         "name": "Copass",
-        "description": "Registers Copass data sources once, and keeps the webhook secret that is shown once.",
+        "description": "Registers Copass data sources once, and stores the webhook secret that is shown once.",
         "integrations": [
             {"integration-name": "Copass", "external-doc-url": "https://copass.id", "tags": ["service"]},
         ],
@@ -34,16 +34,16 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Copass",
-                "python-modules": [f"airflow_provider_copass.operators.{act}" for act in _ACTS],
+                "python-modules": [f"airflow_provider_copass.operators.{name}" for name in _OPERATORS],
             },
         ],
         "config": {
             "copass": {
-                "description": "What Copass operators do where a task leaves it open.",
+                "description": "Defaults of the Copass operators.",
                 "options": {
                     "secret_store": {
                         "description": (
-                            "Where webhook secrets are kept by tasks that leave ``secret_store`` out: ``variable`` (an "
+                            "Where tasks that leave ``secret_store`` out store webhook secrets: ``variable`` (an "
                             "Airflow Variable), ``backend`` (the secrets backend that this deployment reads from), or "
                             "the dotted path of a ``SecretStore`` class.\n"
                         ),
@@ -66,7 +66,7 @@ def get_provider_info() -> dict[str, Any]:
                 },
             },
         },
-        # Airflow 3.2 and later; older ones pass it over.
+        # Airflow 3.2 and later; older ones ignore it.
         "cli": ["airflow_provider_copass.commands.airflow_cli.get_commands"],
         "connection-types": [
             {

@@ -1,4 +1,4 @@
-"""A ready-made retry policy for tasks that talk to Copass, for Airflow 3.3 and later."""
+"""A retry policy for tasks that call Copass, for Airflow 3.3 and later."""
 
 from __future__ import annotations
 
@@ -73,5 +73,5 @@ class CopassRetryPolicy(RetryPolicy):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> CopassRetryPolicy:
-        """Read what :meth:`serialize` made."""
+        """Return the policy that :meth:`serialize` wrote."""
         return cls(timedelta(seconds=data["base"]), timedelta(seconds=data["cap"]))

@@ -1,4 +1,4 @@
-"""The Copass API: calls as data, two clients that send them, models of the answers, errors. It knows no Airflow."""
+"""The Copass API: calls as data, two clients that send them, models of the answers, errors. Independent of Airflow."""
 
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.api.client import AsyncCopassClient, CopassClient

@@ -1,7 +1,7 @@
 """From an answer's JSON to a model: the secret is taken out before anything else looks at it.
 
-pydantic shows its input where validation fails, a ``SecretStr``'s included, so no model ever validates the secret,
-and a failed validation is turned into an error of ours that names fields alone.
+pydantic shows its input if validation fails, a ``SecretStr``'s included, so no model ever validates the secret,
+and a failed validation becomes an error of ours that names fields only.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class UnusableAnswerError(Exception):
 
 
 def source(answer: object, _headers: Headers) -> models.Source:
-    """Read a source, with its secret where the answer has one.
+    """Read a source, with its secret if the answer has one.
 
     :param answer: the answer's JSON; its secret is removed from it.
     """
@@ -46,18 +46,18 @@ def source(answer: object, _headers: Headers) -> models.Source:
 
 
 def source_list(answer: object, headers: Headers) -> models.SourceList:
-    """Read a list of sources. The API shows no secret there; were one in a row, it would be dropped unread."""
+    """Read a list of sources. The API shows no secret there; one in a row is dropped unread."""
     rows = answer.get("sources") if isinstance(answer, dict) else None
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict):
             row.pop(SECRET_FIELD, None)
-    # By the header alone: a field of this name in the answer is not what we call so.
+    # From the header: a field of this name in the answer is not the same thing.
     answered_at = models.read_moment(read_http_date(headers.get("date", "")))
     return _read(models.SourceList, answer).model_copy(update={"answered_at": answered_at})
 
 
 def source_status(answer: object, _headers: Headers) -> models.SourceStatus:
-    """Read what pause, resume and disconnect answer."""
+    """Read the answer to pause, resume and disconnect."""
     return _read(models.SourceStatus, {} if answer is None else answer)
 
 
@@ -67,7 +67,7 @@ def pull_job(answer: object, _headers: Headers) -> models.PullJob:
 
 
 def purge_result(answer: object, _headers: Headers) -> models.PurgeResult:
-    """Read what a purge removed."""
+    """Read the answer to a purge."""
     return _read(models.PurgeResult, {} if answer is None else answer)
 
 
@@ -76,12 +76,12 @@ def sandbox_list(answer: object, _headers: Headers) -> models.SandboxList:
     return _read(models.SandboxList, answer)
 
 
-def nothing(answer: object, _headers: Headers) -> None:
-    """Take an answer whose status says it all, such as a delete's."""
+def no_content(answer: object, _headers: Headers) -> None:
+    """Ignore an answer whose status is all that counts, such as a delete's."""
 
 
 def _take_secret(answer: object) -> SecretStr | None:
-    """Remove the secret from an answer and wrap it; None where there is none."""
+    """Remove the secret from an answer and wrap it; None if there is none."""
     value = answer.pop(SECRET_FIELD, None) if isinstance(answer, dict) else None
     if value is None or value == "":
         return None
@@ -94,7 +94,7 @@ def _read(model: type[Parsed], answer: object) -> Parsed:
     """Validate an answer that holds no secret any more."""
     if not isinstance(answer, dict):
         raise UnusableAnswerError("it is not a JSON object")
-    # Where the API shows no secret, one that came all the same would pass as an unknown field.
+    # A secret in an answer that should hold none would pass as an unknown field.
     answer.pop(SECRET_FIELD, None)
     try:
         return model.model_validate(answer)
@@ -104,11 +104,11 @@ def _read(model: type[Parsed], answer: object) -> Parsed:
 
 
 def _known_names(model: type[models.Answer], invalid: ValidationError) -> tuple[str, ...]:
-    """Name the fields of a failed validation by our own names; a key that the server chose is never repeated."""
+    """Return the known names of the fields that failed; a key that the server chose is never repeated."""
     known = {**models.Source.model_fields, **model.model_fields}
     found: set[str] = set()
     for problem in invalid.errors(include_input=False, include_url=False):
-        # The innermost of ours: in ("sources", 3, "adapter_config", "a key of the server's") it is the third.
+        # The innermost known name: in ("sources", 3, "adapter_config", "a key of the server's") it is the third.
         innermost = [part for part in problem["loc"] if isinstance(part, str) and part in known][-1:]
         found.update(innermost)
     return tuple(sorted(found))

@@ -1,6 +1,6 @@
 """The API's calls as data: what to send and how to read the answer. Nothing here sends anything.
 
-Facts: the vendor's register page; calls and fields that it does not show are read off the vendor's public clients.
+Facts are from the vendor's register page; calls and fields that it does not show, from the vendor's public clients.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def register_source(
 ) -> Call[models.Source]:
     """Register a source. There is no idempotency key: sent twice, this makes two.
 
-    :param sandbox_id: where.
+    :param sandbox_id: the sandbox.
     :param provider: ``slack``, ``github``, ``linear`` … : an open set.
     :param name: 1 to 255 characters; not unique on the server.
     :param ingestion_mode: ``realtime``, ``polling``, ``batch`` or ``manual`` (the server's default).
@@ -74,7 +74,7 @@ def register_source(
     :param external_account_id: such as a Slack workspace.
     :param adapter_config: provider-specific settings.
     :param poll_interval_seconds: at least 60.
-    :raises CopassInputError: where a field breaks its rule.
+    :raises CopassInputError: if a field breaks its rule.
     """
     source = read_register(
         provider=provider,
@@ -89,10 +89,10 @@ def register_source(
 
 
 def registrations(sandbox_id: str) -> Callable[[dict[str, Any]], Call[models.Source]]:
-    """Return what makes the call for each of many sources of a sandbox, out of bodies that were checked.
+    """Return a function that makes the register call of a body that was checked, for many sources of a sandbox.
 
-    :param sandbox_id: where.
-    :raises CopassInputError: where it is no id.
+    :param sandbox_id: the sandbox.
+    :raises CopassInputError: if it is not a usable id.
     """
     path = _sources(sandbox_id)
     return lambda body: Call("register_source", "POST", path, answers.source, body=body)
@@ -101,7 +101,7 @@ def registrations(sandbox_id: str) -> Callable[[dict[str, Any]], Call[models.Sou
 def list_sources(sandbox_id: str, *, provider: str | None = None, status: str | None = None) -> Call[models.SourceList]:
     """List the sources of a sandbox; no paging is documented.
 
-    :param sandbox_id: where.
+    :param sandbox_id: the sandbox.
     :param provider: only those of this provider.
     :param status: only those of this status.
     """
@@ -121,8 +121,8 @@ def update_source(
     """Change the given fields of a source.
 
     :param changes: the fields to change.
-    :param merge_adapter_config: merge ``adapter_config`` deeply into what is there instead of replacing it.
-    :raises CopassInputError: where a field breaks its rule.
+    :param merge_adapter_config: merge ``adapter_config`` deeply into the present settings instead of replacing them.
+    :raises CopassInputError: if a field breaks its rule.
     """
     query = (("merge_adapter_config", "true"),) if merge_adapter_config else ()
     path = _source(sandbox_id, data_source_id)
@@ -130,7 +130,7 @@ def update_source(
 
 
 def rotate_webhook_secret(sandbox_id: str, data_source_id: str) -> Call[models.Source]:
-    """Mint a fresh webhook secret; the old one becomes worthless to whoever uses it. ``realtime`` sources alone."""
+    """Mint a new webhook secret, which voids the old one. For ``realtime`` sources only."""
     path = _source(sandbox_id, data_source_id) + "/rotate-webhook-secret"
     return Call("rotate_webhook_secret", "POST", path, answers.source)
 
@@ -146,7 +146,7 @@ def resume_source(sandbox_id: str, data_source_id: str) -> Call[models.SourceSta
 
 
 def disconnect_source(sandbox_id: str, data_source_id: str) -> Call[models.SourceStatus]:
-    """Disconnect a source, for good: ``disconnected`` is terminal."""
+    """Disconnect a source permanently: ``disconnected`` is terminal."""
     path = _source(sandbox_id, data_source_id) + "/disconnect"
     return Call("disconnect_source", "POST", path, answers.source_status)
 
@@ -156,10 +156,10 @@ def pull_source(
 ) -> Call[models.PullJob]:
     """Queue a pull.
 
-    :param since: only what is newer: a date and time with its offset from UTC, or one as ISO 8601 text. None, or the
-        text ``None`` or none at all, which a template may make of it: everything.
+    :param since: pull only what is newer: a date and time with its offset from UTC, or one as ISO 8601 text. Everything
+        if it is None, or the text ``None`` or an empty text, to which a template may render.
     :param vault_only: the API's option of this name.
-    :raises CopassInputError: where ``since`` breaks its rule.
+    :raises CopassInputError: if ``since`` breaks its rule.
     """
     body: dict[str, Any] = {}
     if (moment := read_since(since)) is not None:
@@ -172,7 +172,7 @@ def pull_source(
 def purge_source(
     sandbox_id: str, data_source_id: str, *, delete_source: bool | None = None
 ) -> Call[models.PurgeResult]:
-    """Remove the knowledge that came in through a source.
+    """Remove the knowledge that a source ingested.
 
     :param delete_source: remove the source's registration as well.
     """
@@ -183,7 +183,7 @@ def purge_source(
 
 def delete_source(sandbox_id: str, data_source_id: str) -> Call[None]:
     """Remove a source's registration."""
-    return Call("delete_source", "DELETE", _source(sandbox_id, data_source_id), answers.nothing)
+    return Call("delete_source", "DELETE", _source(sandbox_id, data_source_id), answers.no_content)
 
 
 def list_sandboxes() -> Call[models.SandboxList]:
@@ -197,7 +197,7 @@ def check_path_part(name: str, value: object) -> str:
     :param name: the field, for the message.
     :param value: what was given; a whole number, such as a template rendered natively gives, is its digits.
     :return: the id.
-    :raises CopassInputError: where it is missing, empty, no text, or holds a slash of either kind, ``..``, ``?``,
+    :raises CopassInputError: if it is missing, empty, no text, or holds a slash of either kind, ``..``, ``?``,
         ``#``, a control character or outer white space.
     """
     if value is None or value == "":

@@ -34,7 +34,7 @@ _NOT_SENT = (httpx.ConnectError, httpx.UnsupportedProtocol)
 
 
 class _Driver:
-    """What both clients share: the settings, the requests they make, the judgement on httpx's exceptions."""
+    """What both clients share: the settings, the requests, the classification of httpx's exceptions."""
 
     def __init__(self, settings: ClientSettings, *, policy: RetryPolicy | None, monotonic: Callable[[], float]) -> None:
         self.settings = settings
@@ -47,7 +47,7 @@ class _Driver:
         return f"{type(self).__name__}({self.settings.origin!r})"
 
     def _build(self, client: httpx.Client | httpx.AsyncClient, send: Send) -> httpx.Request:
-        """Make httpx's request of ours."""
+        """Build httpx's request."""
         headers = None if send.content is None else {"Content-Type": "application/json"}
         params = dict(send.query) or None
         return client.build_request(
@@ -55,12 +55,12 @@ class _Driver:
         )
 
     def _deadline(self) -> float:
-        """Return the moment after which an answer that still trickles in is given up."""
+        """Return the moment after which an incomplete answer is given up."""
         return self._monotonic() + self.settings.timeout
 
     @staticmethod
     def _why_no_reply(error: httpx.HTTPError) -> NoReply | ConnectFailure:
-        """Judge httpx's exception by its class, and those beneath it, alone."""
+        """Classify httpx's exception by its class and the classes of its causes only."""
         if isinstance(error, httpx.ProxyError):
             return ConnectFailure.PROXY
         if isinstance(error, _NOT_IN_TIME):
@@ -71,7 +71,7 @@ class _Driver:
 
 
 class _Body:
-    """Gathers an answer, up to a length and a moment."""
+    """Collects the parts of an answer, up to a length."""
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
@@ -79,7 +79,7 @@ class _Body:
         self._length = 0
 
     def add(self, part: bytes) -> bool:
-        """Take one more part; False when it is too long."""
+        """Add a part; return False if the answer is too long."""
         self._parts.append(part)
         self._length += len(part)
         return self._length <= MOST_BYTES
@@ -101,12 +101,12 @@ class CopassClient(_Driver):
             source = client.send(calls.get_source("sb_1", "ds_1"))
 
     :param settings: where the API is and how to talk to it.
-    :param policy: when a call is sent again; by default full jitter, up to ``settings.max_attempts`` tries.
+    :param policy: when a call is sent again; by default full jitter, up to ``settings.max_attempts`` attempts.
     :param transport: httpx's transport; a test puts a scripted one here.
     :param sleep: how to pause, in seconds.
     :param now: seconds since the epoch.
     :param monotonic: seconds of a clock that is never set back.
-    :raises CopassInputError: where the settings' ``ca_bundle`` holds no certificate, or the environment's proxy or
+    :raises CopassInputError: if ``settings.ca_bundle`` holds no certificate, or the environment's proxy or
         certificates cannot be used.
     """
 
@@ -126,7 +126,7 @@ class CopassClient(_Driver):
         self._now = now
 
     def send(self, call: Call[T], *, before_attempt: Callable[[], object] | None = None) -> T:
-        """Send one call, and send it again where the policy allows.
+        """Send one call, and send it again if the policy allows it.
 
         :param call: from :mod:`airflow_provider_copass.api.calls`.
         :param before_attempt: called right before each attempt is sent, the first one included. What it raises goes to
@@ -209,7 +209,7 @@ class AsyncCopassClient(_Driver):
         self._now = now
 
     async def send(self, call: Call[T], *, before_attempt: Callable[[], object] | None = None) -> T:
-        """Send one call, and send it again where the policy allows.
+        """Send one call, and send it again if the policy allows it.
 
         :param call: from :mod:`airflow_provider_copass.api.calls`.
         :param before_attempt: as of :meth:`CopassClient.send`; called in the event loop, so it must not block.

@@ -1,6 +1,8 @@
-"""One call from first try to result, without a socket or a clock: what to send, how long to pause, how to judge.
+"""One call from the first attempt to its result, without a socket or a clock.
 
-A driver pumps the generator: it sends what is yielded, or pauses as long as is yielded, and hands back what came.
+What to send, how long to pause, and what an answer means are decided here.
+
+A driver pumps the generator: it sends what is yielded, or pauses as long as is yielded, and hands back the outcome.
 :mod:`~airflow_provider_copass.api.client` does so with and without ``async``.
 """
 
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_BYTES = 32 * 1024 * 1024
-"""The longest answer that is read; a thousand sources are some 2 MiB."""
+"""The longest answer that is read; a thousand sources take some 2 MiB."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -79,7 +81,7 @@ class Reply:
 
 
 class NoReply(Enum):
-    """Why there is no answer to what was sent, or may have been."""
+    """Why there is no answer to a request that was sent, or may have been."""
 
     TIMED_OUT = "no answer in time"
     LOST = "the connection broke before the answer was whole"
@@ -98,30 +100,30 @@ def exchange(
     now: Callable[[], float],
     is_private: Callable[[str], bool] = lambda _: False,
 ) -> Generator[Send | Pause, Reply | NoReply | ConnectFailure | None, T]:
-    """Carry one call through to its result.
+    """Send one call, several times if the policy allows it, and return its result.
 
     :param call: the call.
     :param policy: when to send it again.
     :param now: seconds since the epoch.
-    :param is_private: tells whether a text of the server's holds the token, and so must not be in a message of ours.
-        (Not the token itself: an error tracker may record this frame's locals.)
+    :param is_private: whether a text from the server holds the token, so that no message may repeat it. (Not the token
+        itself: an error tracker may record this frame's locals.)
     :return: what the call returns.
-    :raises CopassCallError: the last try's failure.
+    :raises CopassCallError: the failure of the last attempt.
     """
     content = None if call.body is None else json.dumps(call.body, separators=(",", ":")).encode()
     send = Send(call.method, call.path, call.query, content)
     attempt = 1
     while True:
-        came = yield send
-        if isinstance(came, Reply) and 200 <= came.status < 300 and not came.is_too_long:  # noqa: PLR2004 - 2xx
-            outcome = _result(call, came, is_private)
-            if not isinstance(outcome, CopassCallError):
-                return outcome
-            error: CopassCallError = outcome
+        outcome = yield send
+        if isinstance(outcome, Reply) and 200 <= outcome.status < 300 and not outcome.is_too_long:  # noqa: PLR2004 - 2xx
+            result = _result(call, outcome, is_private)
+            if not isinstance(result, CopassCallError):
+                return result
+            error: CopassCallError = result
         else:
-            error = _failure(call, came, now(), is_private)
+            error = _failure(call, outcome, now(), is_private)
         # An error tracker may record a frame's locals: this one holds no answer when it raises.
-        came = None
+        outcome = None
         if attempt >= policy.max_attempts or not may_send_again(writes=call.writes, error=error):
             raise error
         retry_after = error.retry_after if isinstance(error, CopassStatusError) else None
@@ -146,41 +148,42 @@ def _result(call: Call[T], reply: Reply, is_private: Callable[[str], bool]) -> T
 
 
 def _failure(
-    call: Call[T], came: Reply | NoReply | ConnectFailure | None, now: float, is_private: Callable[[str], bool]
+    call: Call[T], outcome: Reply | NoReply | ConnectFailure | None, now: float, is_private: Callable[[str], bool]
 ) -> CopassCallError:
-    """Make the error of a try that brought no usable answer."""
-    if isinstance(came, ConnectFailure):
+    """Make the error of an attempt without a usable answer."""
+    if isinstance(outcome, ConnectFailure):
         return CopassConnectError(
-            f"{call.operation}: no connection could be made, so nothing was sent: {came.value}.",
+            f"{call.operation}: no connection could be made, so nothing was sent: {outcome.value}.",
             operation=call.operation,
-            reason=came,
+            reason=outcome,
         )
-    if isinstance(came, NoReply):
-        lost = _NO_REPLY_ERRORS[came]
-        return lost(f"{call.operation}: {came.value}.{_afterthought(call, lost)}", operation=call.operation)
-    if came is None:  # a driver's mistake, not a server's
+    if isinstance(outcome, NoReply):
+        kind_of_loss = _NO_REPLY_ERRORS[outcome]
+        note = _maybe_applied_note(call, kind_of_loss)
+        return kind_of_loss(f"{call.operation}: {outcome.value}.{note}", operation=call.operation)
+    if outcome is None:  # a driver's mistake, not a server's
         raise TypeError("a Send was answered with nothing")
-    request_id = _request_id(came, is_private)
-    if came.is_too_long and 200 <= came.status < 300:  # noqa: PLR2004 - 2xx
+    request_id = _request_id(outcome, is_private)
+    if outcome.is_too_long and 200 <= outcome.status < 300:  # noqa: PLR2004 - 2xx
         return _answer_error(call, f"it is longer than {MOST_BYTES // 1024 // 1024} MiB", (), request_id)
-    kind = error_class(came.status)
-    fields = _refused_fields(came)
-    said = [f"{call.operation}: the server answered {came.status}."]
-    if 300 <= came.status < 400:  # noqa: PLR2004 - 3xx
-        said.append("A redirect is not followed, for the token's sake: check the host of the connection.")
-    elif came.status in _ADVICE:
-        said.append(_ADVICE[came.status])
+    kind = error_class(outcome.status)
+    fields = _refused_fields(outcome)
+    sentences = [f"{call.operation}: the server answered {outcome.status}."]
+    if 300 <= outcome.status < 400:  # noqa: PLR2004 - 3xx
+        sentences.append("A redirect is not followed, since it would get the token: check the host of the connection.")
+    elif outcome.status in _ADVICE:
+        sentences.append(_ADVICE[outcome.status])
     if fields:
-        said.append(f"It refused: {', '.join(fields)}.")
+        sentences.append(f"It refused: {', '.join(fields)}.")
     if request_id:
-        said.append(f"Request id: {request_id}.")
+        sentences.append(f"Request id: {request_id}.")
     return kind(
-        " ".join(said) + _afterthought(call, kind),
+        " ".join(sentences) + _maybe_applied_note(call, kind),
         operation=call.operation,
-        status=came.status,
+        status=outcome.status,
         request_id=request_id,
         fields=fields,
-        retry_after=retry_after_seconds(came.headers, now=now),
+        retry_after=retry_after_seconds(outcome.headers, now=now),
     )
 
 
@@ -190,26 +193,26 @@ def _answer_error(call: Call[T], reason: str, fields: tuple[str, ...], request_i
     asked = f" Request id: {request_id}." if request_id else ""
     return CopassAnswerError(
         f"{call.operation}: the answer cannot be used: {reason}{named}. Check that the connection's host is the Copass "
-        f"API and no proxy answers in its place.{asked}{_afterthought(call, CopassAnswerError)}",
+        f"API and no proxy answers in its place.{asked}{_maybe_applied_note(call, CopassAnswerError)}",
         operation=call.operation,
         request_id=request_id,
         fields=fields,
     )
 
 
-def _afterthought(call: Call[T], kind: type[CopassCallError]) -> str:
-    """Say of a write whose outcome is unknown that it is."""
+def _maybe_applied_note(call: Call[T], kind: type[CopassCallError]) -> str:
+    """Return a sentence for a write that may have been applied although it failed."""
     return " It may have been carried out all the same." if call.writes and kind.maybe_applied else ""
 
 
 def _request_id(reply: Reply, is_private: Callable[[str], bool]) -> str | None:
-    """Return the server's id of the request where it is one, and does not hold the token."""
+    """Return the server's id of the request if it is well-formed and does not hold the token."""
     given = reply.headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) and not is_private(given) else None
 
 
 def _refused_fields(reply: Reply) -> tuple[str, ...]:
-    """Name the request's fields that a 422 complains about: known names alone, since it echoes what was sent."""
+    """Return the request's fields that a 422 complains about: known names only, since it echoes what was sent."""
     if reply.status != 422 or reply.is_too_long:  # noqa: PLR2004 - Unprocessable Content
         return ()
     try:
@@ -219,6 +222,6 @@ def _refused_fields(reply: Reply) -> tuple[str, ...]:
     problems = answer.get("detail") if isinstance(answer, dict) else None
     named: set[str] = set()
     for problem in problems if isinstance(problems, list) else ():
-        place = problem.get("loc") if isinstance(problem, dict) else None
-        named.update(part for part in place if isinstance(part, str)) if isinstance(place, list) else None
+        path = problem.get("loc") if isinstance(problem, dict) else None
+        named.update(part for part in path if isinstance(part, str)) if isinstance(path, list) else None
     return tuple(name for name in RULES if name in named)

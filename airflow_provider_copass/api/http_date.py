@@ -10,7 +10,7 @@ def read_http_date(text: str) -> datetime | None:
     """Read a date; one without a zone is UTC.
 
     :param text: such as ``Tue, 14 Nov 2023 22:13:20 GMT``.
-    :return: in UTC; None where it is no date, or one that no ``datetime`` can hold.
+    :return: in UTC; None if it is no date, or one that no ``datetime`` can hold.
     """
     try:
         moment = parsedate_to_datetime(text)

@@ -1,7 +1,7 @@
 """How httpx is set up for a client: from the settings, and from what the environment of the process says.
 
 httpx reads ``HTTPS_PROXY``, ``ALL_PROXY``, ``NO_PROXY``, ``SSL_CERT_FILE`` and the like when a client is made, and
-raises whatever comes to it where one of them cannot be used; here that becomes an error of ours.
+raises exceptions of many kinds if one of them cannot be used; here they become an error of ours.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from airflow_provider_copass.api.settings import refused_as
+from airflow_provider_copass.api.settings import address_refusal
 from airflow_provider_copass.errors import CopassInputError
 
 if TYPE_CHECKING:
@@ -26,21 +26,21 @@ C = TypeVar("C", httpx.Client, httpx.AsyncClient)
 
 
 def open_http(kind: Callable[..., C], settings: ClientSettings, *, transport: object | None) -> C:
-    """Make a client of httpx.
+    """Create an httpx client.
 
     :param kind: its class.
     :param settings: where the API is and how to talk to it.
     :param transport: httpx's transport; None for the usual one.
-    :raises CopassInputError: where ``ca_bundle`` holds no certificate, httpx takes the base URL or the proxy for none,
+    :raises CopassInputError: if ``ca_bundle`` holds no certificate, httpx cannot read the base URL or the proxy,
         or the environment's proxy or certificates cannot be used.
     """
-    _check_address(settings.base_url, refused_as("host"))
+    _check_address(settings.base_url, address_refusal("host"))
     if settings.proxy is not None:
-        _check_address(settings.proxy, refused_as("proxy"))
+        _check_address(settings.proxy, address_refusal("proxy"))
     options = _options(settings)
     refusal = CopassInputError(
         "The environment's proxy cannot be used: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY must be URLs such as "
-        "http://proxy.example:3128 (socks5:// needs the package socksio), NO_PROXY a list of hosts. Mend the "
+        "http://proxy.example:3128 (socks5:// needs the package socksio), NO_PROXY a list of hosts. Correct the "
         "environment, or give a proxy in the connection.",
         fields=("proxy",),
     )
@@ -49,7 +49,7 @@ def open_http(kind: Callable[..., C], settings: ClientSettings, *, transport: ob
     except OSError:  # ssl.SSLError is one
         refusal = CopassInputError(
             "The environment's certificates cannot be used: SSL_CERT_FILE must be a PEM file that may be read here. "
-            "Mend the environment, or give a ca_bundle in the connection.",
+            "Correct the environment, or give a ca_bundle in the connection.",
             fields=("ca_bundle",),
         )
     except (ImportError, ValueError, httpx.InvalidURL):
@@ -59,7 +59,7 @@ def open_http(kind: Callable[..., C], settings: ClientSettings, *, transport: ob
 
 
 def environment_proxy(settings: ClientSettings) -> str | None:
-    """Return the name of the environment's variable whose proxy is used for the API; None where none is.
+    """Return the name of the environment variable whose proxy is used for the API; None if there is none.
 
     :param settings: of the client.
     """
@@ -76,12 +76,12 @@ def environment_proxy(settings: ClientSettings) -> str | None:
 
 
 def _trusts_environment(settings: ClientSettings) -> bool:
-    # The environment's proxy would get the token in the clear where the API is this very machine.
+    # If the API is on this very machine, the environment's proxy would get the token in the clear.
     return not settings.is_loopback
 
 
 def _options(settings: ClientSettings) -> dict[str, Any]:
-    """Return what both classes of httpx are told."""
+    """Return the options of both httpx clients."""
     headers = {
         "Authorization": f"Bearer {settings.token}",
         "Accept": "application/json",
@@ -103,7 +103,7 @@ def _options(settings: ClientSettings) -> dict[str, Any]:
 
 
 def _check_address(url: str, refusal: CopassInputError) -> None:
-    """Refuse what is no URL to httpx, such as ``https://10.0.0.999``: each call would end in an exception of its own.
+    """Refuse a URL that httpx cannot read, such as ``https://10.0.0.999``: each call would raise an exception of httpx.
 
     :raises CopassInputError: the refusal.
     """
@@ -119,7 +119,7 @@ def _check_address(url: str, refusal: CopassInputError) -> None:
 def _trust(ca_bundle: str) -> ssl.SSLContext:
     """Trust the authorities of a PEM file.
 
-    :raises CopassInputError: where it holds none, or may not be read.
+    :raises CopassInputError: if it holds none, or may not be read.
     """
     try:
         return ssl.create_default_context(cafile=ca_bundle)

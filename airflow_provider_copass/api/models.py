@@ -1,9 +1,9 @@
-"""What the API answers, as pydantic models that a new word or a new field of the server does not break.
+"""The API's answers, as pydantic models that a new word or a new field of the server does not break.
 
-Every word in an answer is an open set, and unknown fields pass through. Nothing that a server leaves out or writes
-in another type than its page says stops a registration, for a secret that is shown once may hang on it: only
-``data_source_id`` must be there. Facts: the vendor's register page, and for what it does not
-show, the vendor's public clients.
+Every word in an answer is an open set, and unknown fields pass through. A field that a server leaves out, or writes in
+another type than its page says, does not stop a registration, since a secret that is shown once may depend on it: only
+``data_source_id`` is required. Facts are from the vendor's register page, and for what it does not show, from the
+vendor's public clients.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SUMMARY = frozenset(
 
 
 def _text(value: object) -> str | None:
-    """Read a text, or a number as one; anything else as none."""
+    """Read a text, or a number as text; anything else as None."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) else None
@@ -49,17 +49,17 @@ def _text_or_empty(value: object) -> str:
 
 
 def _whole(value: object) -> int | None:
-    """Read a whole number; anything else as none."""
+    """Read a whole number; anything else as None."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _object(value: object) -> dict[str, Any] | None:
-    """Read an object; anything else as none."""
+    """Read an object; anything else as None."""
     return value if isinstance(value, dict) else None
 
 
 def read_moment(value: object) -> datetime | None:
-    """Read a date and time as UTC; None where it cannot be read or cannot be true: no registration may depend on it.
+    """Read a date and time as UTC; None if it cannot be read or cannot be true: no registration may depend on it.
 
     A year such as 9999 would also overflow where seconds are added to it.
     """
@@ -89,7 +89,7 @@ class Answer(BaseModel):
     )
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
-        """Keep unknown fields and ``adapter_config``, which may hold credentials, out of every repr."""
+        """Leave unknown fields and ``adapter_config``, which may hold credentials, out of every repr."""
         return [
             (name, getattr(self, name)) for name, known in type(self).model_fields.items() if known.repr is not False
         ]
@@ -103,7 +103,7 @@ class Source(Answer):
     :param kind: ``durable``, ``ephemeral`` or another word.
     :param adapter_config: provider-specific settings; may hold credentials.
     :param poll_interval_seconds: seconds between polls.
-    :param webhook_url: made by the server for ``realtime`` sources.
+    :param webhook_url: set by the server for ``realtime`` sources.
     :param last_sync_at: when the server last ingested something, in UTC.
     :param created_at: when the source was registered, in UTC.
     :param webhook_signing_secret: the bearer token that the webhook's sender must present. Only in the answers of
@@ -143,8 +143,8 @@ class Source(Answer):
 class SourceList(Answer):
     """The sources of a sandbox.
 
-    :param sources: the rows that came.
-    :param count: how many there are, as the server says; None where it does not say.
+    :param sources: the rows of the answer.
+    :param count: how many there are, as the server says; None if it does not say.
     :param answered_at: when it answered, by its own clock (the ``Date`` header), to the second.
     """
 
@@ -154,13 +154,13 @@ class SourceList(Answer):
 
     @property
     def is_complete(self) -> bool:
-        """Whether the rows are all that the server counts; from fewer nothing may be concluded."""
+        """Whether there are as many rows as the server counts; from fewer nothing can be concluded."""
         return self.count is None or self.count <= len(self.sources)
 
     def require_complete(self) -> list[Source]:
         """Return the rows.
 
-        :raises CopassAnswerError: where the list is cut short.
+        :raises CopassAnswerError: if the list is cut short.
         """
         if self.is_complete:
             return self.sources
@@ -172,7 +172,7 @@ class SourceList(Answer):
 
 
 class SourceStatus(Answer):
-    """What pause, resume and disconnect answer: the status that the source has now."""
+    """The answer to pause, resume and disconnect: the status that the source has now."""
 
     status: Text = ""
 
@@ -186,7 +186,7 @@ class PullJob(Answer):
 
 
 class PurgeResult(Answer):
-    """What a purge removed: counts a plane, under the server's own names."""
+    """What a purge removed: counts, under the server's own names."""
 
 
 class Sandbox(Answer):

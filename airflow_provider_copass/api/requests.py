@@ -1,6 +1,6 @@
-"""What may be sent: the documented limits of a source's fields, checked before any request.
+"""The bodies of requests: the documented limits of a source's fields, checked before any request.
 
-Facts: the vendor's register page. A value is never shown in a refusal, since any of them may hold a credential.
+Facts are from the vendor's register page. A refusal never shows a value, since any of them may hold a credential.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ RULES = {
         "gives ({{ ds }} is a date alone), or left out"
     ),
 }
-"""The rule of each field, in words that also tell the way out."""
+"""The rule of each field, in words that also say what to do."""
 
 
 def _json_object(value: object) -> object:
-    """Read an object that a template rendered to text, and refuse what JSON cannot hold."""
+    """Read an object, or one that a template rendered to text, and refuse what JSON cannot hold."""
     if value is None:
         return None
     try:
         loaded = json.loads(value) if isinstance(value, str) else value
-        # Sent as it is read here: a NaN or a date would otherwise fail when the request is built.
+        # A NaN or a date would otherwise fail when the request is built.
         json.dumps(loaded, allow_nan=False)
     except (ValueError, TypeError, RecursionError):
         loaded = None
@@ -85,7 +85,7 @@ class RegisterSource(_Fields):
     poll_interval_seconds: PollInterval | None = None
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
-        """Show what names the source and nothing that may hold a credential."""
+        """Show what identifies the source, and nothing that may hold a credential."""
         return [("provider", self.provider), ("name", self.name)]
 
 
@@ -99,12 +99,12 @@ class UpdateSource(_Fields):
     poll_interval_seconds: PollInterval | None = None
 
     def __repr_args__(self) -> list[tuple[str | None, Any]]:
-        """Show which fields are given, without values."""
+        """Show the names of the given fields."""
         return [("fields", sorted(self.model_fields_set))]
 
 
 class SourceChanges(TypedDict, total=False):
-    """The fields that an update can change; one that is left out stays as it is."""
+    """The fields that an update can change; a field that is left out is not changed."""
 
     name: str
     ingestion_mode: str
@@ -127,7 +127,7 @@ def read_update(given: SourceChanges) -> UpdateSource:
     """Check the fields of a change.
 
     :param given: the fields to change; None clears a field that can be empty.
-    :raises CopassInputError: where there is none, or naming every field that breaks its rule.
+    :raises CopassInputError: if there are none, or naming every field that breaks its rule.
     """
     if not given:
         raise CopassInputError(
@@ -138,15 +138,15 @@ def read_update(given: SourceChanges) -> UpdateSource:
 
 
 def read_since(given: object) -> str | None:
-    """Check from when on a pull shall fetch.
+    """Check the moment from which a pull fetches.
 
-    :param given: a date and time with its offset from UTC, or one as ISO 8601 text. None, and the texts that a template
-        makes of it, which are ``None`` and an empty one, mean that it is left out: so at a first run
+    :param given: a date and time with its offset from UTC, or one as ISO 8601 text. None, ``"None"`` and an empty text,
+        to which a template may render, mean that it is left out: so at a first run
         ``{{ prev_data_interval_end_success }}`` pulls everything.
-    :return: ISO 8601 text; None where it is left out.
-    :raises CopassInputError: where it is anything else, or has no offset.
+    :return: ISO 8601 text; None if it is left out.
+    :raises CopassInputError: if it is anything else, or has no offset.
     """
-    # By isinstance and ==, not ``is None``: what Airflow gives a native template may be a proxy of None.
+    # By isinstance and ==, not ``is None``: Airflow may give a native template a proxy of None.
     if isinstance(given, NoneType) or given in ("", "None"):
         return None
     moment = given
@@ -157,17 +157,18 @@ def read_since(given: object) -> str | None:
             moment = None
     if not isinstance(moment, datetime) or moment.utcoffset() is None:
         raise CopassInputError(f"Refused before any request: {RULES['since']}.", fields=("since",))
-    # A text is sent as it is, unless it has a space where ISO 8601 has a T, as the text of Airflow's own moments does.
+    # A text is sent unchanged unless it has a space in place of the T of ISO 8601, as the text of Airflow's own
+    # moments does.
     return given if isinstance(given, str) and "T" in given else moment.isoformat()
 
 
 def _read(model: type[Model], given: dict[str, object]) -> Model:
-    """Validate, and turn pydantic's complaint, which may show values, into one that cannot."""
+    """Validate, and turn pydantic's error, which may show values, into one that cannot."""
     try:
         return model.model_validate(given)
     except ValidationError as invalid:
         refused = {str(problem["loc"][0]) for problem in invalid.errors(include_input=False, include_url=False)}
-    # Raised out here so that the complaint, which holds the input, is not its context.
+    # Raised outside the handler, so that pydantic's error, which holds the input, is not its context.
     named = [name for name in model.model_fields if name in refused]
     unknown = len(refused) - len(named)
     reasons = [RULES[name] for name in named]

@@ -1,4 +1,4 @@
-"""When a call is sent again, and after how long: three small decisions, apart from the sending."""
+"""Whether and when a call is sent again: three small decisions, apart from the sending."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def may_send_again(*, writes: bool, error: CopassCallError) -> bool:
     """Tell whether a call that failed may be sent again as it is.
 
-    A read may be, wherever that can help. A write may be only when the server is known not to have carried it
-    out: a second POST would make a second source, and a second rotation would void the secret of the first.
+    A read may be if that can help. A write may be only if the server is known not to have applied it: a second POST
+    would create a second source, and a second rotation would void the secret of the first.
 
     :param writes: whether the call changes something.
     :param error: how it failed.
@@ -30,11 +30,11 @@ def may_send_again(*, writes: bool, error: CopassCallError) -> bool:
 def retry_after_seconds(headers: Mapping[str, str], *, now: float) -> float | None:
     """Read a ``Retry-After`` header, which holds seconds or a date (RFC 9110, section 10.2.3).
 
-    A date is held against the answer's own ``Date``, so that a wrong clock on either side does no harm.
+    A date is compared with the answer's own ``Date``, so that a wrong clock on either side does no harm.
 
     :param headers: the answer's headers, their names in lower case.
-    :param now: seconds since the epoch by our clock, used where the answer has no ``Date``.
-    :return: seconds from now, at least 0; None where there is none or it cannot be read.
+    :param now: seconds since the epoch by our clock, used if the answer has no ``Date``.
+    :return: seconds from now, at least 0; None if there is none or it cannot be read.
     """
     given = headers.get("retry-after", "").strip()
     if given.isascii() and given.isdecimal():
@@ -48,13 +48,14 @@ def retry_after_seconds(headers: Mapping[str, str], *, now: float) -> float | No
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how fast a call is sent again.
+    """How often and how soon a call is sent again.
 
-    :param max_attempts: how often a call is sent at the most, the first time included.
+    :param max_attempts: how often a call is sent at most, the first attempt included.
     :param base: seconds; the bound of the first pause, doubled for each further one.
-    :param cap: seconds; no bound of a pause grows over this.
-    :param retry_after_cap: seconds; a longer ``Retry-After`` is cut to this, lest a server park a worker slot.
-    :param draw: gives a number in [0, 1); tests put a fixed one here.
+    :param cap: seconds; no bound of a pause grows beyond this.
+    :param retry_after_cap: seconds; a longer ``Retry-After`` is cut to this, so that a server cannot
+        block a worker slot.
+    :param draw: returns a number in [0, 1); tests pass a fixed one.
     """
 
     max_attempts: int = 4
@@ -64,7 +65,7 @@ class RetryPolicy:
     draw: Callable[[], float] = random.random
 
     def pause(self, attempt: int, retry_after: float | None) -> float:
-        """Choose the pause before the next try: full jitter, but never less than the server asked for.
+        """Return the pause before the next attempt: full jitter, but never less than the server asked for.
 
         :param attempt: how often the call has been sent, from 1.
         :param retry_after: seconds that the server asked for, if it did.

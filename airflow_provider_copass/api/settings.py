@@ -1,4 +1,4 @@
-"""What a client needs to know, checked before anything is sent."""
+"""The settings of a client, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_BASE_URL = "https://api.copass.id"
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 # A name in the DNS, or an IPv6 address. An API key in its place is neither, for its underscore, nor is a JWT, for its
-# length; to ask the DNS for one would show it to the network, and to the log of whoever resolves it.
+# length; looking one up in the DNS would show it to the network and to the resolver's log.
 _LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 _IPV6 = r"(?=[^%]*:)[0-9A-Fa-f:.]+(?:%[\w.~-]+)?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|{_IPV6}")
@@ -39,14 +39,14 @@ class ClientSettings:
     :param token: the bearer token, sent with every call.
     :param base_url: where the API is; a path in it is kept as a prefix.
     :param timeout: seconds for connecting to one address, and for each wait for a part of the answer. An answer whose
-        body is not whole by then is given up, so a try takes twice as long at the most; but for a host name with
-        several addresses that do not answer, and a server that sends the headers of its answer bit by bit, each in
-        time: httpx bounds a wait, not the sum of them.
-    :param max_attempts: how often a call is sent at the most; 1 means no retry.
+        body is not complete by then is given up, so an attempt takes at most twice as long. Two cases take longer: a
+        host name with several addresses that do not answer, and a server that sends the headers of its answer bit by
+        bit, each in time, since httpx bounds a wait and not the sum of them.
+    :param max_attempts: how often a call is sent at most; 1 means no retry.
     :param ca_bundle: path of a PEM file with the certificate authorities to trust instead of the usual ones.
     :param proxy: URL of a proxy for every call.
     :param user_agent: the ``User-Agent`` header.
-    :raises CopassInputError: where one of them breaks its rule; ``fields`` names it.
+    :raises CopassInputError: if one of them breaks its rule; ``fields`` names it.
     """
 
     token: str = field(repr=False)
@@ -58,7 +58,7 @@ class ClientSettings:
     user_agent: str = "airflow-provider-copass"
 
     def __post_init__(self) -> None:
-        """Check every field, for a client that cannot work is better refused than tried."""
+        """Check every field: a client that cannot work is refused before it is used."""
         _check_token(self.token)
         url = _check_base_url(self.base_url)
         if not _is_number(self.timeout) or not 0 < self.timeout <= _MOST_SECONDS:
@@ -74,31 +74,31 @@ class ClientSettings:
         if self.ca_bundle is not None and not _is_file(self.ca_bundle):
             raise CopassInputError(
                 "ca_bundle must be the path of a PEM file on the machine that runs the task, not the certificate "
-                "itself, and there is no such file there, or its folder may not be entered. Mend the path, or leave it "
-                "out to trust the usual authorities.",
+                "itself, and there is no such file there, or its folder may not be entered. Correct the path, or leave "
+                "it out to trust the usual authorities.",
                 fields=("ca_bundle",),
             )
         if self.proxy is not None:
             _check_proxy(self.proxy, url)
 
     def is_token_in(self, text: str) -> bool:
-        """Tell whether the token is in a text, which then must not be shown."""
+        """Tell whether a text holds the token, so that it must not be shown."""
         return self.token in text
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the API is on this very machine, as the emulator is."""
+        """Whether the API is on this machine, as the emulator is."""
         return _is_loopback(urlsplit(self.base_url).hostname or "")
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port: what a message may show of the base URL."""
+        """Scheme, host and port, which a message may show."""
         parts = urlsplit(self.base_url)
         return f"{parts.scheme}://{parts.netloc}"
 
 
-def refused_as(name: str) -> CopassInputError:
-    """Return the refusal of an address that is none, which shows nothing of it.
+def address_refusal(name: str) -> CopassInputError:
+    """Return the refusal of an address that cannot be read; it shows nothing of it.
 
     :param name: ``host`` or ``proxy``.
     """
@@ -106,12 +106,12 @@ def refused_as(name: str) -> CopassInputError:
 
 
 def _is_number(value: object, *, whole: bool = False) -> bool:
-    """Tell whether a setting, which may come out of JSON, is a number; True and False are none."""
+    """Tell whether a setting, which may come from JSON, is a number; True and False are not."""
     return isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
 
 
 def _is_file(path: str) -> bool:
-    """Tell whether there is a file; of a folder that may not be entered, or of a whole certificate, Python raises."""
+    """Tell whether a file exists; for a folder that may not be entered, or a whole certificate, Python raises."""
     try:
         return Path(path).is_file()
     except OSError:
@@ -119,10 +119,10 @@ def _is_file(path: str) -> bool:
 
 
 def _check_token(token: object) -> None:
-    """Refuse a token that cannot stand in an Authorization header, in words that do not show it."""
+    """Refuse a token that cannot stand in an Authorization header, without showing it."""
     if not isinstance(token, str) or not token:
         raise CopassInputError(
-            "token is missing. Put the Copass API token (an API key starts with 'olk_') where the password belongs.",
+            "token is missing. Put the Copass API token (an API key starts with 'olk_') into the password field.",
             fields=("token",),
         )
     if not _VISIBLE_ASCII.fullmatch(token):
@@ -134,16 +134,16 @@ def _check_token(token: object) -> None:
 
 
 def _check_base_url(base_url: str) -> SplitResult:
-    """Refuse a base URL that is none, that carries more than a place, or that would send the token in the clear."""
+    """Refuse a base URL that cannot be read, has credentials or a query, or would send the token in the clear."""
     parts = None
     try:
         parts = urlsplit(base_url)
         named = _HOST.fullmatch(parts.hostname or "") is not None
         usable = parts.scheme in {"http", "https"} and named and parts.port != 0
-    except ValueError:  # a port that is no number, a bracket that is not closed
+    except ValueError:  # a port that is not a number, a bracket that is not closed
         usable = False
     if parts is None or not usable or not _VISIBLE_ASCII.fullmatch(base_url):
-        raise refused_as("host")
+        raise address_refusal("host")
     if "@" in parts.netloc or parts.query or parts.fragment or base_url.endswith(("?", "#")):
         raise CopassInputError(
             "host must hold no user name, password, query or fragment. The token belongs in the password field.",
@@ -159,7 +159,7 @@ def _check_base_url(base_url: str) -> SplitResult:
 
 
 def _check_proxy(proxy: str, base_url: SplitResult) -> None:
-    """Refuse a proxy that is none, without showing it: it may hold a password."""
+    """Refuse a proxy that cannot be read, without showing it: it may hold a password."""
     try:
         parts = urlsplit(proxy)
         named = _PROXY_HOST.fullmatch(parts.hostname or "") is not None
@@ -167,7 +167,7 @@ def _check_proxy(proxy: str, base_url: SplitResult) -> None:
     except ValueError:
         usable = False
     if not usable or not _VISIBLE_ASCII.fullmatch(proxy):
-        raise refused_as("proxy")
+        raise address_refusal("proxy")
     if base_url.scheme == "http":
         raise CopassInputError(
             "proxy cannot go with a plain http host: the token would reach the proxy in the clear. Leave one out.",
@@ -176,7 +176,7 @@ def _check_proxy(proxy: str, base_url: SplitResult) -> None:
 
 
 def _is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, by its name or its address alone: a look-up could be made to lie."""
+    """Tell whether a host is this machine, by its name or address only: a look-up could be made to lie."""
     if host.lower() == "localhost":
         return True
     try:

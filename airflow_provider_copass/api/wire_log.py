@@ -1,7 +1,7 @@
-"""What httpx and httpcore may log of our calls: nothing that a server wrote.
+"""Filter what httpx and httpcore log of our calls: nothing that a server wrote.
 
 At DEBUG httpcore logs every header of an answer, and at INFO httpx its reason phrase. A server that echoes what it was
-sent would put a token there. Calls of others in the same process are none of our business.
+sent would put a token there. Calls of other code in the same process are not filtered.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ _HTTPCORE = ("httpcore.http11", "httpcore.http2")
 _IS_OURS: ContextVar[bool] = ContextVar("copass_call_under_way", default=False)
 
 
-class _NoWordsOfTheServer(logging.Filter):
-    """Looks at what is logged during a call of ours."""
+class _NoServerText(logging.Filter):
+    """Drops or replaces a server's text in what is logged during a call of ours."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Drop what httpcore tells of an answer, and give the status that httpx tells its own name."""
+        """Drop what httpcore logs of an answer, and replace the reason phrase that httpx logs by the status's name."""
         if not _IS_OURS.get():
             return True
         if record.name != _HTTPX:
-            # Headers, and the lines of an answer that make no sense.
-            told = str(record.msg)
-            return not told.startswith("receive_response") or ".started" in told
+            # Headers, and the lines of a malformed answer.
+            message = str(record.msg)
+            return not message.startswith("receive_response") or ".started" in message
         if isinstance(record.args, tuple) and len(record.args) > 1 and isinstance(record.args[-2], int):
             record.args = (*record.args[:-1], _name_of(record.args[-2]))
         return True
 
 
-_FILTER = _NoWordsOfTheServer()
+_FILTER = _NoServerText()
 
 
 def install() -> None:
-    """Put the filter in its place; a second time does nothing."""
+    """Install the filter; a second time does nothing."""
     for name in (_HTTPX, *_HTTPCORE):
         logging.getLogger(name).addFilter(_FILTER)
 
 
 @contextmanager
 def our_call() -> Iterator[None]:
-    """Tell the filter that what is logged inside belongs to a call of ours."""
+    """Mark what is logged inside as belonging to a call of ours."""
     token = _IS_OURS.set(True)
     try:
         yield

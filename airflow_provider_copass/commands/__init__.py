@@ -1,1 +1,1 @@
-"""What can be typed: ``airflow copass …`` (Airflow 3.2 and later), ``python -m airflow_provider_copass …`` anywhere."""
+"""The commands: ``airflow copass …`` (Airflow 3.2 and later), ``python -m airflow_provider_copass …`` anywhere."""

@@ -1,4 +1,4 @@
-"""The commands as Airflow's own command line has them; Airflow 3.2 and later ask for them on every start."""
+"""The commands for Airflow's own command line; Airflow 3.2 and later ask for them on every start."""
 
 from __future__ import annotations
 

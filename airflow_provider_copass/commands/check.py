@@ -1,4 +1,4 @@
-"""The command ``check``: test a connection where Airflow's own test is switched off, as it is by default."""
+"""The command ``check``: test a connection although Airflow's own test is disabled, as it is by default."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HELP = "Test a Copass connection: one call, one line, exit code 0 or 1"
 DESCRIPTION = (
     "Make one call with an Airflow connection of type copass, and print one line: what it reached, or what to change. "
-    "The exit code is 0 where it worked, else 1. The connection is read as Airflow's own commands read it: from the "
+    "The exit code is 0 if it worked, else 1. The connection is read as Airflow's own commands read it: from the "
     "environment, the secrets backend or the metadata database. Airflow's own test need not be enabled for it."
 )
 CONN_ID = "--conn-id"
@@ -36,11 +36,11 @@ def check(conn_id: str) -> tuple[bool, str]:
     connection = find_connection(conn_id)
     variable = connection_variable(conn_id)
     if os.environ.get(variable) and (connection is None or not (connection.conn_type or connection.password)):
-        # Airflow passes over what it cannot read, and takes a text without a scheme for a connection without a type.
-        # JSON may be one too, and a good one, but it has the token.
+        # Airflow ignores what it cannot read, and reads a text without a scheme as a connection without a type. Valid
+        # JSON may have no type either, but then it has the token.
         return False, (
-            f"The environment's {variable} is there, but Airflow cannot read a connection in it. If it is JSON: is it "
-            'whole, does it say "conn_type", and is its "extra" an object? If it is a URI: does it begin with '
+            f"The environment variable {variable} is set, but Airflow cannot read a connection in it. If it is JSON: "
+            'is it complete, does it say "conn_type", and is its "extra" an object? If it is a URI: does it begin with '
             "copass://, and are the special signs of the token (/ @ : % # ?) percent-encoded? JSON needs no encoding."
         )
     if connection is None:
@@ -55,7 +55,7 @@ def check(conn_id: str) -> tuple[bool, str]:
 
 
 def _not_read(conn_id: str, backend: str, raised: type[Exception]) -> str:
-    """Say why a connection that may be there cannot be read; Airflow says that it is not there."""
+    """Say why a connection that may exist cannot be read; Airflow itself says that it does not exist."""
     kind = raised.__name__
     if backend != _DATABASE:
         return (
@@ -77,9 +77,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command.
 
     :param arguments: with ``conn_id``.
-    :raises SystemExit: with 1 where the connection does not work.
+    :raises SystemExit: with 1 if the connection does not work.
     """
-    # One line was asked for; Airflow and httpx log some of their own, and Airflow logs what libraries warn of.
+    # The output is one line; Airflow and httpx log lines of their own, and Airflow logs the warnings of libraries.
     logging.disable(logging.CRITICAL)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,7 +1,7 @@
-"""From an Airflow connection to the settings of a client, whichever way the connection was stored.
+"""From an Airflow connection to the settings of a client, however the connection is stored.
 
-A connection may come as JSON, as a URI or out of the form; in a URI every value of ``extra`` is a text, so numbers
-are read from texts here. A refusal names the field and the rule, and shows no value: the token may have been pasted
+A connection may be JSON, a URI or filled in by the form; in a URI every value of ``extra`` is a text, so numbers are
+read from texts here. A refusal names the field and the rule, and shows no value: the token may have been pasted
 into any of them.
 """
 
@@ -20,7 +20,7 @@ _HTTPS_PORT = 443
 
 
 class AirflowConnection(Protocol):
-    """What is read of an Airflow connection, the same in every version."""
+    """The attributes of an Airflow connection that are read; they are the same in every version."""
 
     conn_type: str | None
     host: str | None
@@ -36,10 +36,10 @@ class AirflowConnection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CopassConnection:
-    """What an Airflow connection of type ``copass`` says.
+    """The contents of an Airflow connection of type ``copass``.
 
     :param settings: the client's settings.
-    :param sandbox_id: the default sandbox; None where there is none.
+    :param sandbox_id: the default sandbox; None if there is none.
     """
 
     settings: ClientSettings
@@ -53,9 +53,9 @@ def read_connection(
 
     :param conn_id: its id, for messages.
     :param connection: the connection.
-    :param conn_type: the type that it has to be of, where it is of any.
+    :param conn_type: the type that it must have, if it has any.
     :param user_agent: the ``User-Agent`` header.
-    :raises CopassInputError: where a field is missing or breaks its rule.
+    :raises CopassInputError: if a field is missing or breaks its rule.
     """
     refusal: CopassInputError
     try:
@@ -67,11 +67,11 @@ def read_connection(
 
 
 def _check_type(connection: AirflowConnection, conn_type: str) -> None:
-    """Refuse another service's connection; one out of the environment or a secrets backend may have no type at all."""
+    """Refuse another service's connection; one from the environment or a secrets backend may have no type."""
     if (connection.conn_type or conn_type).lower() != conn_type:
         raise CopassInputError(
             f"conn_type must be {conn_type}, or empty: the password of another service would be sent to Copass. Name "
-            "another connection, or mend the type of this one.",
+            "another connection, or correct the type of this one.",
             fields=("conn_type",),
         )
 
@@ -94,7 +94,7 @@ def _read(connection: AirflowConnection, user_agent: str) -> CopassConnection:
 
 
 def _extra(connection: AirflowConnection) -> dict[str, Any]:
-    """Return the members of ``extra``; a text that is no JSON Airflow itself would pass over, and log."""
+    """Return the members of ``extra``; Airflow itself would ignore, and log, a text that is not JSON."""
     written = connection.extra
     members: object = ""
     with suppress(ValueError):
@@ -103,17 +103,17 @@ def _extra(connection: AirflowConnection) -> dict[str, Any]:
         return {}
     if not isinstance(members, dict):
         raise CopassInputError('extra must be a JSON object such as {"sandbox_id": "..."}.', fields=("extra",))
-    # By way of Airflow, which masks the values of what looks like a credential.
+    # Read through Airflow, which masks the values of names that look like a credential's.
     return connection.extra_dejson
 
 
 def _base_url(connection: AirflowConnection) -> str:
-    """Put the base URL together: a scheme in the host, else in the schema field, else https."""
+    """Build the base URL: the scheme is in the host, else in the schema field, else https."""
     host = (connection.host or "").strip()
     # 3.3's Test button sends 0 for a port that is not set.
     port = connection.port or None
     if not host:
-        # Port 443 says of the default no more than it is; 3.3's Test button works only where a port is stored.
+        # Port 443 is the default's own; 3.3's Test button works only if a port is stored.
         if port not in {None, _HTTPS_PORT} or (connection.schema or "https") != "https":
             raise CopassInputError("host is missing, though a port or a schema is given.", fields=("host",))
         return DEFAULT_BASE_URL
@@ -124,7 +124,7 @@ def _base_url(connection: AirflowConnection) -> str:
             raise CopassInputError("schema must be https, http or empty.", fields=("schema",))
     place, slash, path = rest.partition("/")
     if not separator and _is_ipv6(place):
-        # Airflow takes the brackets off a URI's host.
+        # Airflow removes the brackets from a URI's host.
         place = f"[{place}]"
     if port:
         # An IPv6 address holds colons of its own, inside its brackets.
@@ -145,13 +145,13 @@ def _is_ipv6(place: str) -> bool:
 
 
 def _given(extra: dict[str, Any], name: str) -> object | None:
-    """Return a value of ``extra``; an empty text, as an untouched form field sends it, is none."""
+    """Return a value of ``extra``; None for an empty text, which an untouched form field sends."""
     value: object | None = extra.get(name)
     return None if isinstance(value, str) and not value.strip() else value
 
 
 def _number(value: object, name: str, kind: type[float]) -> float:
-    """Read a number, or a text that holds one; True, which Python counts as 1, is none."""
+    """Read a number, or a text that holds one; True, which equals 1 in Python, is refused."""
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
             return kind(value) if isinstance(value, str) or kind(value) == value else value
@@ -161,7 +161,7 @@ def _number(value: object, name: str, kind: type[float]) -> float:
 
 
 def _text(value: object, name: str) -> str:
-    """Refuse what is not a text."""
+    """Refuse anything but a text."""
     if not isinstance(value, str):
         raise CopassInputError(f"{name} in extra must be a text.", fields=(name,))
     return value

@@ -1,7 +1,7 @@
-"""What Test Connection says: one call, and one line on what it reached or what to change in the connection.
+"""The connection test: one call, and one line on what it reached or what to change in the connection.
 
-A person waits for it, so nothing is sent a second time and no wait is long. The line is made of our own words, the
-place, the status and the sandbox; neither the token nor anything that the server wrote is in it.
+A person waits for it, so nothing is sent twice and no wait is long. The line consists of our own words, the API's
+origin, the status and the sandbox; neither the token nor anything that the server wrote is in it.
 """
 
 from __future__ import annotations
@@ -38,15 +38,14 @@ if TYPE_CHECKING:
     from airflow_provider_copass.hooks.connection import CopassConnection
 
 LONGEST_WAIT = 10.0
-"""Seconds that a test waits at the most for a connection, and for each part of an answer, also where a task would wait
-longer."""
+"""Seconds that a test waits at most for a connection, and for each part of an answer, even if a task waits longer."""
 
 _LABELS = {field.name: field.label for field in (*STANDARD_FIELDS, *EXTRA_FIELDS)} | {"token": "API token"}
-# An API key, or a JWT: pasted into a wrong field, it would be shown.
+# An API key or a JWT, which would be shown if it was pasted into a wrong field.
 _LIKE_A_TOKEN = re.compile(r"\b(olk_|eyJ)")
 
-# What is to be said after "what is wrong": each names the fields of the form that may mend it.
-_UNREACHED = {
+# Each message names the fields of the form to correct.
+_CONNECT_FAILURES = {
     ConnectFailure.NO_ADDRESS: (
         "The host name of {place} is not known here. Check the spelling of Base URL (host); if it is right, the DNS of "
         "this machine cannot resolve it."
@@ -70,15 +69,15 @@ _UNREACHED = {
     ),
     ConnectFailure.UNKNOWN: "No connection to {place}. {check}, and the network of this machine.",
 }
-# With a proxy, its name alone is looked up here, and a connection is made to it alone.
-_PROXY_UNREACHED = {
+# With a proxy, only its name is looked up here, and only it is connected to.
+_PROXY_CONNECT_FAILURES = {
     ConnectFailure.NO_ADDRESS: (
         "The host name of the proxy to {place} is not known here. Check the spelling of {proxy}; if it is right, the "
         "DNS of this machine cannot resolve it."
     ),
     ConnectFailure.REFUSED: "Nothing accepts connections at the proxy to {place}. Check {proxy}.",
 }
-_FAILED: dict[type[CopassCallError], str] = {
+_CALL_ERRORS: dict[type[CopassCallError], str] = {
     CopassAuthenticationError: (
         "Reached {place}, but it does not accept the token (401). Put another one into API token (password): whole, "
         "without the word Bearer, and not expired (a JWT lives about an hour)."
@@ -99,8 +98,8 @@ _FAILED: dict[type[CopassCallError], str] = {
         "{check}."
     ),
     CopassRedirectError: (
-        "{place} redirects to another address ({status}), which is not followed for the token's sake. Put the address "
-        "of the API itself into Base URL (host)."
+        "{place} redirects to another address ({status}), which is not followed, since it would get the token. Put the "
+        "address of the API itself into Base URL (host)."
     ),
     CopassStatusError: "Reached {place}, but it refuses the call ({status}). {check}.",
     CopassAnswerError: (
@@ -116,14 +115,14 @@ _FAILED: dict[type[CopassCallError], str] = {
 }
 
 
-def probe(
+def run_connection_test(
     connection: CopassConnection, sandbox_id: str | None, *, longest_wait: float = LONGEST_WAIT
 ) -> tuple[bool, str]:
-    """Make one call with a connection, and a second one where it takes that to tell what is missing.
+    """Make one call with a connection, and a second one if that is needed to tell what is missing.
 
     :param connection: the connection.
     :param sandbox_id: the sandbox whose sources are counted; None to count the token's sandboxes.
-    :param longest_wait: seconds; the connection's own time-out where that is shorter.
+    :param longest_wait: seconds; the connection's own timeout if that is shorter.
     :return: whether it worked, and one line.
     """
     settings = dataclasses.replace(
@@ -131,26 +130,26 @@ def probe(
     )
     try:
         with CopassClient(settings) as client:
-            return _look(client, sandbox_id)
+            return _test(client, sandbox_id)
     except CopassInputError as refused:
-        return False, in_terms_of_the_form(refused)
+        return False, refusal_for_form(refused)
     except CopassError as error:
         return False, _advice(error, settings, sandbox_id)
 
 
-def in_terms_of_the_form(refused: CopassInputError, conn_id: str = "") -> str:
-    """Say which field of the form breaks which rule.
+def refusal_for_form(refused: CopassInputError, conn_id: str = "") -> str:
+    """Return a line that names the field of the form and the rule that it breaks.
 
     :param refused: what was refused.
-    :param conn_id: the connection's id, which is left out: the Connections page makes up another one for each test.
+    :param conn_id: the connection's id, which is removed: the Connections page invents another one for each test.
     """
     labels = [_LABELS[name] for name in refused.fields if name in _LABELS]
-    said = str(refused).removeprefix(f"Airflow connection {conn_id!r}: ")
-    return f"{', '.join(labels)}: {said}" if labels else said
+    rule = str(refused).removeprefix(f"Airflow connection {conn_id!r}: ")
+    return f"{', '.join(labels)}: {rule}" if labels else rule
 
 
-def _look(client: CopassClient, sandbox_id: str | None) -> tuple[bool, str]:
-    reached = f"Reached {_place(client.settings)}"
+def _test(client: CopassClient, sandbox_id: str | None) -> tuple[bool, str]:
+    reached = f"Reached {_origin(client.settings)}"
     accepted = f"{reached}. The {_kind_of_token(client.settings)} is accepted"
     if sandbox_id is None:
         seen = len(client.send(calls.list_sandboxes()).sandboxes)
@@ -163,7 +162,7 @@ def _look(client: CopassClient, sandbox_id: str | None) -> tuple[bool, str]:
         return True, f"{accepted}, and {sandbox} holds {_held(client.send(calls.list_sources(sandbox_id)))}."
     except CopassNotFoundError:
         pass
-    # Is it the sandbox that is not there, or the API?
+    # Does the sandbox not exist, or the API?
     try:
         seen_ids = [seen.sandbox_id for seen in client.send(calls.list_sandboxes()).sandboxes]
     except CopassCallError:
@@ -186,18 +185,20 @@ def _look(client: CopassClient, sandbox_id: str | None) -> tuple[bool, str]:
 
 
 def _advice(error: CopassError, settings: ClientSettings, sandbox_id: str | None) -> str:
-    """Say what to change where a call has failed."""
+    """Return what to change after a failed call."""
     proxy = _proxy(settings)
     if isinstance(error, CopassConnectError):
-        template = (_UNREACHED if proxy is None else {**_UNREACHED, **_PROXY_UNREACHED})[error.reason]
+        template = (_CONNECT_FAILURES if proxy is None else {**_CONNECT_FAILURES, **_PROXY_CONNECT_FAILURES})[
+            error.reason
+        ]
     else:
-        found = [_FAILED[kind] for kind in type(error).__mro__ if kind in _FAILED]
+        found = [_CALL_ERRORS[kind] for kind in type(error).__mro__ if kind in _CALL_ERRORS]
         if not found:
             return str(error)
         template = found[0]
     and_proxy = "" if proxy is None else f", and {proxy}"
     return template.format(
-        place=_place(settings),
+        place=_origin(settings),
         seconds=settings.timeout,
         status=getattr(error, "status", ""),
         proxy=proxy or "Proxy (proxy)",
@@ -207,14 +208,14 @@ def _advice(error: CopassError, settings: ClientSettings, sandbox_id: str | None
     )
 
 
-def _place(settings: ClientSettings) -> str:
-    """Name the API's origin, unless a token seems to stand in it."""
+def _origin(settings: ClientSettings) -> str:
+    """Return the API's origin, unless it seems to hold a token."""
     is_private = settings.is_token_in(settings.origin) or _LIKE_A_TOKEN.search(settings.origin)
     return "the base URL" if is_private else settings.origin
 
 
 def _proxy(settings: ClientSettings) -> str | None:
-    """Say where the proxy is set that a call goes through; None where it goes through none."""
+    """Return where the proxy is set that a call goes through; None if there is no proxy."""
     if settings.proxy is not None:
         return "Proxy (proxy)"
     variable = environment_proxy(settings)
@@ -222,24 +223,24 @@ def _proxy(settings: ClientSettings) -> str | None:
 
 
 def _sandbox(settings: ClientSettings, sandbox_id: str) -> str:
-    """Name a sandbox, unless a token seems to stand in its place."""
+    """Return a sandbox's label, unless its id seems to be a token."""
     is_private = settings.is_token_in(sandbox_id) or _LIKE_A_TOKEN.search(sandbox_id)
     return "the sandbox given" if is_private else f"sandbox {sandbox_id!r}"
 
 
 def _kind_of_token(settings: ClientSettings) -> str:
-    """Say as what one is known, by how the token begins and without a part of it."""
+    """Return the kind of the token, by its beginning and without showing a part of it."""
     if settings.token.startswith("olk_"):
         return "API key"
     return "JWT" if settings.token.startswith("eyJ") else "token"
 
 
 def _held(listed: SourceList) -> str:
-    """Count the sources of a sandbox, and those that are not gone for good where some are."""
+    """Return the number of sources in a sandbox, and of the live ones if some are not."""
     held = len(listed.sources)
     live = sum(source.is_live for source in listed.sources)
-    told = _number(held, "source", "sources")
-    return told if live == held else f"{told}, {live or 'none'} of them live"
+    counted = _number(held, "source", "sources")
+    return counted if live == held else f"{counted}, {live or 'none'} of them live"
 
 
 def _number(count: int, one: str, more: str) -> str:

@@ -23,8 +23,8 @@ class CopassHook(BaseHook):
     """Talks to the Copass API with the bearer token of an Airflow connection.
 
     Each method is one call of the API; answers are pydantic models. A call that fails raises a
-    :class:`~airflow_provider_copass.api.CopassError`, after retries in the client where those are safe: a read, or a
-    write that is known not to have been carried out. Importing this module imports no HTTP client.
+    :class:`~airflow_provider_copass.api.CopassError`, after retries in the client if those are safe: a read, or a
+    write that is known not to have been applied. Importing this module imports no HTTP client.
 
     :param copass_conn_id: the Airflow connection, of type ``copass``.
     :param sandbox_id: the sandbox; None for the connection's ``sandbox_id``.
@@ -51,23 +51,23 @@ class CopassHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return what the form does with the standard fields to Airflow 2.11 to 3.1."""
+        """Return the form's standard fields to Airflow 2.11 to 3.1."""
         from airflow_provider_copass.hooks.form import field_behaviour
 
         return field_behaviour()
 
     @property
     def connection(self) -> CopassConnection:
-        """What the Airflow connection says, read once.
+        """The contents of the Airflow connection, read once.
 
-        :raises CopassInputError: where it is of another type, or a field of it is missing or breaks its rule.
+        :raises CopassInputError: if it is of another type, or a field of it is missing or breaks its rule.
         """
         from airflow_provider_copass.client_logs import suppress_client_logs
         from airflow_provider_copass.hooks.connection import read_connection
 
         if self._connection is None:
             user_agent = f"airflow-provider-copass/{__version__} apache-airflow/{airflow_version()}"
-            # It holds the token, and may lie in a secrets backend whose client logs what it reads.
+            # It holds the token, and may be in a secrets backend whose client logs what it reads.
             with suppress_client_logs():
                 found = self.get_connection(self.copass_conn_id)
             self._connection = read_connection(
@@ -79,7 +79,7 @@ class CopassHook(BaseHook):
     def sandbox_id(self) -> str:
         """The sandbox that this hook works in.
 
-        :raises CopassInputError: where neither the hook nor the connection names one, or it is none.
+        :raises CopassInputError: if neither the hook nor the connection names one, or the id cannot be used.
         """
         from airflow_provider_copass.api import CopassInputError
         from airflow_provider_copass.api.calls import check_path_part
@@ -94,7 +94,7 @@ class CopassHook(BaseHook):
         return check_path_part("sandbox_id", chosen)
 
     def get_conn(self) -> CopassClient:
-        """Return the client: one pool of connections and one TLS context, for as long as the hook lives."""
+        """Return the client: one pool of connections and one TLS context for the lifetime of the hook."""
         from airflow_provider_copass.api import CopassClient
 
         if self._client is None:
@@ -118,7 +118,7 @@ class CopassHook(BaseHook):
         adapter_config: dict[str, Any] | None = None,
         poll_interval_seconds: int | None = None,
     ) -> Source:
-        """Register a source: one POST, so called twice this makes two; the operator is what registers once.
+        """Register a source with one POST: called twice, this creates two. The operator registers once.
 
         :param provider: ``slack``, ``github``, ``linear`` … : an open set.
         :param name: 1 to 255 characters.
@@ -127,11 +127,11 @@ class CopassHook(BaseHook):
         :param external_account_id: such as a Slack workspace.
         :param adapter_config: provider-specific settings; may hold credentials.
         :param poll_interval_seconds: at least 60.
-        :return: the source; ``webhook_signing_secret`` holds its secret, shown this once, already masked in logs.
+        :return: the source; ``webhook_signing_secret`` holds its secret, shown only once, and masked in the task's log.
         """
         from airflow_provider_copass.api import calls
 
-        return self._masked(
+        return self._send_and_mask(
             calls.register_source(
                 self.sandbox_id,
                 provider=provider,
@@ -149,7 +149,7 @@ class CopassHook(BaseHook):
 
         :param provider: only those of this provider.
         :param status: only those of this status.
-        :raises CopassAnswerError: where the list is cut short.
+        :raises CopassAnswerError: if the list is cut short.
         """
         from airflow_provider_copass.api import calls
 
@@ -158,7 +158,7 @@ class CopassHook(BaseHook):
     def get_source(self, data_source_id: str) -> Source:
         """Read a source; its secret is never in the answer.
 
-        :raises CopassNotFoundError: where there is no such source.
+        :raises CopassNotFoundError: if there is no such source.
         """
         from airflow_provider_copass.api import calls
 
@@ -167,9 +167,10 @@ class CopassHook(BaseHook):
     def update_source(
         self, data_source_id: str, *, merge_adapter_config: bool = False, **changes: Unpack[SourceChanges]
     ) -> Source:
-        """Change the given fields of a source and leave the others as they are.
+        """Change the given fields of a source, and no others.
 
-        :param merge_adapter_config: merge ``adapter_config`` deeply into what is there instead of replacing it.
+        :param merge_adapter_config: merge ``adapter_config`` deeply into the present settings instead of replacing
+            them.
         :param changes: any of ``name``, ``ingestion_mode``, ``external_account_id``, ``adapter_config`` and
             ``poll_interval_seconds``; None clears a field that can be empty.
         """
@@ -180,13 +181,13 @@ class CopassHook(BaseHook):
         )
 
     def rotate_webhook_secret(self, data_source_id: str) -> Source:
-        """Mint a fresh webhook secret for a ``realtime`` source; the old one becomes worthless to whoever uses it.
+        """Mint a new webhook secret for a ``realtime`` source, which voids the old one.
 
         :return: the source, with the new secret in ``webhook_signing_secret``, already masked in logs.
         """
         from airflow_provider_copass.api import calls
 
-        return self._masked(calls.rotate_webhook_secret(self.sandbox_id, data_source_id))
+        return self._send_and_mask(calls.rotate_webhook_secret(self.sandbox_id, data_source_id))
 
     def pause_source(self, data_source_id: str) -> SourceStatus:
         """Pause a source."""
@@ -214,14 +215,14 @@ class CopassHook(BaseHook):
         :param since: only what is newer: a date and time with its offset from UTC, or one as ISO 8601 text; None for
             everything.
         :param vault_only: the API's option of this name.
-        :raises CopassInputError: where ``since`` breaks its rule.
+        :raises CopassInputError: if ``since`` breaks its rule.
         """
         from airflow_provider_copass.api import calls
 
         return self._send(calls.pull_source(self.sandbox_id, data_source_id, since=since, vault_only=vault_only))
 
     def purge_source(self, data_source_id: str, *, delete_source: bool | None = None) -> PurgeResult:
-        """Remove the knowledge that came in through a source.
+        """Remove the knowledge that a source ingested.
 
         :param delete_source: remove the source's registration as well.
         """
@@ -236,26 +237,26 @@ class CopassHook(BaseHook):
         self._send(calls.delete_source(self.sandbox_id, data_source_id))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Make one real call and say what it saw, or what to change in the connection.
+        """Make one real call, and say what it reached or what to change in the connection.
 
-        It waits for 10 seconds at the most for each part of an answer, and sends nothing a second time.
+        It waits at most 10 seconds for each part of an answer, and sends nothing twice.
 
         :return: whether it worked, and one line for the Connections page; never with the token.
         """
         from airflow_provider_copass.api import CopassInputError
-        from airflow_provider_copass.hooks.connection_test import in_terms_of_the_form, probe
+        from airflow_provider_copass.hooks.connection_test import refusal_for_form, run_connection_test
 
         try:
             connection = self.connection
         except CopassInputError as refused:
-            return False, in_terms_of_the_form(refused, self.copass_conn_id)
-        return probe(connection, connection.sandbox_id if self._sandbox_id is None else self._sandbox_id)
+            return False, refusal_for_form(refused, self.copass_conn_id)
+        return run_connection_test(connection, connection.sandbox_id if self._sandbox_id is None else self._sandbox_id)
 
     def _send(self, call: Call[T]) -> T:
         return self.get_conn().send(call)
 
-    def _masked(self, call: Call[Source]) -> Source:
-        """Carry out a call whose answer may show a secret, and have Airflow mask it before anyone can print it."""
+    def _send_and_mask(self, call: Call[Source]) -> Source:
+        """Send a call whose answer may show a secret, and mask the secret before anything can print it."""
         source = self._send(call)
         if source.webhook_signing_secret is not None:
             mask_secret(source.webhook_signing_secret.get_secret_value())

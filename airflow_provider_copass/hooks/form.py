@@ -1,4 +1,4 @@
-"""The connection's form as Airflow 2.11 to 3.1 ask the hook for it; later ones read the provider's description."""
+"""The connection's form for Airflow 2.11 to 3.1, which ask the hook; later ones read the provider's description."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from airflow_provider_copass.connection_fields import EXTRA_FIELDS, STANDARD_FIE
 
 
 def field_behaviour() -> dict[str, Any]:
-    """Return what the form does with the standard fields, and every field's placeholder."""
+    """Return the hidden fields, the labels and the placeholders of the form."""
     declared = ui_field_behaviour()
     placeholders = {field.name: field.placeholder for field in (*STANDARD_FIELDS, *EXTRA_FIELDS) if field.placeholder}
     return {
         "hidden_fields": declared["hidden-fields"],
-        # Airflow 2's Test button needs it to be there (see HIDDEN_FIELDS).
+        # Airflow 2's Test button needs this field (see HIDDEN_FIELDS).
         "relabeling": {**declared["relabeling"], "extra": "Extra (not needed)"},
         "placeholders": placeholders,
     }
@@ -22,7 +22,7 @@ def field_behaviour() -> dict[str, Any]:
 def form_widgets() -> dict[str, Any]:
     """Return the extra fields, by name.
 
-    :raises ImportError: where the libraries of Airflow 2's web server are not installed. Airflow 3 puts stand-ins in
+    :raises ImportError: if the libraries of Airflow 2's web server are not installed. Airflow 3 puts stand-ins in
         their place before it asks.
     """
     from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
@@ -33,7 +33,7 @@ def form_widgets() -> dict[str, Any]:
     for field in EXTRA_FIELDS:
         validators = [Optional()]
         default: int | str | None
-        # None of the four kinds that Airflow allows takes a fraction, so such a number is typed as a text.
+        # None of the four kinds of field that Airflow allows takes a fraction, so such a number is a text field.
         if field.type == "integer":
             kind, default = IntegerField, field.default
             if field.limits is not None:

@@ -1,4 +1,4 @@
-"""Where a webhook secret is kept. Named so because in a provider ``secrets`` means backends that Airflow *reads*."""
+"""Stores for webhook secrets. In a provider, ``secrets`` means backends that Airflow *reads*, hence the name."""
 
 from airflow_provider_copass.registration.ports import SecretOwner
 from airflow_provider_copass.secret_stores.backend import BackendStore

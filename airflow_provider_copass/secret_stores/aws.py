@@ -1,4 +1,4 @@
-"""What the two stores of AWS have in common."""
+"""The common part of the two stores of AWS."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.registration.ports import SecretOwner
 
-# What a tag's value may hold.
+# Characters that a tag's value cannot hold.
 _OUTSIDE_OF_A_TAG = re.compile(r"[^\w .:/=+@-]")
 _LONGEST_TAG = 256
 OWNER_TAG = "copass:data_source_id"
@@ -24,7 +24,7 @@ class AwsWriter(BackendWriter):
     """A backend with a prefix, a pattern and a boto3 client."""
 
     def check_served(self, key: str) -> None:
-        """Refuse a key that the backend would never be asked for."""
+        """Refuse a key that Airflow never asks the backend for."""
         super().check_served(key)
         pattern = self.backend.variables_lookup_pattern
         if pattern and not re.match(pattern, key, re.IGNORECASE):
@@ -35,7 +35,7 @@ class AwsWriter(BackendWriter):
 
     @staticmethod
     def tags(owner: SecretOwner) -> list[dict[str, str]]:
-        """Return the notes as tags. An id that a tag cannot hold as it is would be another's: it is left empty."""
+        """Return the notes as tags. An id that a tag cannot hold unchanged would be another's, so it is left empty."""
         notes = {"copass:sandbox_id": owner.sandbox_id, "copass:provider": owner.provider}
         tags = {OWNER_TAG: owner.data_source_id if _as_tag(owner.data_source_id) == owner.data_source_id else ""}
         tags |= {name: _as_tag(value) for name, value in notes.items()}
@@ -47,8 +47,8 @@ class AwsWriter(BackendWriter):
         return next((tag["Value"] for tag in tags if tag["Key"] == OWNER_TAG), None) or None
 
     @contextmanager
-    def unless_denied(self, key: str) -> Iterator[None]:
-        """Do something about tags: they are a help, and a role that may not do so can write all the same."""
+    def tolerate_denied(self, key: str) -> Iterator[None]:
+        """Ignore a refusal inside: tags are optional, and a role that may not tag may still write."""
         from botocore.exceptions import ClientError
 
         try:
@@ -58,10 +58,10 @@ class AwsWriter(BackendWriter):
                 raise
         else:
             return
-        self.say_untagged(key)
+        self.log_untagged(key)
 
-    def say_untagged(self, key: str) -> None:
-        """Tell that a secret has no note."""
+    def log_untagged(self, key: str) -> None:
+        """Log that the tags do not name the owner of a secret."""
         self.backend.log.info("The role does not let the owner of %s be noted in its tags.", self.full_name(key))
 
     @property
@@ -71,7 +71,7 @@ class AwsWriter(BackendWriter):
 
 
 def is_denied(error: Any) -> bool:
-    """Tell whether AWS refuses for want of a right."""
+    """Tell whether AWS refuses because a right is missing."""
     return error.response.get("Error", {}).get("Code", "") in _DENIED
 
 

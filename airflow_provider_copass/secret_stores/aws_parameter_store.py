@@ -20,7 +20,7 @@ class ParameterStoreWriter(AwsWriter):
     """Encrypted parameters by path, with tags."""
 
     def check(self, key: str) -> None:
-        """Refuse what is never asked for, and what is no name."""
+        """Refuse a key that is never asked for, or that makes no valid name."""
         self.check_served(key)
         name = self.full_name(key)
         if not _NAME.fullmatch(name) or len(name) > _LONGEST or name.lower().startswith(_RESERVED):
@@ -57,7 +57,7 @@ class ParameterStoreWriter(AwsWriter):
         return self.owner_in(answer["TagList"])
 
     def write(self, key: str, value: str, owner: SecretOwner) -> None:
-        """Put the parameter; one that is there takes its tags in a call of their own."""
+        """Put the parameter; an existing one needs a second call for its tags."""
         from botocore.exceptions import ClientError
 
         name, tags = self.full_name(key), self.tags(owner)
@@ -70,7 +70,7 @@ class ParameterStoreWriter(AwsWriter):
         else:
             return
         self.client.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
-        with self.unless_denied(key):
+        with self.tolerate_denied(key):
             self.client.add_tags_to_resource(ResourceType="Parameter", ResourceId=name, Tags=tags)
 
     def remove(self, key: str) -> None:

@@ -15,8 +15,8 @@ _OWNER = "copass_data_source_id"
 _LONGEST_TAG = 256
 _MOST_TAGS = 15
 _FORBIDDEN = 403
-_PATIENCE = 30.0
-"""Seconds: deleting and recovering go on after the answer, as a rule for a few of them."""
+_WAIT_TIMEOUT = 30.0
+"""Seconds: deleting and recovering go on after the answer, usually for a few seconds."""
 
 
 class KeyVaultWriter(BackendWriter):
@@ -29,18 +29,18 @@ class KeyVaultWriter(BackendWriter):
     """
 
     def check(self, key: str) -> None:
-        """Refuse what is never asked for, and what is no name."""
+        """Refuse a key that is never asked for, or that makes no valid name."""
         self.check_served(key)
         if not _NAME.fullmatch(self.full_name(key)):
             raise Refused("a name has 1 to 127 letters, digits and '-'.")
 
     def check_write(self, key: str) -> None:
-        """Refuse what somebody else has deleted and can bring back."""
+        """Refuse a name whose secret somebody else has deleted and can recover."""
         tags = self._tags_of_deleted(key)
         if tags is not None and _OWNER not in tags:
             raise Refused(
-                "a secret of this name, which is not of Copass, was deleted and can still be recovered; until then the "
-                "name cannot be written. Recover or purge it, or choose another store_as."
+                "a secret of this name, which is not one of ours, was deleted and can still be recovered; until then "
+                "the name cannot be written. Recover or purge it, or choose another store_as."
             )
 
     def full_name(self, key: str) -> str:
@@ -52,7 +52,7 @@ class KeyVaultWriter(BackendWriter):
         return self.full_name(key).lower()
 
     def value(self, key: str) -> str | None:
-        """Read the newest version; of one that cannot be read :meth:`holds` tells why."""
+        """Read the newest version; if it cannot be read, :meth:`holds` tells why."""
         from azure.core.exceptions import HttpResponseError
 
         try:
@@ -82,7 +82,7 @@ class KeyVaultWriter(BackendWriter):
         return self._tags_of(key).get(_OWNER) or None
 
     def write(self, key: str, value: str, owner: SecretOwner) -> None:
-        """Set the secret, with its tags beside those of others; where it was one of ours and deleted, recover it."""
+        """Set the secret and add its tags; recover it first if it was one of ours and deleted."""
         from azure.core.exceptions import ResourceExistsError
 
         try:
@@ -90,26 +90,26 @@ class KeyVaultWriter(BackendWriter):
         except ResourceExistsError:
             if _OWNER not in (self._tags_of_deleted(key) or {}):
                 raise
-            self._client.begin_recover_deleted_secret(self.full_name(key)).wait(_PATIENCE)
+            self._client.begin_recover_deleted_secret(self.full_name(key)).wait(_WAIT_TIMEOUT)
             self._set(key, value, owner)
 
     def remove(self, key: str) -> None:
-        """Delete the secret, and wait until that is done; it can be recovered until somebody purges it."""
+        """Delete the secret, and wait for the end of the deletion; it can be recovered until somebody purges it."""
         from azure.core.exceptions import ResourceNotFoundError
 
         try:
             deleting = self._client.begin_delete_secret(self.full_name(key))
         except ResourceNotFoundError:
             return
-        deleting.wait(_PATIENCE)
+        deleting.wait(_WAIT_TIMEOUT)
 
     def _set(self, key: str, value: str, owner: SecretOwner) -> None:
         notes = {"copass_sandbox_id": owner.sandbox_id, "copass_provider": owner.provider}
-        # An id that was cut would be another's; an empty one is nobody's.
+        # A shortened id would be another source's, an empty one is no source's.
         own = owner.data_source_id if len(owner.data_source_id) <= _LONGEST_TAG else ""
-        kept = self._tags_of(key)
-        tags = {**kept, **{name: text[:_LONGEST_TAG] for name, text in notes.items()}, _OWNER: own}
-        self._client.set_secret(self.full_name(key), value, tags=tags if len(tags) <= _MOST_TAGS else kept)
+        existing = self._tags_of(key)
+        tags = {**existing, **{name: text[:_LONGEST_TAG] for name, text in notes.items()}, _OWNER: own}
+        self._client.set_secret(self.full_name(key), value, tags=tags if len(tags) <= _MOST_TAGS else existing)
 
     def _tags_of(self, key: str) -> dict[str, str]:
         from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -125,7 +125,7 @@ class KeyVaultWriter(BackendWriter):
         return dict(secret.properties.tags or {})
 
     def _tags_of_deleted(self, key: str) -> dict[str, str] | None:
-        """Return the tags of what was deleted and can be recovered; None where there is none, or one may not ask."""
+        """Return the tags of a deleted secret that can be recovered; None if there is none, or no right to ask."""
         from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
         try:
@@ -144,6 +144,6 @@ class KeyVaultWriter(BackendWriter):
 
 
 def _is_disabled(error: Any) -> bool:
-    """Tell whether the vault refuses since the secret is disabled, and not for want of a right."""
+    """Tell whether the vault refuses because the secret is disabled, and not because a right is missing."""
     inner = getattr(getattr(error, "error", None), "innererror", None) or {}
     return error.status_code == _FORBIDDEN and inner.get("code") == "SecretDisabled"

@@ -1,7 +1,7 @@
-"""Secrets in the secrets backend that this deployment reads from: written through the very instance that a task reads.
+"""Secrets in the secrets backend that this deployment reads from, written through the instance that a task reads.
 
-Airflow has no way to write to a secrets backend. But the configured instance has a client that is logged in, and rules
-for what is where; with both of them a secret can be put exactly where ``Variable.get(key)`` looks for it.
+Airflow cannot write to a secrets backend. But the configured instance has a client that is logged in, and rules for
+names; with both, a secret can be written exactly where ``Variable.get(key)`` looks for it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-# By the name of Airflow's class, so that nothing of a cloud's is imported unless its backend is configured.
+# By the name of Airflow's class, so that a cloud's client is imported only if its backend is configured.
 _WRITERS = {
     "airflow.providers.hashicorp.secrets.vault.VaultBackend": "vault.VaultWriter",
     "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend": (
@@ -42,10 +42,10 @@ _WRITERS = {
 
 
 class BackendStore(SecretStore):
-    """Keeps each secret in the deployment's secrets backend; a later task reads it with ``Variable.get(key)``.
+    """Stores each secret in the deployment's secrets backend; a later task reads it with ``Variable.get(key)``.
 
     For Airflow's backends of Vault, AWS Secrets Manager, AWS Parameter Store, Google Secret Manager and Azure Key
-    Vault, and subclasses of them. The secret goes from the task straight to the backend, and never through Airflow.
+    Vault, and subclasses of them. The secret goes from the task straight to the backend, not through Airflow.
 
     :param backend: the backend's instance; None for the one that this deployment reads its Variables from.
     """
@@ -57,105 +57,105 @@ class BackendStore(SecretStore):
         self._found: BackendWriter | None = None
 
     def check(self, key: str) -> None:
-        """Refuse a key that the backend cannot hold, and a backend that nobody can write to.
+        """Refuse a key that the backend cannot hold, and a backend that cannot be written to.
 
         :raises CopassInputError: naming the setting to change.
         """
-        self._refuse(key, self._writer().check)
+        self._refuse(key, self._find_writer().check)
 
     def check_write(self, key: str) -> None:
         """Refuse a key that may not be written.
 
         :raises CopassInputError: naming the right that is missing, or what stands in the way.
-        :raises SecretStoreError: where the backend does not answer.
+        :raises SecretStoreError: if the backend does not answer.
         """
-        self._refuse(key, self._writer().check_write)
+        self._refuse(key, self._find_writer().check_write)
 
     def _refuse(self, key: str, check: Callable[[str], None]) -> None:
         refusal = ""
         try:
-            self._asked(key, check)
+            self._call(key, check)
         except Refused as refused:
             refusal = str(refused)
         if refusal:
             raise CopassInputError(f"The secrets backend cannot take {key!r}: {refusal}", fields=("store_as",))
 
     def location(self, key: str) -> str:
-        """Return where the backend keeps the key: its full name, as the backend compares names."""
-        return self._writer().location(key)
+        """Return the key's full name in the backend, in the form in which the backend compares names."""
+        return self._find_writer().location(key)
 
     def read(self, key: str) -> SecretStr | None:
-        """Return what a task reads from the backend under the key.
+        """Return the secret that a task reads from the backend under the key.
 
-        :raises SecretKeyTakenError: where the key holds something that Airflow does not read as a Variable.
-        :raises SecretStoreError: where the backend does not answer.
+        :raises SecretKeyTakenError: if the key holds something that does not read as a Variable.
+        :raises SecretStoreError: if the backend does not answer.
         """
         from pydantic import SecretStr
 
-        writer = self._writer()
-        value = self._asked(key, writer.value)
+        writer = self._find_writer()
+        value = self._call(key, writer.value)
         if value is not None:
             return SecretStr(value)
-        # Most backends say None of an outage too, and of what is there and cannot be read.
-        what = "holds something that Airflow does not read as it is"
+        # Most backends return None in an outage too, and for what exists and cannot be read.
+        reason = "it holds something that Airflow cannot read"
         try:
-            if not self._asked(key, writer.holds):
+            if not self._call(key, writer.holds):
                 return None
         except Refused as refused:
-            what = str(refused)
+            reason = str(refused)
         raise SecretKeyTakenError(
-            f"{writer.full_name(key)!r} in the secrets backend does not read as the Variable {key!r}: {what}. Mend or "
-            "remove it, or choose another store_as."
+            f"{writer.full_name(key)!r} in the secrets backend does not read as the Variable {key!r}: {reason}. "
+            "Nothing was overwritten. Correct or remove it, or choose another store_as."
         )
 
     def owner_of(self, key: str) -> str | None:
         """Return the id of the source that the backend's metadata names.
 
-        :raises SecretStoreError: where the backend does not answer.
+        :raises SecretStoreError: if the backend does not answer.
         """
-        return self._asked(key, self._writer().owner_of)
+        return self._call(key, self._find_writer().owner_of)
 
     def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
         """Write the secret and note which source it belongs to.
 
-        :raises SecretStoreError: where the backend does not take it.
+        :raises SecretStoreError: if the backend does not take it.
         """
-        writer = self._writer()
-        self._asked(key, lambda key: writer.write(key, secret.get_secret_value(), owner))
+        writer = self._find_writer()
+        self._call(key, lambda key: writer.write(key, secret.get_secret_value(), owner))
 
     def remove(self, key: str) -> None:
-        """Remove what is under the key, where there is anything.
+        """Remove what the key holds, if anything.
 
-        :raises SecretStoreError: where the backend does not do so.
+        :raises SecretStoreError: if the backend does not remove it.
         """
-        self._asked(key, self._writer().remove)
+        self._call(key, self._find_writer().remove)
 
-    def _asked(self, key: str, ask: Callable[[str], T]) -> T:
-        """Ask the backend; what its client raises may hold the secret, so it goes no further."""
+    def _call(self, key: str, act: Callable[[str], T]) -> T:
+        """Call the backend. What its client raises may hold the secret, so it is replaced."""
         from airflow_provider_copass.registration.failure_kind import kind_of
 
-        writer = self._writer()
+        writer = self._find_writer()
         with suppress_client_logs():
             try:
-                return ask(key)
+                return act(key)
             except Refused:
                 raise
             except Exception as error:  # noqa: BLE001 - any client's own exceptions
                 kind = kind_of(error)
         failure = SecretStoreError(
-            f"The secrets backend does not do what it was asked for {writer.full_name(key)!r} ({kind}), so nothing is "
-            "concluded. The next try goes on from here."
+            f"The secrets backend failed for {writer.full_name(key)!r} ({kind}), so nothing is concluded. The next try "
+            "continues from here."
         )
         failure.kind = kind
         raise failure
 
-    def _writer(self) -> BackendWriter:
-        """Find the configured backend, once, and how to write to it.
+    def _find_writer(self) -> BackendWriter:
+        """Return the writer of the configured backend; it is looked up once.
 
-        :raises CopassInputError: where there is none, or none that can be written to.
+        :raises CopassInputError: if there is no backend, or it cannot be written to.
         """
         if self._found is None:
-            backend = self._backend or _configured()
+            backend = self._backend or _configured_backend()
             if backend is None:
                 raise CopassInputError(
                     "secret_store='backend' needs a secrets backend, and none is configured: set [workers] "
@@ -166,13 +166,13 @@ class BackendStore(SecretStore):
         return self._found
 
 
-def _configured() -> Any | None:
-    """Return the one backend that the deployment has beside those that every deployment has."""
+def _configured_backend() -> Any | None:
+    """Return the backend that the deployment has beside Airflow's default ones."""
     return next((each for each in variable_backends() if type(each).__name__ not in DEFAULT_BACKENDS), None)
 
 
 def _writer_for(backend: Any) -> BackendWriter:
-    """Return how to write to a backend, by the nearest class of its ancestry that is known."""
+    """Return the writer of a backend, by the nearest known class of its ancestry."""
     for kind in type(backend).__mro__:
         known = _WRITERS.get(f"{kind.__module__}.{kind.__qualname__}")
         if known is not None:
@@ -180,7 +180,7 @@ def _writer_for(backend: Any) -> BackendWriter:
             writer: BackendWriter = getattr(import_module(f"{__package__}.{module}"), name)(backend)
             return writer
     raise CopassInputError(
-        f"secret_store='backend': nobody can write to the configured secrets backend {type(backend).__name__}. Known "
+        f"secret_store='backend': the configured secrets backend {type(backend).__name__} cannot be written to. Known "
         "are those of Vault, AWS Secrets Manager, AWS Parameter Store, Google Secret Manager and Azure Key Vault. Give "
         "a SecretStore of your own, or leave secret_store at 'variable'.",
         fields=("secret_store",),

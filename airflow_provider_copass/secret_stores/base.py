@@ -23,7 +23,7 @@ class SecretStore(ABC):
     def __repr__(self) -> str:
         """Return the class's path: an address in it would make a new version of a DAG at each parse.
 
-        Airflow writes down the text of what a mapped task is given by ``partial``.
+        Airflow serializes the text of an argument of a mapped task's ``partial``.
         """
         return f"<{type(self).__module__}.{type(self).__qualname__}>"
 

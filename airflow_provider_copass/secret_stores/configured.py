@@ -1,4 +1,4 @@
-"""From what a task, or the deployment, names to a secret store and a key."""
+"""The secret store and the key of a task: what the task names, else what the deployment configures."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from airflow_provider_copass.secret_stores.base import SecretStore
 from airflow_provider_copass.secret_stores.variable import VariableStore
 
 
-def as_secret_store(given: object, *, said_by: str = "secret_store") -> SecretStore:
-    """Return the store that a task, or the deployment, names.
+def as_secret_store(given: object, *, option: str = "secret_store") -> SecretStore:
+    """Return the store that a task or the deployment names.
 
     :param given: ``variable``, ``backend``, the dotted path of a :class:`SecretStore` class that takes no arguments or
         of an instance, or a :class:`SecretStore`.
-    :param said_by: where it is given, for the message.
-    :raises CopassInputError: where it is none of them.
+    :param option: the name of the parameter or option, for the message.
+    :raises CopassInputError: if it is anything else.
     """
     if given == "variable":
         return VariableStore()
     if given == "backend":
         return BackendStore()
-    store = _imported(given, said_by) if isinstance(given, str) and "." in given else given
+    store = _import(given, option) if isinstance(given, str) and "." in given else given
     if isinstance(store, SecretStore):
         return store
     raise CopassInputError(
-        f"{said_by} must be 'variable', 'backend', or a subclass of airflow_provider_copass.secret_stores.SecretStore: "
+        f"{option} must be 'variable', 'backend', or a subclass of airflow_provider_copass.secret_stores.SecretStore: "
         "an instance, or the dotted path of the class.",
         fields=("secret_store",),
     )
 
 
 def secret_store_of(given: object | None) -> SecretStore:
-    """Return the store of a task, or where it names none the deployment's: ``[copass] secret_store``.
+    """Return the store of a task; if it names none, the deployment's: ``[copass] secret_store``.
 
-    :param given: what the task's ``secret_store`` is; see :func:`as_secret_store`.
-    :raises CopassInputError: where it, or the option, names no store.
+    :param given: the task's ``secret_store``, as for :func:`as_secret_store`.
+    :raises CopassInputError: if it, or the option, names no store.
     """
     if given is not None:
         return as_secret_store(given)
-    return as_secret_store(configured("secret_store") or "variable", said_by="[copass] secret_store")
+    return as_secret_store(configured("secret_store") or "variable", option="[copass] secret_store")
 
 
 def store_key_of(given: str | None) -> StoreKey:
-    """Return the key of a task, or where it names none the deployment's: ``[copass] store_as``, else the default.
+    """Return the key of a task; if it names none, the deployment's, ``[copass] store_as``, else the default.
 
-    :param given: what the task's ``store_as`` is.
-    :raises CopassInputError: where it, or the option, is no key.
+    :param given: the task's ``store_as``.
+    :raises CopassInputError: if it, or the option, is not a key.
     """
     if given is not None:
         return StoreKey(given)
@@ -64,8 +64,8 @@ def store_key_of(given: str | None) -> StoreKey:
     raise CopassInputError(f"[copass] in Airflow's configuration: {refusal}", fields=("store_as",))
 
 
-def _imported(path: str, said_by: str) -> object:
-    """Import what a dotted path names; a class is called."""
+def _import(path: str, option: str) -> object:
+    """Return the object that a dotted path names; a class is called."""
     module, _, name = path.rpartition(".")
     failed = ""
     try:
@@ -74,6 +74,6 @@ def _imported(path: str, said_by: str) -> object:
     except Exception as error:  # noqa: BLE001 - the user's own module
         failed = type(error).__name__
     raise CopassInputError(
-        f"{said_by} names {path!r}, which cannot be imported or made without arguments ({failed}).",
+        f"{option} names {path!r}, which cannot be imported or made without arguments ({failed}).",
         fields=("secret_store",),
     )

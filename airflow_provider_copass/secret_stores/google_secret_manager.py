@@ -18,17 +18,17 @@ class SecretManagerWriter(BackendWriter):
     """Secrets by id, with annotations."""
 
     def check(self, key: str) -> None:
-        """Refuse what is never asked for, and what is no id."""
+        """Refuse a key that is never asked for, or that makes no valid id."""
         self.check_served(key)
         if not _NAME.fullmatch(self._id(key)):
             raise Refused("a secret's id has 1 to 255 letters, digits, '_' and '-'.")
 
     def full_name(self, key: str) -> str:
-        """Return the resource's name."""
+        """Return the name of the resource."""
         return f"{self._project}/secrets/{self._id(key)}"
 
     def value(self, key: str) -> str | None:
-        """Read the latest version; of one that cannot be read :meth:`holds` tells why."""
+        """Read the latest version; if it cannot be read, :meth:`holds` tells why."""
         from google.api_core.exceptions import FailedPrecondition
 
         try:
@@ -37,7 +37,7 @@ class SecretManagerWriter(BackendWriter):
             return None
 
     def holds(self, key: str) -> bool:
-        """Ask for the latest version; one that was destroyed is nothing."""
+        """Ask for the latest version; a destroyed one does not count."""
         from google.api_core.exceptions import FailedPrecondition, NotFound
 
         try:
@@ -60,16 +60,16 @@ class SecretManagerWriter(BackendWriter):
         except (NotFound, PermissionDenied):
             return None
         owner: str | None = secret.annotations.get(_OWNER)
-        return owner if owner is not None and self._is_there(key) else None
+        return owner if owner is not None and self._exists(key) else None
 
-    def _is_there(self, key: str) -> bool:
+    def _exists(self, key: str) -> bool:
         try:
             return self.holds(key)
         except Refused:
             return True
 
     def write(self, key: str, value: str, owner: SecretOwner) -> None:
-        """Add a version; create the secret where it is not there: of one that is, that right may be missing."""
+        """Add a version; create the secret only if it does not exist, since that right may be missing."""
         from google.api_core.exceptions import NotFound
 
         notes = {
@@ -89,15 +89,15 @@ class SecretManagerWriter(BackendWriter):
             self._annotate(client, key, notes)
 
     def _annotate(self, client: Any, key: str, notes: dict[str, str]) -> None:
-        """Note whose a secret is that is there already, beside what others have noted."""
+        """Add the owner to the annotations of an existing secret."""
         from google.api_core.exceptions import PermissionDenied
 
         name = self.full_name(key)
         try:
-            kept = dict(client.get_secret(request={"name": name}).annotations)
+            existing = dict(client.get_secret(request={"name": name}).annotations)
             client.update_secret(
                 request={
-                    "secret": {"name": name, "annotations": {**kept, **notes}},
+                    "secret": {"name": name, "annotations": {**existing, **notes}},
                     "update_mask": {"paths": ["annotations"]},
                 }
             )

@@ -1,4 +1,4 @@
-"""What every secret store has to do, as tests: for this package's stores, and for those of users.
+"""The contract of a secret store, as tests: for this package's stores, and for those of users.
 
 Subclass :class:`SecretStoreContract` in a test module, and give it a fixture ``store``::
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.secret_stores.base import SecretStore
 
-# With what URLs, JSON, shells and templates write in a way of their own.
+# Holds characters that URLs, JSON, shells and templates escape.
 _VALUE = "olk_contract+/=%25&\"'\\{{ value }} $HOME"
 _OWNER = SecretOwner("3f9c2d4e-contract", "sb_contract", "slack")
 
 
 class SecretStoreContract:
-    """The tests. Each one begins with a store whose keys :attr:`key` and :attr:`other_key` hold nothing."""
+    """The tests. Each begins with a store whose keys :attr:`key` and :attr:`other_key` hold nothing."""
 
     key: ClassVar[str] = "copass_contract_secret"
     """A key that the store can hold."""
@@ -37,22 +37,22 @@ class SecretStoreContract:
     bad_keys: ClassVar[Sequence[str]] = ("",)
     """Keys that the store cannot hold."""
     keeps_notes: ClassVar[bool] = False
-    """Whether the store notes whose a secret is."""
+    """Whether the store notes which source a secret belongs to."""
 
     def remove_otherwise(self, store: SecretStore) -> None:
-        """Remove what :attr:`key` holds as somebody else's tool does; override it where that leaves something behind.
+        """Remove what :attr:`key` holds as another tool does; override it if that leaves something behind.
 
         :param store: the store.
         """
         store.remove(self.key)
 
-    def test_a_good_key_is_taken(self, store: SecretStore) -> None:
-        """Neither check has anything against it."""
+    def test_a_good_key_is_accepted(self, store: SecretStore) -> None:
+        """Both checks pass."""
         store.check(self.key)
         store.check_write(self.key)
 
     def test_two_keys_have_two_locations(self, store: SecretStore) -> None:
-        """And each always the same: two keys of one location would share one secret."""
+        """Each always the same; two keys of one location would share one secret."""
         assert store.location(self.key) == store.location(self.key) != store.location(self.other_key)
 
     def test_a_bad_key_is_refused(self, store: SecretStore) -> None:
@@ -72,20 +72,20 @@ class SecretStoreContract:
         store.remove(self.key)
 
     def test_what_was_written_is_read(self, store: SecretStore) -> None:
-        """To the character, and as something that does not show itself."""
+        """To the character, and without showing it in a repr."""
         store.write(self.key, SecretStr(_VALUE), _OWNER)
         found = store.read(self.key)
         assert found is not None
         assert found.get_secret_value() == _VALUE
         assert _VALUE not in f"{found!r} {store!r}"
 
-    def test_it_is_noted_whose_a_secret_is(self, store: SecretStore) -> None:
-        """Where the store keeps notes."""
+    def test_the_owner_of_a_secret_is_noted(self, store: SecretStore) -> None:
+        """If the store keeps notes."""
         store.write(self.key, SecretStr(_VALUE), _OWNER)
         assert store.owner_of(self.key) == (_OWNER.data_source_id if self.keeps_notes else None)
 
-    def test_what_is_written_last_counts(self, store: SecretStore) -> None:
-        """A rotated secret takes the place of the one before it, and its owner that one's place."""
+    def test_a_secret_replaces_the_one_before_it(self, store: SecretStore) -> None:
+        """So does its owner."""
         store.write(self.key, SecretStr("the first value"), SecretOwner("ds_first", "sb", "slack"))
         store.write(self.key, SecretStr(_VALUE), _OWNER)
         found = store.read(self.key)
@@ -114,7 +114,7 @@ class SecretStoreContract:
         assert found.get_secret_value() == _VALUE
 
     def test_what_another_tool_removed_is_gone_and_can_be_written_again(self, store: SecretStore) -> None:
-        """Whatever it leaves behind, a note or an empty place, it is nobody's secret."""
+        """What the tool leaves behind, such as a note, does not count as a secret."""
         store.write(self.key, SecretStr("the first value"), SecretOwner("ds_first", "sb", "slack"))
         self.remove_otherwise(store)
         assert store.read(self.key) is None

@@ -1,4 +1,4 @@
-"""What it takes to write to one kind of secrets backend; a file for each kind stands beside this one."""
+"""How to write to one kind of secrets backend; there is a module for each kind."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.ports import SecretOwner
 
 
-class Refused(Exception):  # noqa: N818 - not an error yet: the store says it in its own words
-    """A writer cannot hold or read a key; the text says which rule it breaks, or which setting to change."""
+class Refused(Exception):  # noqa: N818 - the store makes an error of it
+    """The backend cannot hold or read a key; the text says which rule it breaks, or which setting to change."""
 
 
 class BackendWriter(ABC):
-    """How to write to one kind of secrets backend. What a method raises of its own goes no further.
+    """Writes to one kind of secrets backend. The store does not let a client's own exceptions through.
 
     :param backend: the configured instance.
     """
@@ -29,7 +29,7 @@ class BackendWriter(ABC):
         """
         if self.backend.variables_prefix is None:
             raise Refused("variables_prefix in the backend's kwargs is None, so that it is never asked for a Variable.")
-        # Airflow's own rule, where the version of its provider has it: it depends on [core] multi_team.
+        # Airflow's own rule, if the installed provider has it: it depends on [core] multi_team.
         names_a_team = getattr(self.backend, "_names_a_team_namespace", None)
         if names_a_team is not None and names_a_team(key):
             raise Refused(
@@ -39,13 +39,13 @@ class BackendWriter(ABC):
 
     @abstractmethod
     def check(self, key: str) -> None:
-        """Refuse a key that the backend cannot hold, or would never be asked for; without asking it.
+        """Refuse a key that the backend cannot hold or is never asked for, without a request.
 
         :raises Refused: saying why.
         """
 
     def check_write(self, key: str) -> None:  # noqa: B027 - not every backend can tell
-        """Refuse a key that may not be written, where the backend can tell.
+        """Refuse a key that may not be written, if the backend can tell.
 
         :raises Refused: saying why.
         """
@@ -62,26 +62,26 @@ class BackendWriter(ABC):
         return self.full_name(key)
 
     def value(self, key: str) -> str | None:
-        """Return what a task reads under the key."""
-        # A keyword, as Airflow itself asks: a subclass may name its other parameters as it likes.
+        """Return the value that a task reads under the key."""
+        # A keyword, as Airflow itself uses: a subclass may have other names for its other parameters.
         found: str | None = self.backend.get_variable(key=key)
         return found
 
     @abstractmethod
     def holds(self, key: str) -> bool:
-        """Tell whether there is anything under the key; False only where the backend says so.
+        """Tell whether the key holds anything; False only if the backend says so.
 
-        :raises Refused: where there is something that cannot be read as it is, saying why.
+        :raises Refused: if it holds something that cannot be read, saying why.
         """
 
     @abstractmethod
     def owner_of(self, key: str) -> str | None:
-        """Return the id of the source that is noted beside the key's secret; None where the key holds nothing."""
+        """Return the id of the source in the note beside the secret; None if the key holds nothing."""
 
     @abstractmethod
     def write(self, key: str, value: str, owner: SecretOwner) -> None:
-        """Write the value, and note whose it is."""
+        """Write the value, and note which source it belongs to."""
 
     @abstractmethod
     def remove(self, key: str) -> None:
-        """Remove what is under the key, where there is anything."""
+        """Remove what the key holds, if anything."""

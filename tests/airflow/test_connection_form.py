@@ -188,7 +188,7 @@ def test_what_was_filled_in_is_what_a_task_reads(connections: Connections) -> No
     assert (sent["password"], sent["port"]) == ("olk_a/b%c@d:e+f", int(port_of(connections.emulator)))
     assert json.loads(sent["extra"]) == {
         "sandbox_id": "sb_demo",
-        # Before 3.2 the form had whole numbers alone, and a time-out may be none.
+        # Before 3.2 the form had whole numbers alone, and a timeout may be none.
         "timeout": 30 if AIRFLOW_VERSION >= (3, 2) else "30",
         "max_attempts": 4,
         "ca_bundle": None,

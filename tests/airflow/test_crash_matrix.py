@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+
 from airflow_provider_copass.registration.journal import Completed, entry_name, from_text
 from airflow_provider_copass.registration.spec import Identity
-
 from tests.airflow.crash_points import LONG_LIST, NAMES, OF_LISTS, ROTATIONS, SHORT_LIST, Kill, Point
 from tests.airflow.crash_stage import Stage, check_mended, check_stored, opened
 from tests.harness.airflow_home import AirflowHome

@@ -39,7 +39,7 @@ REGISTER = calls.register_source("sb_1", provider="slack", name="team chat", ada
 
 
 def everything_said(error: BaseException) -> str:
-    """Return all that a log or an error tracker could print of an exception and whatever hangs on it."""
+    """Return all that a log or an error tracker could print of an exception, its causes and its notes."""
     said = []
     at: BaseException | None = error
     while at is not None:
@@ -90,7 +90,7 @@ def test_a_field_of_another_type_does_not_lose_the_secret(client_of: ClientOf, f
     assert source.webhook_signing_secret.get_secret_value() == SECRET
 
 
-def test_the_secret_is_shown_to_the_caller_and_to_nobody_else(client_of: ClientOf) -> None:
+def test_only_the_caller_sees_the_secret(client_of: ClientOf) -> None:
     """It is a ``SecretStr`` that no repr and no dump holds, nor are the settings or unknown fields in the repr."""
     answer = {**SOURCE, "webhook_signing_secret": SECRET, "adapter_config": {"a": SECRET}, "extra": SECRET}
     client, _ = client_of(httpx.Response(201, json=answer))
@@ -250,7 +250,7 @@ def test_an_over_long_answer_is_not_read_to_its_end(client_of: ClientOf, monkeyp
 
 
 def test_an_answer_that_trickles_is_given_up(client_of: ClientOf) -> None:
-    """The time-out bounds the whole answer, not only the wait for each part of it."""
+    """The timeout bounds the whole answer, not only the wait for each part of it."""
 
     class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
         def __iter__(self) -> Iterator[bytes]:
@@ -436,7 +436,7 @@ def test_a_network_fault_becomes_our_own_error(
 
 
 def test_the_last_failure_is_the_one_that_is_raised(client_of: ClientOf) -> None:
-    """When all tries are used up, the error is that of the last, and says so to whoever may try later."""
+    """When all attempts are used up, the error is that of the last one."""
     client, script = client_of(
         httpx.Response(503), httpx.Response(500), httpx.Response(429, headers={"retry-after": "9"})
     )

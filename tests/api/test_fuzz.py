@@ -1,4 +1,4 @@
-"""Whatever a server answers and whoever calls: only errors of our own come out, and none holds a secret."""
+"""Any answer of a server, any input of a caller: only errors of our own come out, and none holds a secret."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 from typing import Any
 
 import httpx
+from airflow_provider_copass.registration.record import from_text
+from airflow_provider_copass.registration.store_key import StoreKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from airflow_provider_copass.api import ClientSettings, CopassClient, CopassError, CopassInputError, RetryPolicy, calls
 from airflow_provider_copass.api.requests import read_register, read_update
-from airflow_provider_copass.registration.record import from_text
-from airflow_provider_copass.registration.store_key import StoreKey
 
 CANARY = "canary-5e1f"
 TOKEN = "olk_token-9a7c"
@@ -69,7 +69,7 @@ statuses = st.sampled_from(
 
 
 def everything_said(error: BaseException) -> str:
-    """Return all that a log could print of an exception and of whatever hangs on it."""
+    """Return all that a log could print of an exception, its causes and its notes."""
     said = []
     at: BaseException | None = error
     while at is not None:
@@ -83,7 +83,7 @@ def everything_said(error: BaseException) -> str:
 def test_no_answer_brings_forth_another_error_or_a_secret(
     call: calls.Call[Any], status: int, given_headers: dict[str, str], body: bytes
 ) -> None:
-    """Truncated, mistyped, huge, oddly encoded, deeply nested or foreign: it is read, or it is a ``CopassError``."""
+    """Truncated, mistyped, huge, oddly encoded, deeply nested, another service's: it is read, or a ``CopassError``."""
     # A request id is the server's own word and may be shown; that it holds no token is what is looked for.
     shown = {name: value for name, value in given_headers.items() if (name, value) != ("x-request-id", CANARY)}
     transport = httpx.MockTransport(lambda _: httpx.Response(status, headers=shown, content=body))

@@ -80,7 +80,7 @@ def test_a_dropped_connection_is_lost_after_all_tries_of_a_read(server: Server) 
 
 
 def test_a_write_on_a_dropped_connection_is_not_sent_again(server: Server) -> None:
-    """The server has read the POST: whether it was carried out nobody knows."""
+    """The server has read the POST, and may have applied it."""
     server.hangs_up = True
     with client_for(server) as client, pytest.raises(CopassConnectionLostError, match="may have been carried out"):
         client.send(calls.pause_source("s", "d"))

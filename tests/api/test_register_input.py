@@ -51,7 +51,7 @@ def test_a_field_that_breaks_its_rule_is_named(field: str, value: object) -> Non
 
 
 def test_every_bad_field_is_named_at_once() -> None:
-    """A person mends all fields in one go."""
+    """A person can correct all fields at once."""
     with pytest.raises(CopassInputError) as refused:
         read_register(provider="", name="", poll_interval_seconds=1)
     assert refused.value.fields == ("provider", "name", "poll_interval_seconds")
@@ -59,7 +59,7 @@ def test_every_bad_field_is_named_at_once() -> None:
 
 @given(st.sampled_from(sorted(RegisterSource.model_fields)), st.sampled_from(["", "x" * 300, "\ud800"]))
 def test_no_value_is_in_a_refusal(field: str, rest: str) -> None:
-    """Whatever was given where, the message, the repr and the whole chain of causes do not show it."""
+    """The message, the repr and the whole chain of causes show none of the given values."""
     fields: dict[str, Any] = {"provider": CANARY, "name": CANARY, "adapter_config": {CANARY: object()}}
     fields[field] = {CANARY: [CANARY, object()]} if not rest else [CANARY + rest]
     with pytest.raises(CopassInputError) as refused:
@@ -82,7 +82,7 @@ def test_what_a_template_rendered_is_read() -> None:
 
 @pytest.mark.parametrize("name", ["x", "x" * 255, "ü" * 255, " ", "a\nb"])
 def test_the_limits_themselves_are_good(name: str) -> None:
-    """1 and 255 characters, of whatever kind, are names."""
+    """1 and 255 characters, of any kind, are names."""
     assert read_register(provider="p", name=name, poll_interval_seconds=60).name == name
 
 

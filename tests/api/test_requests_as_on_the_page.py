@@ -51,7 +51,7 @@ def test_a_register_call_with_every_field_is_the_page_s_to_the_byte(client_of: C
 
 
 def test_a_field_that_is_left_out_is_not_sent(client_of: ClientOf) -> None:
-    """The server's own default stays in force for a field that nobody gave."""
+    """The server's own default stays in force for a field that was not given."""
     client, script = client_of(httpx.Response(200, json=SOURCE))
     client.send(calls.register_source("sb_1", provider="slack", name="n"))
     assert json.loads(script.requests[0].content) == {"provider": "slack", "name": "n"}

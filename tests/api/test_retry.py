@@ -42,12 +42,12 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
         ("\x00", None),
     ],
 )
-def test_a_retry_after_is_read_or_passed_over(value: str, seconds: float | None) -> None:
-    """Seconds and dates are read, whatever else a proxy sends is passed over, nothing raises."""
+def test_a_retry_after_is_read_or_ignored(value: str, seconds: float | None) -> None:
+    """Seconds and dates are read, anything else is ignored, nothing raises."""
     assert retry_after_seconds({"retry-after": value}, now=NOW) == seconds
 
 
-def test_a_date_is_held_against_the_answer_s_own_date() -> None:
+def test_a_date_is_compared_with_the_answer_s_own_date() -> None:
     """A server whose clock is an hour ahead still means ten seconds."""
     headers = {"retry-after": "Tue, 14 Nov 2023 23:13:30 GMT", "date": "Tue, 14 Nov 2023 23:13:20 GMT"}
     assert retry_after_seconds(headers, now=NOW) == 10.0
@@ -81,7 +81,7 @@ def test_a_write_is_sent_again_only_when_it_is_known_not_to_have_been_applied(st
 
 
 def test_a_write_that_was_never_sent_may_be_sent() -> None:
-    """Without a connection nothing was applied; after a time-out something may have been."""
+    """Without a connection nothing was applied; after a timeout something may have been."""
     assert may_send_again(writes=True, error=CopassConnectError(""))
     assert not may_send_again(writes=True, error=CopassTimeoutError(""))
     assert may_send_again(writes=False, error=CopassTimeoutError(""))

@@ -1,4 +1,4 @@
-"""Our requests equal those of the vendor's own client, which nobody here wrote, as an independent server saw them."""
+"""Our requests equal those of the vendor's own client, as an independent server saw them."""
 
 from __future__ import annotations
 

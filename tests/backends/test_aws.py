@@ -130,7 +130,7 @@ def test_a_name_that_waits_for_its_deletion_is_refused() -> None:
 
 
 def test_what_waits_for_its_deletion_cannot_be_read_and_says_so() -> None:
-    """Airflow reads it as absent. It is there and nobody's any more, and trying again would not mend that."""
+    """Airflow reads it as absent. It exists, scheduled for deletion, and a retry would not help."""
     backend = SecretsManagerBackend()
     store = BackendStore(backend)
     store.write(KEY, SECRET, OWNER)

@@ -94,7 +94,7 @@ def test_an_id_that_a_tag_cannot_hold_is_no_other_one(azure: StandIn) -> None:
     assert store.owner_of(KEY) is None
 
 
-def test_what_copass_has_lost_to_a_deletion_is_recovered_and_written_anew(azure: StandIn) -> None:
+def test_a_deleted_secret_of_ours_is_recovered_and_written_again(azure: StandIn) -> None:
     """The name takes no write until then. The old value never reads as the new one's: a new version is set on it."""
     store = BackendStore(backend(azure))
     store.write(KEY, SecretStr("the first"), OWNER)
@@ -141,7 +141,7 @@ def test_without_the_right_to_recover_the_write_fails(azure: StandIn) -> None:
 
 
 def test_a_secret_that_is_disabled_is_taken(azure: StandIn) -> None:
-    """It is there, nobody can read it, and trying again would not mend that: the message says what it is."""
+    """It exists, cannot be read, and a retry would not help: the message says why."""
     store = BackendStore(backend(azure))
     store.write(KEY, SECRET, OWNER)
     azure.disabled.add(NAME)

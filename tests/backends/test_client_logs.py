@@ -63,7 +63,7 @@ def configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_connection_that_lies_in_aws_is_read_without_its_token_being_logged(
     debug: pytest.LogCaptureFixture,
 ) -> None:
-    """It is Airflow that reads it; the hook quiets what Airflow asks with."""
+    """Airflow reads it; the hook suppresses what Airflow's client logs."""
     with suppress_client_logs():
         boto3.client("secretsmanager").create_secret(
             Name="airflow/connections/copass_default",

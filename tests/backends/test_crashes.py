@@ -1,4 +1,4 @@
-"""A real task is killed before and after its secret's write into the vault, and Airflow's retry mends it."""
+"""A real task is killed before and after its secret's write into the vault, and Airflow's retry completes it."""
 
 from __future__ import annotations
 

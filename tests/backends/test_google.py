@@ -27,7 +27,7 @@ SECRET = SecretStr("olk_canary+/=%25")
 
 
 def keyfile() -> dict[str, str]:
-    """Make up the key of a service account; nobody is asked whether it is good."""
+    """Make up the key of a service account, which no server checks."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return {
@@ -131,7 +131,7 @@ def test_a_version_that_was_destroyed_is_nothing(google: StandIn) -> None:
 
 
 def test_a_version_that_is_disabled_is_taken(google: StandIn) -> None:
-    """It is there, nobody can read it, and trying again would not mend that: the message says what it is."""
+    """It exists, cannot be read, and a retry would not help: the message says why."""
     store = BackendStore(backend(google))
     store.write(KEY, SECRET, OWNER)
     google.states[store.location(KEY)] = "DISABLED"

@@ -38,7 +38,7 @@ def stored(vault: servers.Vault, key: str) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.word)
 def test_each_case_ends_as_it_should(loud: Played, case: Case) -> None:
-    """Killed before and after the store's write, and whatever else: as with Variables."""
+    """Killed before and after the store's write, among others: as with Variables."""
     outcome = loud.tasks[case.word]
     assert (outcome.state, outcome.tries) == (case.state, case.tries)
 

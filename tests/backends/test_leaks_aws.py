@@ -20,7 +20,7 @@ from tests.harness.airflow_home import AIRFLOW_3
 
 pytestmark = [
     pytest.mark.airflow,
-    # What is quieted is tested on both, in one process.
+    # What is suppressed is tested on both, in one process.
     pytest.mark.skipif(not AIRFLOW_3, reason="a minute's run for a rule that is the same on Airflow 2"),
 ]
 
@@ -52,9 +52,9 @@ def test_each_case_ends_as_it_should(loud: Played, case: Case) -> None:
 
 
 def test_nothing_holds_one(loud: Played) -> None:
-    """No log, no column, no output of any process: botocore, which logs bodies, is quiet where they pass it.
+    """No log, no column, no output of any process: botocore, which logs bodies, is suppressed meanwhile.
 
-    In the tasks of the operator it is set to DEBUG again, and the operator quiets what it reads itself.
+    In the tasks of the operator it is set to DEBUG again, and the operator suppresses the logs of what it reads itself.
     """
     assert [str(leak) for leak in loud.leaks()] == []
 

@@ -13,10 +13,10 @@ import httpx
 from airflow.providers.amazon.aws.secrets.secrets_manager import SecretsManagerBackend
 from airflow.providers.amazon.aws.secrets.systems_manager import SystemsManagerParameterStoreBackend
 from airflow.providers.hashicorp.secrets.vault import VaultBackend
+from airflow_provider_copass.registration.store_key import StoreKey
 from pydantic import SecretStr
 
 from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError, SourceChangedError
-from airflow_provider_copass.registration.store_key import StoreKey
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
 from tests.backends import servers
 from tests.backends.google_stand_in import stand_in
@@ -68,7 +68,7 @@ def test_a_key_whose_note_names_another_source_is_refused_before_the_post(vault:
     assert "nothing was registered" in str(done.error)
     assert store.read(KEY) == THEIRS
     assert world.posts == 1
-    # The same once that secret is gone, by whatever tool.
+    # The same once that secret was removed by another tool.
     mount, _, path = store.location(KEY).partition("/")
     vault.ask("DELETE", f"{mount}/data/{path}")
     check_kept(world, register(world, store, attempt=3), store, "ds-2")
@@ -89,7 +89,7 @@ def test_a_source_that_is_there_does_not_adopt_another_source_s_secret(vault: se
 
 
 def test_a_secret_that_was_deleted_is_written_over_with_rights_to_data_alone(vault: servers.Vault) -> None:
-    """One POST and no rotation, whatever the engine remembers of the versions before."""
+    """One POST and no rotation, although the engine remembers the versions before."""
     world, mount = World(), vault.mount(2)
     vault_store(vault, mount).write(KEY, THEIRS, OTHER)
     vault.ask("DELETE", f"{mount}/data/variables/{KEY}")
@@ -100,7 +100,7 @@ def test_a_secret_that_was_deleted_is_written_over_with_rights_to_data_alone(vau
 
 @pytest.mark.parametrize("choice", ["fail", "rotate", "ignore"])
 def test_a_secret_that_waits_for_its_deletion_is_told_at_once(account: Any, choice: str) -> None:
-    """The source is there, its secret cannot be read or written, and no retry would mend that; nothing is rotated."""
+    """The source is there, its secret cannot be read or written, and a retry would not help; nothing is rotated."""
     world, store = World(), BackendStore(SecretsManagerBackend())
     check_kept(world, register(world, store), store)
     account.delete_secret(SecretId=store.location(KEY), RecoveryWindowInDays=7)

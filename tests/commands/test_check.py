@@ -77,7 +77,7 @@ def test_a_variable_that_airflow_cannot_read(
         main(["check"])
     assert ended.value.code == 1
     out, err = capfd.readouterr()
-    assert out.startswith(f"The environment's {ENVIRONMENT} is there, but Airflow cannot read a connection in it.")
+    assert out.startswith(f"The environment variable {ENVIRONMENT} is set, but Airflow cannot read a connection in it.")
     assert "percent-encoded" in out
     assert (out.count("\n"), err) == (1, "")
     assert "canary" not in out

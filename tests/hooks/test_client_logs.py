@@ -1,4 +1,4 @@
-"""Loggers are lifted for as long as anybody needs it, and then put back."""
+"""Loggers are raised for as long as a thread needs it, and then restored."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from airflow_provider_copass.client_logs import suppress_client_logs
 
 
-def test_levels_are_put_back_when_something_goes_wrong() -> None:
-    """Those of the loggers below with a level of their own as well."""
+def test_levels_are_restored_after_an_error() -> None:
+    """Also those of the loggers below that have a level of their own."""
     above, below = logging.getLogger("copass_test"), logging.getLogger("copass_test.below")
     above.setLevel(logging.DEBUG)
     below.setLevel(5)
@@ -26,8 +26,8 @@ def test_levels_are_put_back_when_something_goes_wrong() -> None:
     assert (above.level, below.level) == (logging.DEBUG, 5)
 
 
-def test_levels_are_put_back_when_the_last_one_is_done() -> None:
-    """Several threads may let secrets pass at once, and the first to be done is not the last."""
+def test_levels_are_restored_when_the_last_thread_is_done() -> None:
+    """Several threads may raise a logger at once, and the first to end is not the last."""
     logger = logging.getLogger("copass_test_of_two")
     logger.setLevel(logging.DEBUG)
     with ExitStack() as first, ExitStack() as second:

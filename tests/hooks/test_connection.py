@@ -104,7 +104,7 @@ def test_a_sign_in_a_token_reaches_the_api(monkeypatch: pytest.MonkeyPatch, sign
 
 
 def test_an_untouched_form_means_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Empty texts and nulls, as forms send them, and the fields' twins of Airflow 2's form are passed over."""
+    """Empty texts and nulls, as forms send them, and the second names of Airflow 2's form fields are ignored."""
     extra = {
         "sandbox_id": "",
         "timeout": " ",

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.hooks import CopassHook
-from airflow_provider_copass.hooks.connection_test import LONGEST_WAIT, probe
+from airflow_provider_copass.hooks.connection_test import LONGEST_WAIT, run_connection_test
 from tests.harness.odd_servers import accepting_nobody, answering, self_signed
 from tests.harness.ports import free_port
 from tests.hooks.connections import ENVIRONMENT, as_json, of
@@ -36,8 +36,8 @@ def _proxies(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def probed(monkeypatch: pytest.MonkeyPatch, connection: str) -> tuple[bool, str]:
-    """Test a connection as Airflow does; whatever comes, it is one line without the token."""
+def outcome_of(monkeypatch: pytest.MonkeyPatch, connection: str) -> tuple[bool, str]:
+    """Test a connection as Airflow does; the result is always one line without the token."""
     monkeypatch.setenv(ENVIRONMENT, connection)
     worked, said = CopassHook().test_connection()
     assert "canary" not in said
@@ -48,7 +48,7 @@ def probed(monkeypatch: pytest.MonkeyPatch, connection: str) -> tuple[bool, str]
 
 def refused_at(monkeypatch: pytest.MonkeyPatch, host: str, **extra: Any) -> str:
     """Test a connection that fails, and return what it said."""
-    worked, said = probed(monkeypatch, as_json(password=TOKEN, host=host, extra={"sandbox_id": "sb_demo", **extra}))
+    worked, said = outcome_of(monkeypatch, as_json(password=TOKEN, host=host, extra={"sandbox_id": "sb_demo", **extra}))
     assert not worked
     return said
 
@@ -56,7 +56,7 @@ def refused_at(monkeypatch: pytest.MonkeyPatch, host: str, **extra: Any) -> str:
 def faulty(monkeypatch: pytest.MonkeyPatch, emulator: Emulator, action: Any, **extra: Any) -> str:
     """Test a connection to an emulator whose every answer goes wrong, and return what it said."""
     emulator.add_fault(operation="*", action=action, times=None)
-    worked, said = probed(monkeypatch, of(emulator, **extra))
+    worked, said = outcome_of(monkeypatch, of(emulator, **extra))
     assert not worked
     assert emulator.token not in said
     return said
@@ -68,7 +68,7 @@ def test_success_says_what_the_sandbox_holds(
 ) -> None:
     """The line names the place, that the token is good, the sandbox, and how many sources are in it."""
     emulator.seed([{"provider": "slack", "name": str(number)} for number in range(held)])
-    assert probed(monkeypatch, of(emulator)) == (
+    assert outcome_of(monkeypatch, of(emulator)) == (
         True,
         f"Reached {emulator.url}. The API key is accepted, and sandbox 'sb_demo' holds {words}.",
     )
@@ -87,7 +87,7 @@ def test_success_tells_what_is_gone_for_good(
 ) -> None:
     """A sandbox lists what was disconnected or archived, which no task will adopt."""
     emulator.seed([{"provider": "slack", "name": str(n), "status": status} for n, status in enumerate(statuses)])
-    assert probed(monkeypatch, of(emulator))[1].endswith(f"sandbox 'sb_demo' holds {words}.")
+    assert outcome_of(monkeypatch, of(emulator))[1].endswith(f"sandbox 'sb_demo' holds {words}.")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_success_tells_what_is_gone_for_good(
 def test_success_says_as_what_one_is_known(monkeypatch: pytest.MonkeyPatch, token: str, kind: str) -> None:
     """The kind of the token, which is not the token or a part of it."""
     with Emulator(token) as emulator:
-        said = probed(monkeypatch, of(emulator))[1]
+        said = outcome_of(monkeypatch, of(emulator))[1]
         assert said.startswith(f"Reached {emulator.url}. The {kind} is accepted, and")
 
 
@@ -104,7 +104,7 @@ def test_success_without_a_sandbox_says_what_the_token_sees(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It counts sandboxes instead, and says where a default can be set."""
-    worked, said = probed(monkeypatch, as_json(password=emulator.token, host=emulator.url))
+    worked, said = outcome_of(monkeypatch, as_json(password=emulator.token, host=emulator.url))
     assert worked
     assert said.startswith(f"Reached {emulator.url}. The API key is accepted and sees 1 sandbox.")
     assert "Default sandbox (sandbox_id)" in said
@@ -124,7 +124,7 @@ def test_a_name_without_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_host_that_takes_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A packet that is dropped on the way is told apart from a refusal, after the connection's own time-out."""
+    """A packet that is dropped on the way is told apart from a refusal, after the connection's own timeout."""
     with accepting_nobody() as port:
         said = refused_at(monkeypatch, f"http://127.0.0.1:{port}", timeout=0.3)
     assert said.startswith(f"No connection to http://127.0.0.1:{port} within 0.3 s.")
@@ -139,8 +139,8 @@ def test_a_certificate_of_an_unknown_authority(monkeypatch: pytest.MonkeyPatch, 
         said = refused_at(monkeypatch, place)
         assert said.startswith(f"The certificate of {place} is not trusted here")
         assert "CA bundle (ca_bundle)" in said
-        mended = as_json(password=TOKEN, host=place, extra={"sandbox_id": "sb_demo", "ca_bundle": str(certificate)})
-        assert probed(monkeypatch, mended)[0]
+        corrected = as_json(password=TOKEN, host=place, extra={"sandbox_id": "sb_demo", "ca_bundle": str(certificate)})
+        assert outcome_of(monkeypatch, corrected)[0]
 
 
 def test_a_certificate_that_has_expired(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_a_token_that_may_not(emulator: Emulator, monkeypatch: pytest.MonkeyPatc
 def test_a_sandbox_that_is_not_there(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """404, and the API is there: the sandbox is what is to be changed."""
     connection = as_json(password=emulator.token, host=emulator.url, extra={"sandbox_id": "sb_none"})
-    worked, said = probed(monkeypatch, connection)
+    worked, said = outcome_of(monkeypatch, connection)
     assert not worked
     assert said == (
         f"Reached {emulator.url}. The API key is accepted and sees 1 sandbox, but sandbox 'sb_none' is not among them "
@@ -286,7 +286,7 @@ def test_a_token_that_sees_no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_sandbox_that_is_there_without_its_sources(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """404, but the token sees that very sandbox: its id is right, and the line does not say otherwise."""
     emulator.add_fault(operation="list", action={"status": 404}, times=None)
-    worked, said = probed(monkeypatch, of(emulator))
+    worked, said = outcome_of(monkeypatch, of(emulator))
     assert not worked
     assert said == (
         f"Reached {emulator.url}. The API key is accepted and sees sandbox 'sb_demo', but its sources are not found "
@@ -308,7 +308,7 @@ def test_a_404_that_nothing_explains(emulator: Emulator, monkeypatch: pytest.Mon
 def test_an_api_that_is_not_there(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """404 for a call without a sandbox: the base URL is what is to be changed."""
     emulator.add_fault(operation="*", action={"status": 404}, times=None)
-    worked, said = probed(monkeypatch, of(emulator, sandbox_id=None))
+    worked, said = outcome_of(monkeypatch, of(emulator, sandbox_id=None))
     assert not worked
     assert said == (
         f"Reached {emulator.url}, but there is no Copass API (404). Check Base URL (host), its path included."
@@ -341,16 +341,16 @@ def test_other_failures(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, act
 
 
 def test_an_answer_that_does_not_come(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the connection's time-out the line says that the host accepts connections, and how long was waited."""
+    """After the connection's timeout the line says that the host accepts connections, and how long was waited."""
     said = faulty(monkeypatch, emulator, "hold", timeout=0.3)
     assert said.startswith(f"{emulator.url} accepts connections, but did not answer within 0.3 s.")
 
 
 def test_a_patient_connection_is_tested_impatiently(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long the connection's time-out and many its attempts, a person waits for one try of ten seconds."""
+    """However long the connection's timeout and many its attempts, a person waits for one try of ten seconds."""
     emulator.add_fault(operation="*", action="hold", times=None)
     monkeypatch.setenv(ENVIRONMENT, of(emulator, timeout=600, max_attempts=20))
-    worked, said = probe(CopassHook().connection, "sb_demo", longest_wait=0.3)
+    worked, said = run_connection_test(CopassHook().connection, "sb_demo", longest_wait=0.3)
     assert not worked
     assert "within 0.3 s" in said
     assert len(emulator.requests()) == 1
@@ -363,13 +363,13 @@ def test_a_patient_connection_is_tested_impatiently(emulator: Emulator, monkeypa
         ({"password": ""}, "API token: token is missing."),
         ({"host": "ftp://copass.invalid"}, "Base URL: host must be"),
         ({"host": "http://127.0.0.1:1", "port": 443}, "Port: port is given twice"),
-        ({"extra": {"timeout": "soon"}}, "Time-out (seconds): timeout in extra must be a number"),
+        ({"extra": {"timeout": "soon"}}, "Timeout (seconds): timeout in extra must be a number"),
         ({"extra": {"sandbox_id": "a/b"}}, "Default sandbox: sandbox_id holds '/'"),
     ],
 )
 def test_a_field_that_breaks_its_rule(monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], begins: str) -> None:
     """The line begins with the field's label in the form, and leaves out the id that Airflow makes up for a test."""
-    worked, said = probed(monkeypatch, as_json(**{"password": TOKEN, **fields}))
+    worked, said = outcome_of(monkeypatch, as_json(**{"password": TOKEN, **fields}))
     assert not worked
     assert said.startswith(begins)
 
@@ -381,13 +381,13 @@ def test_a_token_in_a_wrong_field_is_not_shown(monkeypatch: pytest.MonkeyPatch, 
         {"host": "olk_canary.invalid", "extra": {"sandbox_id": "sb_demo"}},
         {"host": f"http://127.0.0.1:{free_port()}", "extra": {"sandbox_id": "olk_canary"}},
     ):
-        assert not probed(monkeypatch, as_json(password=token, **wrong))[0]
+        assert not outcome_of(monkeypatch, as_json(password=token, **wrong))[0]
 
 
 def test_a_token_in_the_place_of_the_sandbox_is_not_shown(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where the API is reached and knows no such sandbox."""
     connection = as_json(password=emulator.token, host=emulator.url, extra={"sandbox_id": emulator.token})
-    worked, said = probed(monkeypatch, connection)
+    worked, said = outcome_of(monkeypatch, connection)
     assert not worked
     assert "the sandbox given is not among them" in said
     assert emulator.token not in said

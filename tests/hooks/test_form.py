@@ -48,7 +48,7 @@ def test_what_the_form_accepts_the_client_accepts(monkeypatch: pytest.MonkeyPatc
 
 
 def test_every_column_of_a_connection_is_labelled_or_hidden() -> None:
-    """None is left to a newcomer's guess; the description is nobody's but the user's."""
+    """Each says what belongs there; only the description is free."""
     columns = {"host", "port", "schema", "login", "password"}
     assert {field.name for field in STANDARD_FIELDS} | set(HIDDEN_FIELDS) == columns
     assert all(field.label and field.placeholder for field in STANDARD_FIELDS)

@@ -26,7 +26,7 @@ def _debug(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_token_of_a_connection_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """While the hook has Airflow read it the client is quiet, and afterwards as loud as before."""
+    """The client's logger is suppressed while the hook reads it, and restored afterwards."""
     assert CopassHook("loud").connection.settings.token == CANARY
     assert CANARY not in caplog.text
     assert HEARD.level == logging.DEBUG

@@ -59,8 +59,8 @@ def test_a_passing_fault_is_tried_again_below_a_doubling_bound(attempt: int, bou
 
 
 @only_where_there_are_policies
-def test_somebody_else_s_work_is_waited_for() -> None:
-    """A record that lies open is looked at again after some minutes."""
+def test_a_busy_journal_entry_is_waited_for() -> None:
+    """The retry comes after two minutes."""
     assert CopassRetryPolicy().evaluate(EntryBusyError("x"), 1, 5).retry_delay == timedelta(minutes=2)
 
 

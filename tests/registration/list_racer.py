@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 
 from airflow_provider_copass.operators.threads import Threads
-from airflow_provider_copass.registration import Owner
 from airflow_provider_copass.registration.batch import Batch
+
+from airflow_provider_copass.registration import Owner
 from tests.registration.batches import wishes
 from tests.registration.file_world import QUICK, Api, Clock, Folder, FolderStore, Log, client_for, register
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from tests.registration.test_batch import assert_good
 
 from airflow_provider_copass.errors import CopassRegistrationError
 from tests.registration import batches
 from tests.registration.batches import acts, assert_good_beside_singles, outcomes, single
 from tests.registration.simulation import Fault, Killed, World, run_all, server_error, timed_out
-from tests.registration.test_batch import assert_good
 
 pytestmark = pytest.mark.rounds
 

@@ -6,13 +6,13 @@ import itertools
 import json
 
 import pytest
+from airflow_provider_copass.registration.record import Closed, from_text
+from airflow_provider_copass.registration.store_key import StoreKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_copass.errors import CopassRegistrationError
 from airflow_provider_copass.registration import Owner, Timing
-from airflow_provider_copass.registration.record import Closed, from_text
-from airflow_provider_copass.registration.store_key import StoreKey
 from tests.registration.simulation import Fault, Killed, World, run_all, server_error, timed_out
 from tests.registration.worlds import Process, run, wish
 

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from airflow_provider_copass.registration.book import book_from_text, book_name
+
 from tests.harness.emulator import Emulator, fingerprint
 from tests.harness.environment import clean_environment
 from tests.harness.processes import CHECKOUT, Process, wait_for

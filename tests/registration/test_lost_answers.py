@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from airflow_provider_copass.api import CopassClient, CopassError
-from airflow_provider_copass.emulator import Emulator
-from airflow_provider_copass.registration import Owner
 from airflow_provider_copass.registration.change import Change, read_declared
 from airflow_provider_copass.registration.changing import Changing
 from airflow_provider_copass.registration.named import Named
 from airflow_provider_copass.registration.record import Closed, from_text
 from airflow_provider_copass.registration.rotation import Rotation
+
+from airflow_provider_copass.api import CopassClient, CopassError
+from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.registration import Owner
 from tests.registration.file_world import QUICK, Api, Clock, Folder, FolderStore, Log, client_for, register
 from tests.registration.worlds import wish
 

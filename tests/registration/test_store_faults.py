@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+from airflow_provider_copass.registration.store_key import StoreKey
 
 from airflow_provider_copass.errors import SecretStoreError
-from airflow_provider_copass.registration.store_key import StoreKey
 from tests.registration.simulation import Fault, World
 from tests.registration.worlds import run
 

@@ -62,7 +62,7 @@ def test_a_path_that_leads_to_no_store_is_refused(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_bad_key_names_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody looks for it in the DAG."""
+    """The key is not in the DAG."""
     monkeypatch.setenv(KEY, "{nonsense}")
     with pytest.raises(CopassInputError, match=r"\[copass\] in Airflow's configuration: store_as must be"):
         store_key_of(None)
@@ -76,7 +76,7 @@ def test_without_a_secrets_backend_the_store_says_what_to_configure() -> None:
     assert "[workers] secrets_backend" in str(refused.value)
 
 
-def test_a_backend_that_nobody_can_write_to_is_refused(tmp_path: object) -> None:
+def test_a_backend_that_cannot_be_written_to_is_refused(tmp_path: object) -> None:
     """A read-only one, such as Airflow's own over files: the message names it."""
     from airflow.secrets.local_filesystem import LocalFilesystemBackend
 

@@ -16,7 +16,7 @@ from tests.secret_stores.test_configuration import OwnStore
 
 
 def written_down(dag: Any) -> str:
-    """Return a DAG as Airflow's own scheduler stores it, whatever the version calls what does so."""
+    """Return a DAG as Airflow's own scheduler stores it, in any version."""
     names = ("DagSerialization", "SerializedDAG")
     writer: Any = next(found for name in names if (found := getattr(serialized_objects, name, None)) is not None)
     return json.dumps(writer.to_dict(dag), sort_keys=True)

@@ -61,7 +61,7 @@ class LeakOperator(RegisterSourceOperator):
 
     def execute(self, context: Context) -> str:
         """Register the source."""
-        # Whatever a deployment has quieted is loud again in here: what the operator reads, it has to quiet itself.
+        # Undo what a deployment suppresses: the operator has to suppress the logs of what it reads itself.
         logging.getLogger("botocore").setLevel(logging.DEBUG)
         assert isinstance(self.secret_store, FaultyStore)
         self.secret_store.attempt = context["ti"].try_number
