@@ -110,7 +110,9 @@ class Minter:
         key = self._writer.shown_key(source_id)
         may_overwrite = is_ours and self._lease.held.taken_key != key
         try:
-            self._writer.check_free(source_id, self._lease.held.previous, is_ours=may_overwrite)
+            if is_ours or not self._writer.needs_location:
+                # A key without the id was looked at before the POST, and its location is ours since.
+                self._writer.check_free(source_id, self._lease.held.previous, is_ours=may_overwrite)
             if self._lease.held.taken_key:
                 self._lease.note(replace(self._lease.held, taken_key=""))
             self._writer.write(secret, source_id, before_attempt=lambda: self._before_write(source_id))

@@ -486,11 +486,6 @@ class Registration(Operation[Registered]):
     def _outcome(self, source_id: str) -> Literal["created", "unchanged"]:
         return "created" if source_id in self.created_ids else "unchanged"
 
-    @staticmethod
-    def _only(source: Source) -> Inventory:
-
-        return Inventory.of([source])
-
 
 def without_secret(source: Source) -> Source:
     """Return a source that can be kept: its secret has no business beyond the store."""
