@@ -90,7 +90,7 @@ def test_a_source_that_is_there_does_not_adopt_another_source_s_secret(vault: se
 
 
 def test_a_secret_that_was_deleted_is_written_over_with_rights_to_data_alone(vault: servers.Vault) -> None:
-    """One POST and no rotation, whatever the engine remembers of the versions before."""
+    """One POST and no rotation, although the engine remembers the versions before."""
     world, mount = World(), vault.mount(2)
     vault_store(vault, mount).write(KEY, THEIRS, OTHER)
     vault.ask("DELETE", f"{mount}/data/variables/{KEY}")
@@ -101,7 +101,7 @@ def test_a_secret_that_was_deleted_is_written_over_with_rights_to_data_alone(vau
 
 @pytest.mark.parametrize("choice", ["fail", "rotate", "ignore"])
 def test_a_secret_that_waits_for_its_deletion_is_told_at_once(account: Any, choice: str) -> None:
-    """The source is there, its secret cannot be read or written, and no retry would mend that; nothing is rotated."""
+    """The source is there, its secret cannot be read or written, and a retry would not help; nothing is rotated."""
     world, store = World(), BackendStore(SecretsManagerBackend())
     check_kept(world, register(world, store), store)
     account.delete_secret(SecretId=store.location(KEY), RecoveryWindowInDays=7)
