@@ -168,12 +168,14 @@ def _played(migrated: AirflowHome, tmp_path: Path) -> Iterator[Played]:
     yield from played_in(tmp_path, migrated, EXAMPLES)
 
 
-# A look, another with the record in hand, the POST, and a look whether the list holds it; later, the first look alone.
-REGISTERED = ["list", "list", "register", "list"]
+# A look under the lease, and the POST. A source in place is one look at it, by its id.
+REGISTERED = ["list", "register"]
+# A look, and if something is to be written, another one under the lease.
+CHANGED = ["list", "list", "update"]
 
 
 def test_a_source_goes_through_its_life(played: Played) -> None:
-    """Each act is a look and a write; the second run registers and changes nothing, and repeats what each run does."""
+    """Each act is a look or two and a write; the second run registers and changes nothing, and repeats the others."""
     dag_id = "example_copass_source_lifecycle"
     first, second = played.run(LIFECYCLE, dag_id, times=2)
     tasks = ("register", "pause", "maintain", "change", "resume", "pull", "rotate")
@@ -181,8 +183,8 @@ def test_a_source_goes_through_its_life(played: Played) -> None:
     # For the example's Asset Airflow 2.11.0 loads the library of its web server's forms, which warns of itself.
     forms = ("/flask_appbuilder/", "/flask_sqlalchemy/", "/marshmallow_sqlalchemy/")
     assert [each for each in (*first.warned, *second.warned) if not any(form in each for form in forms)] == []
-    acts = ["list", "resume", "list", "pull", "list", "rotate"]
-    expected = [*REGISTERED, "get", "pause", "list", "update", *acts, "list", "get", "pause", "list", *acts]
+    acts = ["list", "resume", "list", "pull", "list", "list", "rotate"]
+    expected = [*REGISTERED, "get", "pause", *CHANGED, *acts, "get", "get", "pause", "list", *acts]
     assert played.requests() == expected
     assert played.home.xcoms(dag_id, first.run_id, "change")[-1]["changed"] == [
         "external_account_id",
@@ -216,12 +218,12 @@ def test_an_ephemeral_source_is_deleted_even_if_the_work_fails(played: Played, *
     assert run.tasks == {"register": "success", "load": "failed" if fails else "success", "delete": "success"}
     assert run.state == ("failed" if fails else "success")
     assert run.warned == []
-    assert played.requests() == [*REGISTERED, "get", "delete"]
+    assert played.requests() == [*REGISTERED, "get", "get", "delete"]
     assert played.left_over() == []
 
 
 def test_sources_are_changed_renamed_and_retired_once(played: Played) -> None:
-    """A look and a write for each; the second run is the looks alone, and finds the source under its new name."""
+    """The looks and a write for each; the second run only looks, and finds the source under its new name."""
     polled = {"ingestion_mode": "polling", "poll_interval_seconds": 900}
     ids = played.emulator.seed(
         {"provider": "linear", "name": "Issue tracker", **polled},
@@ -237,7 +239,8 @@ def test_sources_are_changed_renamed_and_retired_once(played: Played) -> None:
     tasks = dict.fromkeys(("change[0]", "change[1]", "rename", "retire[0]", "retire[1]"), "success")
     assert [(run.state, run.tasks) for run in (first, second)] == [("success", tasks)] * 2
     assert [*first.warned, *second.warned] == []
-    assert played.requests() == [*["list", "update"] * 3, *["list", "disconnect"] * 2, *["list"] * 5]
+    # A rename looks under the leases in each run.
+    assert played.requests() == [*CHANGED * 3, *["list", "disconnect"] * 2, *["list"] * 6]
     rows = {row["data_source_id"]: row for row in played.emulator.sources()}
     issues, handbook, support, old, older = (rows[source_id] for source_id in ids)
     assert issues["poll_interval_seconds"] == 1800
@@ -279,7 +282,7 @@ def test_without_its_variable_an_example_overwrites_no_credential(
 
 
 def test_a_list_is_planned_then_registered_then_left_alone(played: Played) -> None:
-    """The plan is a look and nothing else, a new list a look, its POSTs and a look, and the next run a look again."""
+    """The plan is a look and nothing else, a new list a look, its POSTs and a look, and the next run a look at each."""
     token = f"ghp_{secrets.token_hex(16)}"
     played.home.airflow("variables", "set", "github_access_token", token)
     dag_id = "example_copass_register_sources"
@@ -294,7 +297,7 @@ def test_a_list_is_planned_then_registered_then_left_alone(played: Played) -> No
     assert played.home.variable_keys() == ["github_access_token"]
     first, second = played.run(LIST, dag_id, times=2)
     assert [(run.state, run.warned) for run in (first, second)] == [("success", [])] * 2
-    assert played.requests() == ["list", *["list", *["register"] * 3, "list"], "list"]
+    assert played.requests() == ["list", *["list", *["register"] * 3, "list"], *["get"] * 3]
     for run, outcome in ((first, "created"), (second, "unchanged")):
         xcoms = played.home.xcoms(dag_id, run.run_id, "register")[-1]
         assert [row["outcome"] for row in xcoms["sources"]] == [outcome] * 3
@@ -314,17 +317,17 @@ def test_the_second_of_the_same_act_sends_no_write(migrated: AirflowHome, tmp_pa
         assert run.state == "success", run.tasks
         assert run.warned == []
         assert played.requests() == [
-            *[*REGISTERED, "list"],
-            *["list", "update", "list"],
+            *[*REGISTERED, "get"],
+            *[*CHANGED, "list"],
             # By the old name, then by the same task's old name again.
-            *["list", "update", "list"],
+            *[*CHANGED, "list", "list"],
             # A registration of the new name finds the source.
-            *["list", "list"],
+            *["get", "get"],
             *["list", "pause", "list"],
             *["list", "resume", "list"],
             *["list", "disconnect", "list"],
             # By id: there, and then not there in a sandbox that is.
-            *["get", "delete", "get", "list"],
+            *["get", "get", "delete", "get", "list"],
         ]
         assert played.left_over() == []
 
@@ -346,4 +349,4 @@ def test_the_page_s_example_of_an_outlet_does_what_it_says(migrated: AirflowHome
             assert run.state == "success", run.tasks
         xcoms = played.home.xcoms(dag_id, run.run_id, "set_up_sender")[-1]
         assert xcoms["return_value"] == source_id
-        assert played.requests() == ["list", "rotate"]
+        assert played.requests() == ["list", "list", "rotate"]
