@@ -83,14 +83,15 @@ class AirflowVariables:
             raise _unreadable(absent[0])
         return found
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str, *, within: float = math.inf) -> None:
         """Write a Variable.
 
         :param name: its name.
         :param text: its value.
+        :param within: seconds; no try begins later, since by then the write could replace what others have written.
         :raises JournalError: if it cannot be written.
         """
-        self._try(name, "written", lambda: set_variable(name, text))
+        self._try(name, "written", lambda: set_variable(name, text), within=within)
 
     def remove(self, name: str) -> None:
         """Remove a Variable. If it does not exist, nothing happens.
@@ -100,22 +101,26 @@ class AirflowVariables:
         """
         self._try(name, "removed", lambda: remove_variable(name))
 
-    def _try(self, name: str, done: str, change: Callable[[], None]) -> None:
+    def _try(self, name: str, done: str, change: Callable[[], None], *, within: float = math.inf) -> None:
         """Change a Variable, several times if need be, with full jitter between the tries."""
         if not self._may_write:
             raise RuntimeError(f"these Variables are read only: {name!r} is not to be {done}")
-        kind = ""
+        until = self._monotonic() + within
+        kind, tries = "", 0
         for bound in (*_PAUSES, None):
+            tries += 1
             try:
                 change()
             except Exception as error:  # noqa: BLE001 - Airflow raises anything here, and it may hold the value
                 kind = type(error).__name__
             else:
                 return
-            if bound is not None:
-                self._sleep(self._draw() * bound)
+            pause = self._draw() * (bound or 0.0)
+            if bound is None or self._monotonic() + pause > until:
+                break
+            self._sleep(pause)
         failure = JournalError(
-            f"The Airflow Variable {name!r} was not {done} in {len(_PAUSES) + 1} tries ({kind}). Try again later."
+            f"The Airflow Variable {name!r} was not {done} ({kind}; tries: {tries}). Try again later."
         )
         failure.kind = kind
         raise failure

@@ -1,10 +1,10 @@
-"""Change a set of Copass data sources that are there: what they poll, what one is called, and which are no longer used.
+"""Change existing Copass data sources: their settings, a name, and which ones are no longer used.
 
 What it needs: an Airflow connection ``copass_default`` of type ``copass``, with a token as its password and
 ``{"sandbox_id": "..."}`` as its extra; sources of these names; and an Airflow Variable ``notion_api_key``. It runs on
 Airflow 2.11 and on 3.1 and later.
 
-What is as declared already is left alone, so the second run only looks.
+What is as declared already is left as it is, so the second run only looks.
 """
 
 from datetime import UTC, datetime
@@ -16,8 +16,8 @@ from airflow_provider_copass.operators import DisconnectSourceOperator, UpdateSo
 
 CHANGES: list[dict[str, Any]] = [
     {"provider": "linear", "name": "Issue tracker", "poll_interval_seconds": 1800},
-    # The settings as a whole. A credential is given by a template, and Airflow gets to see `{"api_key": "***"}`. It has
-    # no fallback: without the Variable the task fails, and the credential that is there stays.
+    # The settings as a whole. A template gives the credential, and Airflow sees `{"api_key": "***"}`. The template has
+    # no fallback: without the Variable the task fails, and the existing credential stays.
     {
         "provider": "notion",
         "name": "Handbook",
@@ -25,7 +25,7 @@ CHANGES: list[dict[str, Any]] = [
         "clear": ["poll_interval_seconds"],
     },
 ]
-# A source that is disconnected cannot be resumed, so nobody does that by mistake.
+# A disconnected source cannot be resumed.
 RETIRED = ["Old feed", "Older feed"]
 
 with DAG(
@@ -40,10 +40,8 @@ with DAG(
     tags=["copass", "example"],
 ):
     change = UpdateSourceOperator.partial(task_id="change").expand_kwargs(CHANGES)
-    # Once it has its new name, the task finds it there. What this package knows of it goes with it.
+    # The second run finds it under its new name. Its journal entry moves along with it.
     rename = UpdateSourceOperator(task_id="rename", provider="slack", name="Support", new_name="Customer support")
-    retire = DisconnectSourceOperator.partial(task_id="retire", provider="custom", stop_for_good=True).expand(
-        name=RETIRED
-    )
+    retire = DisconnectSourceOperator.partial(task_id="retire", provider="custom").expand(name=RETIRED)
 
     change >> rename >> retire

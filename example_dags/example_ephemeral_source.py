@@ -1,4 +1,4 @@
-"""A Copass data source for the length of one run: made before the work, and deleted after it, whatever came of it.
+"""A Copass data source for the length of one run: created before the work and deleted after it, even if the work fails.
 
 What it needs: an Airflow connection ``copass_default`` of type ``copass``, with a token as its password and
 ``{"sandbox_id": "..."}`` as its extra. It runs on Airflow 2.11 and on 3.1 and later.
@@ -12,7 +12,7 @@ from airflow_provider_copass.operators import DeleteSourceOperator, RegisterSour
 
 with DAG(
     dag_id="example_copass_ephemeral_source",
-    description="Registers a source for one run, and deletes it in its end.",
+    description="Registers a source for one run, and deletes it at the end.",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     doc_md=__doc__,
@@ -22,7 +22,7 @@ with DAG(
     register = RegisterSourceOperator(
         task_id="register",
         provider="custom",
-        # Another source in every run.
+        # Every run has a source of its own.
         name="Backfill of {{ run_id }}",
         ingestion_mode="realtime",
         kind="ephemeral",
@@ -31,15 +31,14 @@ with DAG(
 
     @task
     def load(params: dict[str, bool] | None = None) -> None:
-        """Send something to the source. Here it only fails, where the run is asked to."""
+        """Send something to the source. Here it only fails, if the run is asked to."""
         if params and params["fails"]:
-            raise ValueError("The load failed; the source is deleted all the same.")
+            raise ValueError("The load failed; the source is deleted anyway.")
 
     delete = DeleteSourceOperator(
         task_id="delete",
         data_source_id=register.output,
-        # Said here, so that nobody does it by mistake. What was ingested stays, unless purge_knowledge=True.
-        remove_for_good=True,
+        # What was ingested stays, unless purge_knowledge=True.
         remove_secret=True,
         retries=2,
     ).as_teardown(setups=register)

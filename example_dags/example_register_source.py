@@ -3,8 +3,8 @@
 What it needs: an Airflow connection ``copass_default`` of type ``copass``, with a token as its password and
 ``{"sandbox_id": "..."}`` as its extra. It runs on Airflow 2.11 and on 3.1 and later.
 
-The sources are looked up before anything is registered: the first run makes what is missing, every later one finds it
-and makes nothing. So the schedule is no danger; it repairs what somebody removed.
+The first run creates the missing sources, and every later one reuses them. So it is safe on a schedule, and it creates
+again what somebody has deleted.
 """
 
 from datetime import UTC, datetime
@@ -15,8 +15,8 @@ from airflow.providers.common.compat.sdk import DAG, Variable, task
 
 from airflow_provider_copass.operators import RegisterSourceOperator
 
-# To add a source, add an entry. A name is what a source is recognized by (with its provider and sandbox): renaming an
-# entry registers another source, and so would a name with {{ ds }} in it, day after day.
+# To add a source, add an entry. A source is recognised by its sandbox, provider and name: an entry with another name
+# registers another source, and a name with {{ ds }} in it registers one every day.
 SOURCES: list[dict[str, Any]] = [
     {
         "name": "Support channel",
@@ -40,9 +40,9 @@ with DAG(
     schedule="@daily",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
-    # Two runs at once are safe, but the second would only wait for the first.
+    # Two runs at once are safe, but the second one only waits for the first.
     max_active_runs=1,
-    # A retry is safe too, even when the answer to the request was lost: it looks first.
+    # A retry is safe too, even if a response was lost.
     default_args={"retries": 2},
     doc_md=__doc__,
     tags=["copass", "example"],
@@ -54,18 +54,18 @@ with DAG(
     def set_up_senders(secret_keys: list[str]) -> int:
         """Give each webhook's sender its secret, and return how many there are.
 
-        Copass shows a webhook secret once; the task above has put it into an Airflow Variable. What travels between
-        tasks (XCom `stored_as`) is the Variable's key. The secret itself is read here, where it is used: do not return
-        it, log it or push it, since XComs lie in the database as plain text.
+        Copass shows a webhook secret once; the task above has stored it in an Airflow Variable. The XCom `stored_as`
+        is the Variable's key. Read the secret here, where it is used. Do not return, log or push it: XComs are plain
+        text in the database.
         """
         senders = 0
         for key in secret_keys:
             headers = {"Authorization": f"Bearer {Variable.get(key)}"}
-            # This is where the sender would be told, e.g. with a call of its own API. Here we only look at the header.
+            # Here you would call the sender's own API. This example only looks at the header.
             if len(headers["Authorization"]) <= len("Bearer "):
                 raise ValueError(f"The Variable {key} is empty.")
             senders += 1
         return senders
 
-    # The polling source has no secret and so no `stored_as`: the list holds the keys that there are.
+    # The polling source has no secret, and so no `stored_as` in this list.
     set_up_senders(register.output["stored_as"])

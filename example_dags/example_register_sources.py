@@ -1,12 +1,12 @@
-"""Keep a whole list of Copass data sources in place, declared in a file beside this one.
+"""Keep a list of Copass data sources in place, declared in a file beside this one.
 
 What it needs: an Airflow connection ``copass_default`` of type ``copass``, with a token as its password and
 ``{"sandbox_id": "..."}`` as its extra; and an Airflow Variable ``github_access_token``. It runs on Airflow 2.11 and on
 3.1 and later.
 
-One task for the list, however long: one look at what is there, and a request for each source that is not. Where some
-fail the others are there, and the retry does the failed ones alone. With ``{"plan_only": true}`` as the run's
-configuration it says in its log what it would do, and does nothing.
+One task registers the whole list, with one request for each missing source. If some fail, the others are registered,
+and the retry works on the failed ones. With ``{"plan_only": true}`` as the run's configuration the task logs what it
+would do, and changes nothing.
 """
 
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Maintenance of a Copass data source: pause it, change it, resume it whatever came of that, pull, rotate its secret.
+"""Maintain a Copass data source: pause it, update it, resume it even if that fails, pull, and rotate its secret.
 
 What it needs: an Airflow connection ``copass_default`` of type ``copass``, with a token as its password and
 ``{"sandbox_id": "..."}`` as its extra. It runs on Airflow 2.11 and on 3.1 and later.
@@ -17,12 +17,12 @@ from airflow_provider_copass.operators import (
     UpdateSourceOperator,
 )
 
-# Who has to know of a new secret schedules on this, or reads its events: see docs/operators.md.
+# A DAG that needs the new secret is scheduled on this asset, or reads its events: see docs/operators.md.
 SECRET = Asset("copass://github/pull-requests/secret")
 
 with DAG(
     dag_id="example_copass_source_lifecycle",
-    description="Pauses, changes, resumes and pulls a source, and rotates its webhook secret.",
+    description="Pauses, updates, resumes and pulls a source, and rotates its webhook secret.",
     schedule="@monthly",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -34,16 +34,16 @@ with DAG(
     register = RegisterSourceOperator(
         task_id="register", provider="github", name="Pull requests", ingestion_mode="realtime"
     )
-    # A source is named by its id, here of the task before, or by its provider and name.
+    # A source is given by its id, here from the task before, or by its provider and name.
     pause = PauseSourceOperator(task_id="pause", data_source_id="{{ ti.xcom_pull('register') }}").as_setup()
     resume = ResumeSourceOperator(task_id="resume", provider="github", name="Pull requests").as_teardown(setups=pause)
 
     @task
     def maintain() -> str:
-        """Work while nothing comes in. Whether it fails or not, the source is resumed."""
+        """Work while nothing comes in. The source is resumed even if this fails."""
         return "done"
 
-    # Sent where it differs: the second run finds it as declared, and sends nothing.
+    # Only what differs is sent: nothing in the second run.
     change = UpdateSourceOperator(
         task_id="change",
         provider="github",
@@ -53,7 +53,7 @@ with DAG(
         merge_adapter_config=True,
     )
     pull = PullSourceOperator(task_id="pull", provider="github", name="Pull requests")
-    # The old secret stays under the same key with `_previous` behind it, for a sender that has not got the new one yet.
+    # The old secret is kept under the key with `_previous` appended, for a sender that does not have the new one yet.
     rotate = RotateWebhookSecretOperator(
         task_id="rotate", provider="github", name="Pull requests", keep_previous=True, outlets=[SECRET]
     )

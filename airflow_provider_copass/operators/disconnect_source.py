@@ -1,43 +1,28 @@
-"""Disconnect a Copass data source for good: the operator."""
+"""Disconnect a Copass data source permanently: the operator."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_copass.operators.named_source import NamedSourceOperator
+from airflow_provider_copass.operators._base import SourceRefOperator
 
 if TYPE_CHECKING:
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.hooks import CopassHook
 
 
-class DisconnectSourceOperator(NamedSourceOperator):
-    """Have a source be disconnected, which is final: it cannot be resumed. One that is gone already is fine.
+class DisconnectSourceOperator(SourceRefOperator):
+    """Disconnect a source permanently: it cannot be resumed.
 
-    :param stop_for_good: has to be True: said in the DAG, so that nobody does it by mistake.
+    To stop it for a while, use :class:`~airflow_provider_copass.operators.PauseSourceOperator`. A source that does not
+    exist or is disconnected already is a success. After a kill, a retry does not disconnect a source that another run
+    has registered since.
 
-    Returns the ``data_source_id``, None where there was no such source.
+    Returns the ``data_source_id``, or None if there is no such source.
     """
 
-    def __init__(self, *, stop_for_good: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.stop_for_good = stop_for_good
+    def _run(self, hook: CopassHook, context: Context) -> str | None:
+        """Disconnect the source, if it exists."""
+        from airflow_provider_copass.registration import disconnect
 
-    def act(self, hook: CopassHook, context: Context) -> str | None:
-        """Disconnect the source, where it is not."""
-        from airflow_provider_copass.api import CopassInputError
-
-        del context
-        if self.stop_for_good is not True:
-            raise CopassInputError(
-                "Disconnecting a source is final: it cannot be resumed. Say stop_for_good=True, or use "
-                "PauseSourceOperator.",
-                fields=("stop_for_good",),
-            )
-        source = self.found(hook)
-        if source is None or source.status == "disconnected":
-            self.log.info("There is nothing to disconnect: no live %s.", self.named)
-            return None if source is None else source.data_source_id
-        hook.disconnect_source(source.data_source_id)
-        self.log.info("Source %s is disconnected.", source.data_source_id)
-        return source.data_source_id
+        return disconnect(self._ref(hook), self._runtime(hook, context))

@@ -4,52 +4,53 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_copass.operators.base import CopassOperator
-from airflow_provider_copass.operators.unshown import value_of
+from airflow_provider_copass.operators._base import CopassOperator
+from airflow_provider_copass.operators._redaction import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.hooks import CopassHook
-    from airflow_provider_copass.registration import Registered, Wish
+    from airflow_provider_copass.registration import Registered, SourceSpec
     from airflow_provider_copass.secret_stores import SecretStore
 
 
 class RegisterSourceOperator(CopassOperator):
-    """Have a Copass data source be there, and its webhook secret in the store.
+    """Ensure that a Copass data source exists and its webhook secret is stored.
 
-    The source is looked up first by sandbox, provider and name, so a schedule may run this task again and again: it
-    registers what is missing and adopts what is there. A ``{{ ds }}`` in ``name`` registers a new
-    source in every run.
+    The task creates the source if it is missing and reuses it if it exists: a source is recognised by its sandbox,
+    provider and name, so a schedule may run the task again and again. There is one source, and its secret is stored,
+    even if the task is retried, killed, run twice at once, or loses a response. With ``{{ ds }}`` in ``name`` every run
+    creates a source of its own.
 
     :param name: the source's name, 1 to 255 characters. (templated)
     :param provider: ``slack``, ``github``, ``linear`` … (templated)
-    :param sandbox_id: the sandbox; None for the connection's. (templated)
-    :param ingestion_mode: ``realtime``, ``polling``, ``batch`` or ``manual``; None for the server's default for a new
-        source (``manual``), and for what it is of a source that is there. (templated)
-    :param kind: ``durable``, or ``ephemeral`` for one that the server archives when unused; None as of
+    :param sandbox_id: the sandbox. None for the connection's. (templated)
+    :param ingestion_mode: ``realtime``, ``polling``, ``batch`` or ``manual``. None for the server's default
+        (``manual``) if the source is created; an existing source keeps its mode. (templated)
+    :param kind: ``durable``, or ``ephemeral`` for a source that the server archives when it is unused. None as for
         ``ingestion_mode`` (``durable``). (templated)
     :param external_account_id: such as a Slack workspace. (templated)
-    :param adapter_config: provider-specific settings: an object, or a JSON object as text. Once
-        it is rendered, Airflow gets to see its keys and no value. (templated)
+    :param adapter_config: provider-specific settings: an object, or a JSON object as text. Airflow sees the keys of the
+        rendered value, and none of its values. (templated)
     :param poll_interval_seconds: seconds between polls, at least 60: a number, or one as text. (templated)
-    :param if_exists: what to do with a live source of the same sandbox, provider and name: ``reuse`` adopts it and
-        warns of each field that differs, ``update`` changes the declared fields that differ, ``fail`` fails.
-    :param secret_store: where the webhook secret of a ``realtime`` source goes: ``variable`` (an Airflow Variable),
+    :param if_exists: what to do with a live source of the same sandbox, provider and name: ``reuse`` it, with a warning
+        for each field that differs; ``update`` the declared fields that differ; or ``fail``.
+    :param secret_store: where to store the webhook secret of a ``realtime`` source: ``variable`` (an Airflow Variable),
         ``backend`` (the secrets backend that this deployment reads from), or a
-        :class:`~airflow_provider_copass.secret_stores.SecretStore`, also by the dotted path of its class. None for
-        ``[copass] secret_store`` of Airflow's configuration, else ``variable``.
-    :param store_as: the secret's key; may use ``{data_source_id}``, ``{sandbox_id}``, ``{provider}`` and ``{name}``.
-        None for ``[copass] store_as``, else ``copass_webhook_secret_{data_source_id}``. Keep the word ``secret`` in it:
-        Airflow masks by key. (templated)
-    :param on_missing_secret: what to do where a ``realtime`` source is there and its secret is not in the store:
-        ``fail``, ``rotate`` (a new secret; the old one becomes worthless) or ``ignore``.
-    :param copass_conn_id: the Airflow connection, of type ``copass``. (templated)
+        :class:`~airflow_provider_copass.secret_stores.SecretStore`, also as the dotted path of its class. None for
+        ``[copass] secret_store`` of Airflow's configuration, or ``variable`` if that is not set.
+    :param store_as: the secret's key. It may use ``{data_source_id}``, ``{sandbox_id}``, ``{provider}`` and ``{name}``.
+        None for ``[copass] store_as``, or ``copass_webhook_secret_{data_source_id}`` if that is not set. Keep the word
+        ``secret`` in it: Airflow masks by key. (templated)
+    :param on_missing_secret: what to do if a ``realtime`` source exists and its secret is not in the store: ``fail``,
+        ``rotate`` (mint a new one; the old one becomes invalid) or ``ignore``.
+    :param copass_conn_id: the id of the Airflow connection, of type ``copass``. (templated)
 
-    XComs: the return value is the ``data_source_id``, also pushed under that key; ``source`` is the source as JSON
-    without its secret and without ``adapter_config``; ``stored_as`` is the key of the secret, where there is one. Never
-    the secret.
+    XComs: the return value is the ``data_source_id``, also pushed under that key; ``source`` is the source as JSON,
+    without its secret and without ``adapter_config``; ``stored_as`` is the secret's key, if there is one. Never the
+    secret.
     """
 
     template_fields: Sequence[str] = (
@@ -97,38 +98,21 @@ class RegisterSourceOperator(CopassOperator):
         self.store_as = store_as
         self.on_missing_secret = on_missing_secret
 
-    def act(self, hook: CopassHook, context: Context) -> str:
-        """Register the source, or adopt the one that is there."""
-        registered = self._register(hook, context)
-        self._push(context, registered)
-        return registered.source.data_source_id
-
-    def _register(self, hook: CopassHook, context: Context) -> Registered:
-        """Check everything that can be checked without a request, then go."""
-        from airflow_provider_copass.operators.task_instance import WallClock, new_mark, owner_of
-        from airflow_provider_copass.registration import Registration
+    def _run(self, hook: CopassHook, context: Context) -> str:
+        """Create the source, or reuse the existing one."""
+        from airflow_provider_copass.registration import register
         from airflow_provider_copass.secret_stores.configured import secret_store_of
 
         store = secret_store_of(self.secret_store)
-        wish = self._wish(hook)
-        # A client that cannot work is refused here, before the first request and not by it.
-        hook.get_conn()
-        return Registration(
-            wish,
-            sources=hook,
-            secrets=store,
-            records=self._records(),
-            report=self.log,
-            clock=WallClock(),
-            owner=owner_of(context["ti"]),
-            mark=new_mark(),
-            timing=self._timing(hook),
-        ).run()
+        spec = self._read_spec(hook)
+        registered = register(spec, self._runtime(hook, context, store))
+        self._push(context, registered)
+        return registered.source.data_source_id
 
-    def _wish(self, hook: CopassHook) -> Wish:
+    def _read_spec(self, hook: CopassHook) -> SourceSpec:
         """Read the rendered fields."""
         from airflow_provider_copass.api.requests import read_register
-        from airflow_provider_copass.registration import Wish
+        from airflow_provider_copass.registration import SourceSpec
         from airflow_provider_copass.secret_stores.configured import store_key_of
 
         source = read_register(
@@ -140,12 +124,12 @@ class RegisterSourceOperator(CopassOperator):
             adapter_config=value_of(self.adapter_config),
             poll_interval_seconds=self.poll_interval_seconds,
         )
-        return Wish(
+        return SourceSpec(
             sandbox_id=hook.sandbox_id,
             source=source,
             if_exists=self.if_exists,
             on_missing_secret=self.on_missing_secret,
-            key=store_key_of(self.store_as),
+            store_key=store_key_of(self.store_as),
         )
 
     def _push(self, context: Context, registered: Registered) -> None:
@@ -154,6 +138,6 @@ class RegisterSourceOperator(CopassOperator):
             return
         push = context["ti"].xcom_push
         push(key="data_source_id", value=registered.source.data_source_id)
-        push(key="source", value=registered.shown())
+        push(key="source", value=registered.source.summary())
         if registered.stored_as is not None:
             push(key="stored_as", value=registered.stored_as)

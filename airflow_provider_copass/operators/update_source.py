@@ -1,50 +1,50 @@
-"""Change a Copass data source: the operator."""
+"""Update a Copass data source: the operator."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_copass.operators.named_source import NamedSourceOperator
-from airflow_provider_copass.operators.unshown import value_of
+from airflow_provider_copass.operators._base import SourceRefOperator
+from airflow_provider_copass.operators._redaction import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.hooks import CopassHook
-    from airflow_provider_copass.registration.change import Change
-    from airflow_provider_copass.registration.in_place import Changed
+    from airflow_provider_copass.registration import SourceChange, Updated
 
 
-class UpdateSourceOperator(NamedSourceOperator):
-    """Have a source's fields be as declared: what differs is sent, and where nothing does, nothing is.
+class UpdateSourceOperator(SourceRefOperator):
+    """Update a source's fields and name to the declared values. Only what differs is sent; if nothing does, nothing is.
 
-    :param new_name: the name that the source shall have, 1 to 255 characters. A source that has it already is fine,
-        also where the task names it by the old one. (templated)
+    :param new_name: the source's new name, 1 to 255 characters. A source that has it already is accepted, also where
+        the task refers to it by its old name. (templated)
     :param ingestion_mode: ``realtime``, ``polling``, ``batch`` or ``manual``. (templated)
     :param external_account_id: such as a Slack workspace. (templated)
-    :param adapter_config: provider-specific settings: an object, or a JSON object as text. Once it is rendered,
-        Airflow gets to see its keys and no value. (templated)
+    :param adapter_config: provider-specific settings: an object, or a JSON object as text. Airflow sees the keys of the
+        rendered value, and none of its values. (templated)
     :param poll_interval_seconds: seconds between polls, at least 60: a number, or one as text. (templated)
-    :param merge_adapter_config: merge ``adapter_config`` into what is there, key by key and deeply; otherwise it takes
-        the place of all that is there.
-    :param clear: which of ``external_account_id``, ``adapter_config`` and ``poll_interval_seconds`` shall be empty: a
-        list, or a JSON list as text. (templated)
+    :param merge_adapter_config: merge ``adapter_config`` into the existing one, key by key and deeply. False to replace
+        the existing one. (templated)
+    :param clear: which of ``external_account_id``, ``adapter_config`` and ``poll_interval_seconds`` to empty: a list,
+        or a JSON list as text. (templated)
 
-    A value of ``adapter_config`` that the server does not show as it was sent (it masks or drops it) is sent once, and
-    again when it is declared anew.
+    The server may mask or drop a value of ``adapter_config`` in its answers. Such a value is sent once, and again when
+    the task declares another one.
 
-    XComs: the return value is the ``data_source_id``; ``changed`` is the list of what was changed, such as
-    ``adapter_config.channels``; ``source`` is the source as JSON without its secret and without ``adapter_config``.
+    XComs: the return value is the ``data_source_id``; ``changed`` is the list of changed fields, such as
+    ``adapter_config.channels``; ``source`` is the source as JSON, without its secret and without ``adapter_config``.
     """
 
     template_fields: Sequence[str] = (
-        *NamedSourceOperator.template_fields,
+        *SourceRefOperator.template_fields,
         "new_name",
         "ingestion_mode",
         "external_account_id",
         "adapter_config",
         "poll_interval_seconds",
+        "merge_adapter_config",
         "clear",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"adapter_config": "json"}
@@ -57,7 +57,7 @@ class UpdateSourceOperator(NamedSourceOperator):
         external_account_id: str | None = None,
         adapter_config: dict[str, Any] | str | None = None,
         poll_interval_seconds: int | str | None = None,
-        merge_adapter_config: bool = False,
+        merge_adapter_config: bool | str = False,
         clear: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
@@ -70,45 +70,34 @@ class UpdateSourceOperator(NamedSourceOperator):
         self.merge_adapter_config = merge_adapter_config
         self.clear = clear
 
-    def act(self, hook: CopassHook, context: Context) -> str:
-        """Change what differs."""
-        from airflow_provider_copass.operators.task_instance import WallClock, new_mark, owner_of
-        from airflow_provider_copass.registration.changing import Changing
+    def _run(self, hook: CopassHook, context: Context) -> str:
+        """Update what differs."""
+        from airflow_provider_copass.registration import update
 
-        done = Changing(
-            self._change(hook),
-            sources=hook,
-            records=self._records(),
-            report=self.log,
-            clock=WallClock(),
-            owner=owner_of(context["ti"]),
-            mark=new_mark(),
-            timing=self._timing(hook),
-        ).run()
-        self._push(context, done)
-        return done.source.data_source_id
+        change = self._read_change()
+        updated = update(self._ref(hook), change, self._runtime(hook, context))
+        self._push(context, updated)
+        return updated.source.data_source_id
 
-    def _change(self, hook: CopassHook) -> Change:
+    def _read_change(self) -> SourceChange:
         """Read the rendered fields."""
-        from airflow_provider_copass.registration.change import Change, read_declared
+        from airflow_provider_copass.operators._inputs import read_switch
+        from airflow_provider_copass.registration import read_change
 
-        declared = read_declared(
+        return read_change(
             new_name=self.new_name,
             clear=self.clear,
-            merge_adapter_config=self.merge_adapter_config,
+            merge_adapter_config=read_switch("merge_adapter_config", self.merge_adapter_config),
             ingestion_mode=self.ingestion_mode,
             external_account_id=self.external_account_id,
             adapter_config=value_of(self.adapter_config),
             poll_interval_seconds=self.poll_interval_seconds,
         )
-        return Change(hook.sandbox_id, self.named, declared)
 
-    def _push(self, context: Context, done: Changed) -> None:
+    def _push(self, context: Context, updated: Updated) -> None:
         """Push the XComs beside the return value."""
-        from airflow_provider_copass.registration.outcome import shown
-
         if not self.do_xcom_push:
             return
         push = context["ti"].xcom_push
-        push(key="changed", value=list(done.names))
-        push(key="source", value=shown(done.source))
+        push(key="changed", value=list(updated.changed))
+        push(key="source", value=updated.source.summary())

@@ -1,9 +1,34 @@
 """Registering a source once and keeping its secret: pure logic over ports. It knows neither Airflow nor HTTP."""
 
-from airflow_provider_copass.registration.outcome import Registered
-from airflow_provider_copass.registration.protocol import Registration
-from airflow_provider_copass.registration.record import Owner
-from airflow_provider_copass.registration.timing import Timing
-from airflow_provider_copass.registration.wish import Wish
+from airflow_provider_copass.registration.delete import delete, disconnect
+from airflow_provider_copass.registration.journal import Owner
+from airflow_provider_copass.registration.look_up import look_up, require
+from airflow_provider_copass.registration.ports import Runtime, Timing
+from airflow_provider_copass.registration.register import Registered, register
+from airflow_provider_copass.registration.register_many import Outcome, plan_many, register_many
+from airflow_provider_copass.registration.rotate import rotate
+from airflow_provider_copass.registration.spec import SourceRef, SourceSpec, StoreKey
+from airflow_provider_copass.registration.update import SourceChange, Updated, read_change, update
 
-__all__ = ["Owner", "Registered", "Registration", "Timing", "Wish"]
+__all__ = [
+    "Outcome",
+    "Owner",
+    "Registered",
+    "Runtime",
+    "SourceChange",
+    "SourceRef",
+    "SourceSpec",
+    "StoreKey",
+    "Timing",
+    "Updated",
+    "delete",
+    "disconnect",
+    "look_up",
+    "plan_many",
+    "read_change",
+    "register",
+    "register_many",
+    "require",
+    "rotate",
+    "update",
+]

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import TypeVar, Unpack
+    from collections.abc import Mapping, Sequence
 
     from pydantic import SecretStr
 
-    from airflow_provider_copass.api import PurgeResult, Source
-    from airflow_provider_copass.api.requests import SourceChanges
+    from airflow_provider_copass.api import Source, SourceList
+    from airflow_provider_copass.registration.journal import Owner
 
-    K = TypeVar("K")
-    T = TypeVar("T")
+Guard = Callable[[], None]
+"""Called right before each attempt of a write is sent; what it raises goes to the caller, and nothing is sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecretOwner:
-    """Which source a secret belongs to; a store that can keep such notes puts it beside the secret.
+    """The source that a secret belongs to; a store that can keep such notes puts it beside the secret.
 
     :param data_source_id: the source's id.
     :param sandbox_id: the sandbox that it is in.
@@ -33,54 +33,46 @@ class SecretOwner:
 
 
 class Sources(Protocol):
-    """The API's calls on the sources of one sandbox; :class:`~airflow_provider_copass.hooks.CopassHook` is one."""
+    """The API's calls on the sources of one sandbox. Called from several threads.
 
-    def list_sources(self, provider: str | None = None, status: str | None = None) -> Any:
+    Each raises :class:`~airflow_provider_copass.errors.CopassCallError` if it fails.
+    """
+
+    def list_sources(self, provider: str | None = None) -> SourceList:
         """List the sources."""
-
-    def register_source(
-        self,
-        *,
-        provider: str,
-        name: str,
-        ingestion_mode: str | None = None,
-        kind: str | None = None,
-        external_account_id: str | None = None,
-        adapter_config: dict[str, Any] | None = None,
-        poll_interval_seconds: int | None = None,
-    ) -> Source:
-        """Register a source, with one POST."""
 
     def get_source(self, data_source_id: str) -> Source:
         """Read one source.
 
-        :raises CopassNotFoundError: where there is none.
+        :raises CopassNotFoundError: if there is none.
         """
 
+    def register_source(self, fields: Mapping[str, Any], *, before_attempt: Guard) -> Source:
+        """Register a source; the answer holds its secret, if it has one."""
+
     def update_source(
-        self, data_source_id: str, *, merge_adapter_config: bool = False, **changes: Unpack[SourceChanges]
+        self, data_source_id: str, changes: Mapping[str, Any], *, merge_adapter_config: bool, before_attempt: Guard
     ) -> Source:
         """Change the given fields."""
 
-    def delete_source(self, data_source_id: str) -> None:
+    def rotate_webhook_secret(self, data_source_id: str, *, before_attempt: Guard) -> Source:
+        """Mint a fresh secret, which is in the answer."""
+
+    def disconnect_source(self, data_source_id: str, *, before_attempt: Guard) -> object:
+        """Disconnect a source, for good."""
+
+    def delete_source(self, data_source_id: str, *, before_attempt: Guard) -> None:
         """Remove a source."""
 
-    def rotate_webhook_secret(self, data_source_id: str) -> Source:
-        """Mint a fresh secret, with one POST."""
-
-
-class PurgeableSources(Sources, Protocol):
-    """The same, with what came in through a source."""
-
-    def purge_source(self, data_source_id: str, *, delete_source: bool | None = None) -> PurgeResult:
+    def purge_source(self, data_source_id: str) -> object:
         """Remove what came in through a source."""
 
 
 class Secrets(Protocol):
-    """Where secrets are kept."""
+    """A secret store. Called from one thread alone."""
 
     name: str
-    """What to call the store in a message, such as ``Airflow Variable``."""
+    """What to call the store in a message and in the journal, such as ``Airflow Variable``."""
 
     def check(self, key: str) -> None:
         """Refuse a key that this store cannot hold.
@@ -89,61 +81,81 @@ class Secrets(Protocol):
         """
 
     def check_write(self, key: str) -> None:
-        """Refuse a key that may not be written, where that can be told.
+        """Refuse a key that may not be written, if that can be told.
 
         :raises CopassInputError: naming what is missing.
         """
 
+    def location(self, key: str) -> str:
+        """Return where a key lives: two keys of one location share one secret."""
+
     def read(self, key: str) -> SecretStr | None:
-        """Return what the key holds; None only where it is proven to hold nothing."""
+        """Return what the key holds; None only if it is proven to hold nothing."""
 
     def owner_of(self, key: str) -> str | None:
-        """Return the id of the source that the secret under a key belongs to; None where that is not noted."""
+        """Return the id of the source that the key's secret belongs to; None if that is not noted."""
 
     def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
         """Let the key hold this secret."""
 
-
-class RemovableSecrets(Secrets, Protocol):
-    """Where secrets are kept, and removed from."""
-
     def remove(self, key: str) -> None:
-        """Have a key hold nothing any more; one that holds nothing already is no error."""
+        """Let the key hold nothing; a key that holds nothing already is no error."""
 
 
-class Records(Protocol):
-    """Where the records of identities are kept: texts under names, seen by every process at once."""
+class Journal(Protocol):
+    """Texts under names, seen by every process at once. Called from one thread alone."""
 
-    def read(self, key: str, /) -> str | None:
-        """Return a text; None only where it is proven that there is none.
+    def read(self, names: Sequence[str], /) -> Mapping[str, str | None]:
+        """Return the texts; None only if it is proven that there is none.
 
-        :raises JournalError: where that cannot be told.
+        :raises JournalError: if that cannot be told.
         """
 
-    def write(self, key: str, value: str, /) -> None:
+    def write(self, name: str, text: str, /, *, within: float = ...) -> None:
         """Write a text.
 
-        :raises JournalError: where it cannot be written.
+        :param within: seconds; no try to write it is begun later.
+        :raises JournalError: if it cannot be written.
         """
 
-    def remove(self, key: str, /) -> None:
-        """Remove a text, where there is one.
+    def remove(self, name: str, /) -> None:
+        """Remove a text, if there is one.
 
-        :raises JournalError: where it cannot be removed.
+        :raises JournalError: if it cannot be removed.
         """
 
 
 class Clock(Protocol):
-    """The time, and how to wait."""
+    """The time, and how to wait. All in seconds."""
 
     def now(self) -> float:
-        """Return seconds since the epoch."""
+        """Return the time since the epoch, by this host's clock."""
+
+    def monotonic(self) -> float:
+        """Return the time of a clock that is never set."""
 
     def sleep(self, seconds: float, /) -> object:
         """Wait."""
 
 
-class Report(Protocol):
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment by both clocks: a host's clock may be set, and a monotonic one may stand still while a host sleeps."""
+
+    wall: float
+    monotonic: float
+
+    @classmethod
+    def of(cls, clock: Clock) -> Moment:
+        """Return the present one."""
+        return cls(clock.now(), clock.monotonic())
+
+    def age(self, clock: Clock) -> float:
+        """Return how many seconds ago it was, by the clock that says more."""
+        return max(clock.now() - self.wall, clock.monotonic() - self.monotonic)
+
+
+class Log(Protocol):
     """Where to say what was seen; a ``logging.Logger`` is one. Never a secret, nor a value of ``adapter_config``."""
 
     def info(self, msg: str, /, *args: object) -> object:
@@ -154,10 +166,90 @@ class Report(Protocol):
 
 
 class Pool(Protocol):
-    """Does several things at once."""
+    """Runs several calls at once.
 
-    def each(self, jobs: Iterable[tuple[K, Callable[[], T]]]) -> Iterator[tuple[K, T]]:
-        """Do jobs, and give what each came to as it ends; of the jobs only as many are asked for as can be begun.
+    :ivar width: how many.
+    """
 
-        :param jobs: each with a word for it; none raises.
-        """
+    width: int
+
+    def submit(self, job: Callable[[], Any]) -> object:
+        """Start a job and return its ticket. The caller has at most ``width`` of them running."""
+
+    def wait(self) -> tuple[object, Any, BaseException | None]:
+        """Wait until one job has ended: its ticket, what it returned, and what it raised."""
+
+
+class Inline:
+    """A pool of width 1, without a thread: a job runs when it is submitted."""
+
+    width = 1
+
+    def __init__(self) -> None:
+        self._ended: list[tuple[object, Any, BaseException | None]] = []
+
+    def submit(self, job: Callable[[], Any]) -> object:
+        """Run the job."""
+        ticket = object()
+        try:
+            self._ended.append((ticket, job(), None))
+        except Exception as error:  # noqa: BLE001 - raised again at the caller's
+            self._ended.append((ticket, None, error))
+        return ticket
+
+    def wait(self) -> tuple[object, Any, BaseException | None]:
+        """Return what the job ended with."""
+        return self._ended.pop(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long the protocol waits for what. All in seconds.
+
+    :param settle_timeout: a write takes effect within this time of being sent, or never.
+    :param lease_pause: longer than one write of the journal takes.
+    :param wait_timeout: how long an entry that another task holds is waited for, before Airflow's retry takes over.
+    :param takeover_after: how old the lease of another task must be before that task counts as dead; longer than any
+        time between two writes of one entry.
+    :param poll_interval: the pause between two looks.
+    """
+
+    settle_timeout: float = 30.0
+    lease_pause: float = 2.0
+    wait_timeout: float = 20.0
+    takeover_after: float = 480.0
+    poll_interval: float = 1.0
+
+
+def no_mask(_: SecretStr) -> None:
+    """Mask nothing: there is no log that a secret could reach."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What one try of a task works with, the same for all that it does.
+
+    :param sources: the API's calls on the sandbox.
+    :param secrets: the secret store; None if no secret is stored or removed.
+    :param journal: where entries are kept.
+    :param log: where to say what was seen.
+    :param clock: the time, and how to wait.
+    :param owner: the task instance and its try.
+    :param token: a random word of this process; no other process has the same.
+    :param timing: how long to wait for what.
+    :param pool: runs several calls at once.
+    :param mask: keeps a secret that was just answered out of every log; called from the main thread.
+    :param setups: ids of the tasks whose leases this task may take over at once, in the same run: a teardown's setups.
+    """
+
+    sources: Sources
+    secrets: Secrets | None
+    journal: Journal
+    log: Log
+    clock: Clock
+    owner: Owner
+    token: str = field(repr=False)
+    timing: Timing = field(default_factory=Timing)
+    pool: Pool = field(default_factory=Inline)
+    mask: Callable[[SecretStr], None] = no_mask
+    setups: frozenset[str] = frozenset()

@@ -1,108 +1,388 @@
-"""Holding a source against what a task declares, and changing what differs where that is asked for."""
+"""Changing a source that exists: what differs is sent once; if it is renamed, its journal entry goes with it.
+
+A rename holds the leases on both names. The entry of the new name knows all that the old one's knew before the rename
+is sent, so whoever comes upon one of them later finds what is left to do.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_copass.registration.declared import SETTINGS, Declared
-from airflow_provider_copass.registration.seals import is_sealed_by, sealed
+from airflow_provider_copass.api.requests import read_update
+from airflow_provider_copass.errors import CopassCallError, CopassInputError, SourceChangedError, SourceExistsError
+from airflow_provider_copass.registration.drift import SETTINGS, Declared
+from airflow_provider_copass.registration.driver import Read, run_alone
+from airflow_provider_copass.registration.journal import Completed, Pending, Write, from_text, known_of
+from airflow_provider_copass.registration.lease import LookAgainError
+from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, missing, only_one
+from airflow_provider_copass.registration.spec import Identity
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
-    from airflow_provider_copass.registration.ports import Report, Sources
-    from airflow_provider_copass.registration.record import Closed
-    from airflow_provider_copass.registration.wish import Wish
+    from airflow_provider_copass.api.requests import SourceChanges
+    from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.inventory import Inventory
+    from airflow_provider_copass.registration.lease import Lease
+    from airflow_provider_copass.registration.ports import Runtime
+    from airflow_provider_copass.registration.spec import SourceRef
 
-# The calls that can change a source know no other fields; a differing ``kind`` can only be said.
-_CHANGEABLE = ("name", "ingestion_mode", "external_account_id", SETTINGS, "poll_interval_seconds")
+NULLABLE = ("external_account_id", SETTINGS, "poll_interval_seconds")
+"""The fields that can be empty, in the order of the API's page."""
+_DECLARABLE = ("new_name", "ingestion_mode", *NULLABLE)
 
 
-def bring_up_to_date(
-    wish: Wish, found: Source, closed: Closed, sources: Sources, report: Report
-) -> tuple[Source, Closed]:
-    """Name the declared fields in which a source differs, and change them with ``if_exists="update"``.
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """What of a source shall be how; made by :func:`read_change`.
 
-    A value that the server does not show as it was sent (it masks or drops it) is sent once; a salted hash of it in the
-    record tells later runs that it was.
-
-    :param closed: the source's record.
-    :return: the source as it is now, and its record.
+    :param declared: the fields; its ``name`` is the new one, if the source is renamed.
     """
-    declared = Declared(wish.source.body())
-    if wish.if_exists != "update":
-        if differing := declared.differing(found):
-            report.warning(
-                "Source %s differs from what the task declares in: %s.", found.data_source_id, ", ".join(differing)
-            )
-        return found, closed
-    unsent = unsent_of(declared, found, closed)
-    changes = {name: value for name, value in unsent.items() if name.partition(".")[0] in _CHANGEABLE}
-    if fixed := [name for name in unsent if name not in changes]:
-        report.warning("Source %s differs in what cannot be changed: %s.", found.data_source_id, ", ".join(fixed))
-    if not changes:
-        return found, closed
-    changed = send(declared, changes, found, sources, report)
-    return changed, remember(declared, changes, (found, changed), closed, report)
+
+    declared: Declared = field(repr=False)
+
+    @property
+    def new_name(self) -> str | None:
+        """The name that the source shall have; None if it keeps the one that it has."""
+        name: str | None = self.declared.fields.get("name")
+        return name
 
 
-def unsent_of(declared: Declared, found: Source, closed: Closed | None) -> dict[str, Any]:
-    """Return what differs, without the values that were sent already and that the server does not show.
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """A source that is as declared.
 
-    :param closed: the source's record; None where nothing is known of it.
+    :param source: the source as it is now.
+    :param changed: the names of what was changed, such as ``adapter_config.channels``.
     """
-    seals = {} if closed is None else closed.unread
-    return {
-        name: value for name, value in declared.differing(found).items() if not is_sealed_by(seals.get(name), value)
-    }
+
+    source: Source
+    changed: tuple[str, ...] = ()
 
 
-def send(declared: Declared, changes: dict[str, Any], found: Source, sources: Sources, report: Report) -> Source:
-    """Send some changes, with one PATCH, and say which; never a value.
+def read_change(
+    *, new_name: object = None, clear: object = (), merge_adapter_config: object = False, **given: object
+) -> SourceChange:
+    """Check what a task declares.
 
-    :param changes: of what differs.
-    :return: the source as it is now.
+    :param new_name: the source's new name, 1 to 255 characters.
+    :param clear: names of fields that shall be empty: a list, a JSON list as text, or one name; empty names are passed
+        over.
+    :param merge_adapter_config: True to merge ``adapter_config`` into what is there, False to replace that.
+    :param given: further fields by name; None for one that is not declared.
+    :raises CopassInputError: naming the fields that break their rules; if nothing is declared; if a field is both
+        declared and cleared.
     """
-    body, merge = declared.body(changes)
-    changed = sources.update_source(found.data_source_id, merge_adapter_config=merge, **body)
-    report.info("Changed source %s in: %s.", found.data_source_id, ", ".join(changes))
-    return changed
-
-
-def remember(
-    declared: Declared, changes: dict[str, Any], seen: tuple[Source, Source], closed: Closed, report: Report
-) -> Closed:
-    """Seal what was sent and is not shown, so that it is not sent again at every run.
-
-    :param changes: what was sent.
-    :param seen: the source before and after that.
-    :param closed: the source's record.
-    :return: the record, with what is known now.
-    """
-    found, changed = seen
-    unread = {name: sealed(changes[name]) for name in declared.differing(changed) if name in changes and name != "name"}
-    if unread:
-        report.warning(
-            "The server does not show %s of source %s as it was sent; it is not sent again until it is declared anew.",
-            ", ".join(unread),
-            found.data_source_id,
+    if not isinstance(merge_adapter_config, bool):
+        raise CopassInputError("merge_adapter_config must be True or False.", fields=("merge_adapter_config",))
+    cleared = _read_clear(clear)
+    present: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if twice := tuple(name for name in cleared if name in present):
+        raise CopassInputError(
+            f"{', '.join(twice)} is both declared and in clear: a field has a value or none. Leave it out of one.",
+            fields=twice,
         )
-    differing = declared.differing(found)
-    # What other tasks have sent stays known.
-    kept = {
-        name: seal
-        for name, seal in closed.unread.items()
-        if name not in changes and (name in differing or not declared.tells_of(name))
-    }
-    return replace(closed, unread={**kept, **unread})
+    if new_name is None and not present and not cleared:
+        raise CopassInputError(
+            f"There is nothing to change: declare one of {', '.join(_DECLARABLE)}, or name a field in clear.",
+            fields=_DECLARABLE,
+        )
+    fields = {} if new_name is None else {"name": _read_name(new_name)}
+    if present:
+        fields |= read_update(cast("SourceChanges", present)).body()
+    return SourceChange(Declared({**fields, **dict.fromkeys(cleared)}, merge=merge_adapter_config))
 
 
-def differing_fields(wish: Wish, found: Source, closed: Closed | None) -> tuple[list[str], list[str]]:
-    """Return the names of the declared fields in which a source differs, as far as it was not sent already.
+def update(ref: SourceRef, change: SourceChange, runtime: Runtime) -> Updated:
+    """Update a source's fields and name to the declared values.
 
-    :param closed: the source's record; None where nothing is known of it.
-    :return: those that can be changed, of ``adapter_config`` each declared key; and those that cannot.
+    :param ref: the source; if it was renamed already, by its old name or its new one.
+    :param change: what is declared.
+    :param runtime: what this try works with.
+    :raises CopassRegistrationError: if it cannot go on as declared; the message tells the way out.
+    :raises CopassCallError: if a call failed.
     """
-    names = list(unsent_of(Declared(wish.source.body()), found, closed))
-    changeable = [name for name in names if name.partition(".")[0] in _CHANGEABLE]
-    return changeable, [name for name in names if name not in changeable]
+    operation = Rename(ref, change, runtime) if change.new_name is not None else Update(ref, change, runtime)
+    updated = run_alone(operation.steps(), runtime)
+    if "ingestion_mode" in updated.changed and change.declared.fields.get("ingestion_mode") == "realtime":
+        runtime.log.warning(
+            "Source %s is realtime now, and the answer to a change holds no webhook secret. "
+            "RotateWebhookSecretOperator mints and stores one.",
+            updated.source.data_source_id,
+        )
+    return updated
+
+
+class Update(Operation[Updated]):
+    """A change of fields of a source that keeps its name.
+
+    :param ref: the source.
+    :param change: what is declared.
+    :param runtime: what this try works with.
+    """
+
+    def __init__(self, ref: SourceRef, change: SourceChange, runtime: Runtime) -> None:
+        super().__init__(runtime, str(ref))
+        self._ref = ref
+        self._declared = change.declared
+
+    def attempt(self) -> Steps[Updated]:
+        """Look; if anything differs, look again with the lease in hand and send it."""
+        source = yield from looked_up(self._ref)
+        if source is None:
+            raise missing(self._ref)
+        lease = self.lease_on(identity_of(self._ref, source))
+        texts, _ = yield Read((lease.name,))
+        known = known_of(from_text(texts[lease.name], name=lease.name), source.data_source_id)
+        if not self._declared.unsent(source, known):
+            self._rt.log.info("Source %s is as declared already.", source.data_source_id)
+            return Updated(source)
+        return (yield from self.under([lease], lambda: self._work(lease)))
+
+    def _work(self, lease: Lease) -> Steps[Updated]:
+        source = yield from looked_up(self._ref)
+        if source is None:
+            raise missing(self._ref)
+        if identity_of(self._ref, source) != lease.identity:
+            raise LookAgainError
+        lease.verify()
+        known = known_of(lease.held, source.data_source_id)
+        unsent = self._declared.unsent(source, known)
+        if not unsent:
+            lease.release()
+            return Updated(source)
+        seen = (source, known or Completed(source.data_source_id))
+        changed, kept = yield from send_changes(self._declared, unsent, seen, lease, self._rt)
+        end_with(lease, kept)
+        return Updated(changed, tuple(unsent))
+
+
+class Rename(Operation[Updated]):
+    """A rename of a source, and a change of its other fields with the same PATCH.
+
+    :param ref: the source.
+    :param change: what is declared.
+    :param runtime: what this try works with.
+    """
+
+    def __init__(self, ref: SourceRef, change: SourceChange, runtime: Runtime) -> None:
+        super().__init__(runtime, str(ref))
+        self._ref = ref
+        self._declared = change.declared
+        self._new_name = str(change.new_name)
+
+    def attempt(self) -> Steps[Updated]:
+        """Find out between which names it is; then hold the leases on both."""
+        source = yield from self._look()
+        new = Identity(self._ref.sandbox_id, source.provider, self._new_name)
+        old_name = source.name
+        if old_name == self._new_name:
+            texts, _ = yield Read((self.lease_on(new).name,))
+            entry = from_text(texts[self.lease_on(new).name], name=self.lease_on(new).name)
+            noted = entry.write.other if isinstance(entry, Pending) and entry.write is not None else ""
+            old_name = noted or self._ref.name or self._new_name
+        old = replace(new, name=old_name)
+        leases = [self.lease_on(identity) for identity in dict.fromkeys((new, old))]
+        return (yield from self.under(leases, lambda: self._work(new, old)))
+
+    def _look(self) -> Steps[Source]:
+        """Return the source: if it was renamed already, the one of the new name."""
+        if self._ref.data_source_id:
+            source = yield from looked_up(self._ref)
+        else:
+            source = yield from self._by_name()
+        if source is None:
+            raise missing(self._ref)
+        return source
+
+    def _by_name(self) -> Steps[Source | None]:
+        identity = self._ref.identity
+        assert identity is not None  # noqa: S101 - a reference without an id has a name
+        inventory = yield from self.list_all(identity, None)
+        return self._one_of(inventory, identity)
+
+    def _one_of(self, inventory: Inventory, identity: Identity) -> Source | None:
+        found = only_one(self._ref, inventory.matching(identity))
+        return found or only_one(self._ref, inventory.matching(replace(identity, name=self._new_name)))
+
+    def _work(self, new: Identity, old: Identity) -> Steps[Updated]:
+        """Look with the leases in hand, and rename the source or finish what is left of that."""
+        to, away = self.lease_on(new), self.lease_on(old)
+        leases = [to] if to is away else [to, away]
+        inventory = yield from self.settled(leases, lambda: self.list_all(new, to.held))
+        source = yield from self._again(inventory, new, old)
+        source_id = source.data_source_id
+        of_it = [known for lease in leases if (known := known_of(lease.held, source_id)) is not None]
+        # Rather with the key of its secret than without.
+        known = max(of_it, key=lambda known: bool(known.key), default=None)
+        unsent = self._declared.unsent(source, known)
+        kept = known or Completed(source_id)
+        noted = to.held.write
+        names = ("name",) if noted is not None and noted.kind == "rename_here" and source.name == new.name else ()
+        if source.name != new.name:
+            self._note(to, away, source, kept, sent_at=self._rt.clock.now() + inventory.server_ahead)
+        if unsent:
+            source, kept = yield from self._send(leases, unsent, source, kept)
+        self._move(to, away, kept)
+        return Updated(source, tuple(dict.fromkeys((*names, *unsent))))
+
+    def _note(self, to: Lease, away: Lease, source: Source, kept: Completed, *, sent_at: float) -> None:
+        """Note the rename on both sides; the new name's entry knows all that is known of the source by then."""
+        source_id, by = source.data_source_id, self._rt.owner.instance
+        is_unfinished = source_id in {away.held.rotating, *away.held.created_ids}
+        facts = away.held if is_unfinished else replace(to.held, created_ids=(), rotating="", rotated_by="")
+        here = Write("rename_here", sent_at, by, source_id, source.name)
+        to.note(replace(facts, write=here, previous=kept, secret_generation=kept.secret_generation))
+        away.note(replace(away.held, write=Write("rename_away", sent_at, by, source_id, self._new_name)))
+
+    def _again(self, inventory: Inventory, new: Identity, old: Identity) -> Steps[Source]:
+        """Return the source as it is now, under the leases.
+
+        :raises SourceExistsError: if another live source has the new name.
+        """
+        if self._ref.data_source_id:
+            found = yield from looked_up(self._ref)
+        else:
+            found = self._one_of(inventory, old)
+        if found is None:
+            raise missing(self._ref)
+        if identity_of(self._ref, found) not in {new, old}:
+            raise LookAgainError
+        others = [
+            source.data_source_id for source in inventory.matching(new) if source.data_source_id != found.data_source_id
+        ]
+        if others and found.name != new.name:
+            raise SourceExistsError(
+                f"Source {found.data_source_id} cannot be renamed: {new.name!r} is the name of {', '.join(others)}. "
+                "Nothing was changed. Choose another new_name, or rename or delete the other.",
+                data_source_ids=(found.data_source_id, *others),
+            )
+        return found
+
+    def _send(
+        self, leases: list[Lease], unsent: dict[str, Any], source: Source, known: Completed
+    ) -> Steps[tuple[Source, Completed]]:
+        """Send the PATCH; a rename that the server is known not to have done leaves no note behind."""
+        try:
+            changed, kept = yield from send_changes(
+                self._declared, unsent, (source, known), leases[0], self._rt, beside=tuple(leases[1:])
+            )
+        except CopassCallError as error:
+            if not error.maybe_applied:
+                for lease in leases:
+                    lease.note(_without_rename(lease, source))
+            raise
+        if changed.name not in {"", self._new_name}:
+            for lease in leases:
+                lease.note(_without_rename(lease, source))
+            raise SourceChangedError(
+                f"Source {source.data_source_id} was to be renamed to {self._new_name!r}, and the server shows another "
+                "name. Declare a name that it takes as it is.",
+                data_source_ids=(source.data_source_id,),
+            )
+        return changed, kept
+
+    def _move(self, to: Lease, away: Lease, kept: Completed) -> None:
+        """Let the new name's entry say what the old one's said, and the old one be gone."""
+        if kept.location:
+            to.verify_unless_fresh()
+            self._rt.journal.write(kept.location, to.name)
+        if to is not away:
+            to.note(replace(to.held, write=None, previous=kept))
+            if known_of(away.held, kept.source_id) is not None or kept.source_id in {
+                away.held.rotating,
+                *away.held.created_ids,
+            }:
+                away.remove()
+            else:
+                away.note(replace(away.held, write=None))
+                away.release()
+        end_with(to, kept)
+
+
+def send_changes(
+    declared: Declared,
+    changes: dict[str, Any],
+    seen: tuple[Source, Completed],
+    lease: Lease,
+    runtime: Runtime,
+    *,
+    beside: tuple[Lease, ...] = (),
+) -> Steps[tuple[Source, Completed]]:
+    """Send some changes with one PATCH, with the lease in hand, and say which; never a value.
+
+    :param declared: what is declared.
+    :param changes: what of it differs.
+    :param seen: the source, and what the journal knows of it.
+    :param beside: further leases that must be in hand.
+    :return: the source as it is now, and what the journal is to know of it.
+    """
+    source, known = seen
+    body, is_merge = declared.body(changes)
+    for each in beside:
+        each.verify()
+    changed = yield from lease.send(
+        lambda look: runtime.sources.update_source(
+            source.data_source_id, body, merge_adapter_config=is_merge, before_attempt=look
+        )
+    )
+    for each in (*beside, lease):
+        each.verify()
+    runtime.log.info("Changed source %s in: %s.", source.data_source_id, ", ".join(changes))
+    return changed, declared.remember(changes, source, changed, known, runtime.log)
+
+
+def end_with(lease: Lease, known: Completed) -> None:
+    """Complete an entry, or if there is unfinished work in it, leave that to whoever declares it."""
+    held = lease.held
+    is_nothing_known = known == Completed(known.source_id)
+    if held.rotating or held.created_ids or held.write is not None:
+        lease.note(replace(held, previous=known if not is_nothing_known else held.previous))
+        lease.release()
+    elif is_nothing_known:
+        lease.remove() if _names(held.previous, known) or held.previous is None else lease.release()
+    else:
+        lease.complete(known)
+
+
+def _names(previous: object, known: Completed) -> bool:
+    return isinstance(previous, Completed) and previous.source_id == known.source_id
+
+
+def _without_rename(lease: Lease, source: Source) -> Pending:
+    """Return what an entry says once a rename is known not to have been done."""
+    held = lease.held
+    is_of_it = isinstance(held.previous, Completed) and held.previous.source_id == source.data_source_id
+    if is_of_it and lease.identity.name != source.name:
+        return replace(held, write=None, previous=None, rotating="", created_ids=())
+    return replace(held, write=None)
+
+
+def _read_name(new_name: object) -> str:
+    """Check a new name by the rule that the API has for names, in words that name the parameter."""
+    try:
+        name: str = read_update(cast("SourceChanges", {"name": new_name})).body()["name"]
+    except CopassInputError:
+        name = ""
+    if name:
+        return name
+    raise CopassInputError(
+        "Refused before any request: new_name must be a text of 1 to 255 characters.", fields=("new_name",)
+    )
+
+
+def _read_clear(clear: object) -> tuple[str, ...]:
+    """Return the fields to be emptied, each once, in their own order."""
+    named = clear
+    if isinstance(clear, str):
+        try:
+            named = json.loads(clear)
+        except (ValueError, RecursionError):
+            named = [clear]
+    names = [name for name in named if name != ""] if isinstance(named, list | tuple | set | frozenset) else [None]
+    if not all(isinstance(name, str) and name in NULLABLE for name in names):
+        raise CopassInputError(
+            f"clear must be a list of fields that can be empty: {', '.join(NULLABLE)}.", fields=("clear",)
+        )
+    return tuple(name for name in NULLABLE if name in names)

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from airflow_provider_copass.airflow_compat import configured
 from airflow_provider_copass.errors import CopassInputError
-from airflow_provider_copass.registration.store_key import StoreKey
+from airflow_provider_copass.registration.spec import StoreKey
 from airflow_provider_copass.secret_stores.backend import BackendStore
 from airflow_provider_copass.secret_stores.base import SecretStore
 from airflow_provider_copass.secret_stores.variable import VariableStore

@@ -24,7 +24,7 @@ class Kill:
     """A place in one try of a task, and what ends the try there.
 
     :param side: ``before`` or ``after``; of a request, before or after its effect on the server.
-    :param thing: ``list``, ``POST``, ``rotate``, ``record``, ``store`` (each write of it) or ``execute``.
+    :param thing: ``list``, ``POST``, ``rotate``, ``entry``, ``store`` (each write of it) or ``execute``.
     :param nth: which one of that try.
     :param late: the request that was held goes on all the same, once the blow has fallen.
     :param by: a signal, or ``timeout`` for the task's own ``execution_timeout``.
@@ -89,7 +89,7 @@ _ONCE = tuple(
         Kill("before", "POST", late=True),
         Kill("after", "POST"),
         # The claim, the POST that is about to be sent, the answered id, the end.
-        *(Kill(side, "record", nth) for nth in (1, 2, 3, 4) for side in ("before", "after")),
+        *(Kill(side, "entry", nth) for nth in (1, 2, 3, 4) for side in ("before", "after")),
         *(Kill(side, "store") for side in ("before", "after")),
         Kill("after", "execute"),
     )
@@ -118,20 +118,20 @@ _TWICE = tuple(
             (
                 *(Kill(side, "list", nth) for nth in (1, 2, 3) for side in ("before", "after")),
                 # The take-over, the rotation that is about to be sent, the end.
-                *(Kill(side, "record", nth) for nth in (1, 2, 3) for side in ("before", "after")),
+                *(Kill(side, "entry", nth) for nth in (1, 2, 3) for side in ("before", "after")),
                 *(Kill(side, "store") for side in ("before", "after")),
                 Kill("after", "execute"),
             ),
         ),
         (Kill("before", "POST"), (Kill("before", "POST"), Kill("after", "POST"), Kill("after", "store"))),
-        (Kill("after", "store"), (Kill("before", "record"), Kill("after", "record"), Kill("after", "execute"))),
+        (Kill("after", "store"), (Kill("before", "entry"), Kill("after", "entry"), Kill("after", "execute"))),
     )
     for second in seconds
 )
 _THRICE = (
     Point((_LOST, Kill("after", "rotate"), Kill("after", "rotate"))),
     Point((_LOST, Kill("before", "store"), Kill("before", "store"))),
-    Point((_LOST, Kill("after", "store"), Kill("after", "record", 2))),
+    Point((_LOST, Kill("after", "store"), Kill("after", "entry", 2))),
 )
 LONG_LIST = (*_TWICE, *_THRICE)
 
@@ -140,7 +140,7 @@ ROTATIONS = tuple(
     Point(kills, act="rotate")
     for kills in (
         # The claim, then what tells that minting has begun, then the end.
-        *((Kill(side, "record", nth),) for nth in (1, 2, 3) for side in ("before", "after")),
+        *((Kill(side, "entry", nth),) for nth in (1, 2, 3) for side in ("before", "after")),
         # The secret that was valid before, then the new one.
         *((Kill(side, "store", nth),) for nth in (1, 2) for side in ("before", "after")),
         (Kill("before", "rotate"),),
@@ -161,7 +161,7 @@ OF_LISTS = tuple(
         (Kill("after", "POST"),),
         (Kill("after", "POST", 3),),
         # What is announced, what is about to be sent, the end.
-        *((Kill(side, "record", nth),) for nth in (1, 2, 3) for side in ("before", "after")),
+        *((Kill(side, "entry", nth),) for nth in (1, 2, 3) for side in ("before", "after")),
         *((Kill(side, "store", nth),) for nth in (1, 3) for side in ("before", "after")),
         (Kill("after", "list", 2),),
         (Kill("after", "execute"),),

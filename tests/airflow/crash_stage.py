@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from airflow_provider_copass.registration.journal import Completed, entry_name, from_text
+from airflow_provider_copass.registration.spec import Identity
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.pytest_plugin import connection_to
-from airflow_provider_copass.registration.record import Closed, from_text, name_of
 from tests.airflow.crash_points import KILLED, LISTED, PREPARED, REQUESTS, ROTATED, TIMED_OUT, Kill, Marks, Point
 from tests.harness.airflow2_processes import ServedAirflow2
 from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
@@ -235,18 +236,18 @@ def opened(
 
 
 def check_stored(stage: Stage, point: Point) -> str:
-    """Check that the secret is where it belongs and valid, and the record closed; return the key."""
+    """Check that the secret is stored and valid, and that the entry is completed; return the key."""
     [source] = stage.live(point)
     source_id = source["data_source_id"]
     secret = stage.stored(stage.key(point))
     assert secret is not None
     assert stage.emulator.verify_secret(source_id, secret)
 
-    name = name_of(SANDBOX, point.word, "Crashed")
-    record = from_text(stage.home.variable(name) or "", name=name)
-    assert isinstance(record, Closed)
-    assert (record.source_id, record.key) == (source_id, stage.key(point))
-    return record.key
+    name = entry_name(Identity(SANDBOX, point.word, "Crashed"))
+    entry = from_text(stage.home.variable(name), name=name)
+    assert isinstance(entry, Completed)
+    assert (entry.source_id, entry.key) == (source_id, stage.key(point))
+    return entry.key
 
 
 def check_mended(stage: Stage, point: Point) -> None:

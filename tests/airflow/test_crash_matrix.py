@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from airflow_provider_copass.registration.journal import Completed, entry_name, from_text
+from airflow_provider_copass.registration.spec import Identity
 
-from airflow_provider_copass.airflow_variables import SENTINEL
-from airflow_provider_copass.registration.book import book_from_text, book_name
-from airflow_provider_copass.registration.record import Closed, from_text
 from tests.airflow.crash_points import LONG_LIST, NAMES, OF_LISTS, ROTATIONS, SHORT_LIST, Kill, Point
 from tests.airflow.crash_stage import Stage, check_mended, check_stored, opened
 from tests.harness.airflow_home import AirflowHome
@@ -29,7 +28,7 @@ def _played(stage: Stage) -> Stage:
 
 @pytest.mark.parametrize("point", SHORT_LIST, ids=str)
 def test_killed_at_a_boundary_the_retry_mends_it(played: Stage, point: Point) -> None:
-    """The task succeeds with one live source, its valid secret stored, its id in the XComs and its record closed."""
+    """The task succeeds with one live source, its valid secret stored, its id in the XComs and its entry completed."""
     check_mended(played, point)
 
 
@@ -41,12 +40,11 @@ def test_a_second_post_is_sent_only_where_the_first_had_no_effect(played: Stage,
 
 
 def test_nothing_is_left_open(played: Stage) -> None:
-    """There is a record for each identity and each is closed, and a secret for each source and no other."""
+    """There is an entry for each identity and each is completed, and a secret for each source and no other."""
     keys = played.home.variable_keys()
-    records = [key for key in keys if key.startswith("copass_record_") and key != SENTINEL and "singles" not in key]
-    texts = [played.home.variable(name) or "" for name in records]
-    assert len(records) == len(played.played)
-    assert all(isinstance(from_text(text, name=name), Closed) for name, text in zip(records, texts, strict=True))
+    entries = {key: played.home.variable(key) for key in keys if key.startswith("copass_entry_")}
+    assert len(entries) == len(played.played)
+    assert all(isinstance(from_text(text, name=name), Completed) for name, text in entries.items())
     assert len([key for key in keys if key.startswith("copass_webhook_secret_")]) == len(played.played)
 
 
@@ -60,7 +58,7 @@ def _rotated(stage: Stage) -> Stage:
 
 @pytest.mark.parametrize("point", ROTATIONS, ids=str)
 def test_a_rotation_that_was_killed_is_mended_by_the_retry(rotated: Stage, point: Point) -> None:
-    """The valid secret is stored, the one before the task beside it; the key is pushed, and the record closed."""
+    """The valid secret is stored, the one before the task beside it; the key is pushed, and the entry completed."""
     assert rotated.tries(point) == 1 + len(point.kills)
     key = check_stored(rotated, point)
     [source] = rotated.live(point)
@@ -70,10 +68,10 @@ def test_a_rotation_that_was_killed_is_mended_by_the_retry(rotated: Stage, point
 
 @pytest.mark.parametrize("point", ROTATIONS, ids=str)
 def test_no_more_is_rotated_than_it_takes(rotated: Stage, point: Point) -> None:
-    """Once, and once more for each try that may have rotated and did not close the record."""
+    """Once, and once more for each try that may have rotated and did not complete the entry."""
     # A retry does not keep the secret before it anew, so its first write is that of the new one.
     lost = {"before rotate 1", "before rotate 1 (late)", "after rotate 1", "before store 2", "after store 2"}
-    lost |= {"before record 3"} | ({"before store 1"} if len(point.kills) > 1 else set())
+    lost |= {"before entry 3"} | ({"before store 1"} if len(point.kills) > 1 else set())
     assert rotated.rotations(point) == 1 + sum(str(kill) in lost for kill in point.kills)
 
 
@@ -87,7 +85,7 @@ def _listed(stage: Stage) -> Stage:
 
 @pytest.mark.parametrize("point", OF_LISTS, ids=str)
 def test_a_list_that_was_killed_is_mended_by_the_retry(listed: Stage, point: Point) -> None:
-    """Each source is there once, its valid secret is stored, the XComs name them all, and the book is closed."""
+    """Each source exists once, its valid secret is stored, the XComs name it, and its entry is completed."""
     assert listed.tries(point) == 1 + len(point.kills)
     live = {source["name"]: source["data_source_id"] for source in listed.live(point)}
     assert sorted(live) == list(NAMES)
@@ -99,10 +97,11 @@ def test_a_list_that_was_killed_is_mended_by_the_retry(listed: Stage, point: Poi
         secret = listed.home.variable(key)
         assert secret is not None
         assert listed.emulator.verify_secret(source_id, secret)
-    name = book_name(point.word)
-    book = book_from_text(listed.home.variable(name) or "", name=name)
-    assert book.holder is None
-    assert {record.source_id for record in book.records.values() if isinstance(record, Closed)} == set(live.values())
+    for source_name, source_id in live.items():
+        name = entry_name(Identity(point.word, point.word, source_name))
+        entry = from_text(listed.home.variable(name), name=name)
+        assert isinstance(entry, Completed)
+        assert entry.source_id == source_id
 
 
 @pytest.mark.parametrize("point", OF_LISTS, ids=str)

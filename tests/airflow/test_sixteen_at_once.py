@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from airflow_provider_copass.registration.journal import Completed, from_text
 
-from airflow_provider_copass.airflow_variables import SENTINEL
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.pytest_plugin import connection_to
-from airflow_provider_copass.registration.record import Closed, from_text
 from tests.harness.airflow2_processes import ServedAirflow2
 from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
 from tests.harness.airflow_processes import Airflow, TaskOutcome
@@ -62,7 +61,7 @@ def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def test_all_succeed_at_their_first_try(ran: Ran) -> None:
-    """Whoever is not the first waits for it, and needs no retry."""
+    """All but the first wait for it, and need no retry."""
     assert [(task.state, task.tries) for task in ran.tasks] == [("success", 1)] * COUNT
 
 
@@ -72,7 +71,7 @@ def test_one_live_source_is_there(ran: Ran) -> None:
 
 
 def test_one_post_was_sent(ran: Ran) -> None:
-    """The record kept the others from sending theirs: no twin was made that had to be deleted."""
+    """The lease kept the others from sending theirs: no duplicate was created that had to be deleted."""
     operations = [request["operation"] for request in ran.emulator.requests()]
     assert (operations.count("register"), operations.count("rotate"), operations.count("delete")) == (1, 0, 0)
 
@@ -91,10 +90,7 @@ def test_the_stored_secret_is_the_valid_one(ran: Ran) -> None:
     assert ran.emulator.verify_secret(ran.xcoms[0]["return_value"], secret)
 
 
-def test_the_record_is_closed(ran: Ran) -> None:
-    """One record is left, and it is closed."""
-    # Beside it there are a Variable to be read, and the sign that single sources are being registered.
-    stay = (SENTINEL, "copass_record_singles_")
-    keys = ran.home.variable_keys()
-    [name] = [key for key in keys if key.startswith("copass_record_") and not key.startswith(stay)]
-    assert isinstance(from_text(ran.home.variable(name) or "", name=name), Closed)
+def test_the_entry_is_completed(ran: Ran) -> None:
+    """There is one entry, and nobody holds its lease."""
+    [name] = [key for key in ran.home.variable_keys() if key.startswith("copass_entry_")]
+    assert isinstance(from_text(ran.home.variable(name), name=name), Completed)

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from airflow_provider_copass.api import ClientSettings, CopassClient, CopassError, CopassInputError, RetryPolicy, calls
 from airflow_provider_copass.api.requests import read_register, read_update
-from airflow_provider_copass.registration.record import from_text
-from airflow_provider_copass.registration.store_key import StoreKey
+from airflow_provider_copass.registration.journal import from_text
+from airflow_provider_copass.registration.spec import StoreKey
 
 CANARY = "canary-5e1f"
 TOKEN = "olk_token-9a7c"
@@ -119,10 +119,10 @@ def test_no_input_brings_forth_another_error_or_its_value(given_fields: dict[str
 
 @given(values | st.text())
 @settings(max_examples=500, deadline=None)
-def test_no_template_and_no_record_brings_forth_another_error(value: Any) -> None:
-    """A key's template and a record's text are good, or are refused by an error of our own."""
+def test_no_template_and_no_entry_raises_another_error(value: Any) -> None:
+    """A key's template and a journal entry's text are good, or are refused by an error of our own."""
     text = value if isinstance(value, str) else json.dumps(value)
-    for read in (lambda: StoreKey(value), lambda: from_text(text, name="record")):
+    for read in (lambda: StoreKey(value), lambda: from_text(text, name="entry")):
         context = None
         try:
             read()

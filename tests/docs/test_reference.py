@@ -13,11 +13,13 @@ import pytest
 
 import airflow_provider_copass
 from airflow_provider_copass import errors, operators
+from airflow_provider_copass.api.requests import read_register
 from airflow_provider_copass.errors import STATUS_ERRORS, CopassError
 from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator
-from airflow_provider_copass.operators.list_report import rows_of_plan
-from airflow_provider_copass.operators.named_source import NamedSourceOperator
+from airflow_provider_copass.operators._base import SourceRefOperator
+from airflow_provider_copass.operators._report import plan_rows
+from airflow_provider_copass.registration import Outcome, SourceSpec
 from tests.docs import pages
 from tests.harness.environment import clean_environment
 
@@ -75,7 +77,7 @@ def row_of(operator: type[Any]) -> str:
 @pytest.mark.parametrize("operator", WITH_A_ROW)
 def test_every_parameter_is_in_the_operator_s_row(operator: type[Any]) -> None:
     """Beside those that name the source, which are said of all of them."""
-    own = {*parameters_of(operator)} - {*parameters_of(NamedSourceOperator)}
+    own = {*parameters_of(operator)} - {*parameters_of(SourceRefOperator)}
     assert {name for name in own if not re.search(rf"`{name}(=\w+)?`", row_of(operator))} == set()
 
 
@@ -83,7 +85,7 @@ def test_every_parameter_is_in_the_operator_s_row(operator: type[Any]) -> None:
 def test_what_is_called_templated_in_the_operator_s_row_is(operator: type[Any]) -> None:
     """Each such field is followed by the word, and no other is."""
     named = set(re.findall(r"`(\w+)` \(templated\)", row_of(operator)))
-    assert named == {*operator.template_fields} - {*NamedSourceOperator.template_fields}
+    assert named == {*operator.template_fields} - {*SourceRefOperator.template_fields}
 
 
 @pytest.mark.parametrize("operator", ALL)
@@ -100,7 +102,8 @@ def test_the_row_of_a_plan_has_the_keys_that_are_named() -> None:
     """All of them, and no other."""
     [cell] = re.findall(r"with `plan_only` what would be done about each: (.*?) \|", OPERATORS.read_text())
     outside = re.sub(r"\(.*?\)", "", cell)
-    keys = re.findall(r'"(\w+)": ', inspect.getsource(rows_of_plan))
+    spec = SourceSpec("sb", read_register(provider="slack", name="chat"))
+    [keys] = plan_rows([Outcome(spec, "created", registered=None, error=None)])
     assert sorted(re.findall(r"`(\w+)`", outside)) == sorted(keys)
 
 

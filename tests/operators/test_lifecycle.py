@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset
+from airflow_provider_copass.registration.journal import Pending, entry_name, to_text
+from airflow_provider_copass.registration.spec import Identity
 from lazy_object_proxy import Proxy
 
 from airflow_provider_copass.emulator import Emulator
@@ -17,48 +19,50 @@ from airflow_provider_copass.operators import (
     DisconnectSourceOperator,
     PauseSourceOperator,
     PullSourceOperator,
+    RegisterSourceOperator,
     ResumeSourceOperator,
     RotateWebhookSecretOperator,
 )
 from airflow_provider_copass.registration import Owner, Timing
-from airflow_provider_copass.registration.record import Open, name_of, to_text
-from tests.hooks.connections import ENVIRONMENT, of
-from tests.operators.test_register_source import InMemory, Memory, TaskInstance, Texts
+from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, connect
 
 READS = {"list", "get"}
+
+
+class Register(InMemory, RegisterSourceOperator):
+    """The operator that registers, with its journal in memory."""
+
+
+class Delete(InMemory, DeleteSourceOperator):
+    """The operator that deletes, with its journal in memory."""
+
+
+class Disconnect(InMemory, DisconnectSourceOperator):
+    """The operator that disconnects, with its journal in memory."""
+
+
+class Pause(InMemory, PauseSourceOperator):
+    """The operator that pauses, with its journal in memory."""
+
+
+class Resume(InMemory, ResumeSourceOperator):
+    """The operator that resumes, with its journal in memory."""
+
+
+class Pull(InMemory, PullSourceOperator):
+    """The operator that pulls, with its journal in memory."""
+
+
+class Rotate(InMemory, RotateWebhookSecretOperator):
+    """The operator that rotates, with its journal in memory."""
 
 
 @pytest.fixture(name="account")
 def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """An emulated account that the default connection leads to, with one source in it."""
-    monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1, timeout=5))
-    monkeypatch.setattr(InMemory, "records", Texts())
+    connect(emulator, monkeypatch)
     emulator.seed([{"provider": "slack", "name": "chat", "ingestion_mode": "realtime"}])
     return emulator
-
-
-class InMemoryDelete(DeleteSourceOperator):
-    """The operator, with its records in memory and no long waits."""
-
-    _records = InMemory._records
-    _timing = InMemory._timing
-
-    @property
-    def records(self) -> Texts:
-        """Where they are."""
-        return InMemory.records
-
-
-class InMemoryRotate(RotateWebhookSecretOperator):
-    """The operator, with its records in memory and no long waits."""
-
-    _records = InMemory._records
-    _timing = InMemory._timing
-
-    @property
-    def records(self) -> Texts:
-        """Where they are."""
-        return InMemory.records
 
 
 def the_source(account: Emulator) -> str:
@@ -68,9 +72,9 @@ def the_source(account: Emulator) -> str:
 
 def execute(kind: type[Any], *, run_id: str = "run", try_number: int = 1, **fields: Any) -> tuple[Any, dict[str, Any]]:
     """Execute an operator once; return its result and what it pushed."""
-    ti = TaskInstance(run_id, try_number)
+    ti = TaskInstance(run_id, try_number, task_id=kind.__name__)
     named = {} if "data_source_id" in fields else {"provider": "slack", "name": "chat"}
-    operator = kind(task_id="act", **{**named, **fields})
+    operator = kind(task_id="task", **{**named, **fields})
     return operator.execute({"ti": ti}), ti.pushed
 
 
@@ -95,54 +99,72 @@ class Events(dict[str, Event]):
         return super().__getitem__(outlet.uri)
 
 
-ACTS: list[tuple[type[Any], dict[str, Any], str, str]] = [
-    (PauseSourceOperator, {}, "pause", "paused"),
-    (ResumeSourceOperator, {}, "resume", "active"),
-    (DisconnectSourceOperator, {"stop_for_good": True}, "disconnect", "disconnected"),
+CHANGES: list[tuple[type[Any], str, str]] = [
+    (Pause, "pause", "paused"),
+    (Resume, "resume", "active"),
+    (Disconnect, "disconnect", "disconnected"),
 ]
 
 
-@pytest.mark.parametrize(("kind", "fields", "operation", "status"), ACTS, ids=[act[2] for act in ACTS])
+@pytest.mark.parametrize(("kind", "operation", "status"), CHANGES, ids=[change[1] for change in CHANGES])
 @pytest.mark.parametrize("by_id", [True, False], ids=["by id", "by name"])
 def test_the_status_changes_once(
-    account: Emulator, kind: type[Any], fields: dict[str, Any], operation: str, status: str, *, by_id: bool
+    account: Emulator, kind: type[Any], operation: str, status: str, *, by_id: bool
 ) -> None:
-    """Two requests the first time; the second run reads and changes nothing, and both return the id."""
+    """A look and a write the first time; the second run looks, changes nothing, and returns the id as well."""
     source_id = the_source(account)
     account.set_source(source_id, status="paused" if operation == "resume" else "active")
     named = {"data_source_id": source_id} if by_id else {}
-    assert execute(kind, **fields, **named)[0] == source_id
+    assert execute(kind, **named)[0] == source_id
     assert account.sources()[0]["status"] == status
-    again, _ = execute(kind, **fields, **named)
+    again, _ = execute(kind, run_id="run 2", **named)
     # A disconnected source is not a live one of its name any more.
     assert again == (source_id if by_id or operation != "disconnect" else None)
-    assert writes(account) == [operation]
-    assert len(account.requests()) == 3
+    look = "get" if by_id else "list"
+    # An id does not tell which entry is to be leased, so what is ended by its id is looked at before that as well.
+    looks = [look] * (2 if by_id and operation == "disconnect" else 1)
+    assert [request["operation"] for request in account.requests()] == [*looks, operation, look]
 
 
-@pytest.mark.parametrize(("kind", "fields", "operation", "status"), ACTS, ids=[act[2] for act in ACTS])
+@pytest.mark.parametrize(("kind", "operation", "status"), CHANGES, ids=[change[1] for change in CHANGES])
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_lost_answer_is_mended_by_the_retry(
-    account: Emulator, kind: type[Any], fields: dict[str, Any], operation: str, status: str, *, when: str
+def test_a_retry_makes_up_for_a_lost_answer(
+    account: Emulator, kind: type[Any], operation: str, status: str, *, when: str
 ) -> None:
     """It looks first, and sends again only what had no effect."""
     source_id = the_source(account)
     account.set_source(source_id, status="paused" if operation == "resume" else "active")
     account.add_fault(operation=operation, when=when, action={"status": 503})
     with pytest.raises(CopassServerError):
-        execute(kind, **fields, data_source_id=source_id)
-    execute(kind, try_number=2, **fields, data_source_id=source_id)
+        execute(kind, data_source_id=source_id)
+    execute(kind, try_number=2, data_source_id=source_id)
     assert account.sources()[0]["status"] == status
     assert writes(account) == [operation] * (2 if when == "before" else 1)
 
 
-@pytest.mark.parametrize("kind", [DisconnectSourceOperator, InMemoryDelete])
-@pytest.mark.parametrize("said", [{}, {"data_source_id": "x"}])
-def test_nothing_is_destroyed_by_mistake(account: Emulator, kind: type[Any], said: dict[str, Any]) -> None:
-    """Refused before any request, naming the parameter to say it with."""
-    with pytest.raises(AirflowFailException, match="_for_good=True"):
-        execute(kind, **said)
+SWITCHES = [
+    (Delete, "purge_knowledge"),
+    (Delete, "remove_secret"),
+    (Rotate, "keep_previous"),
+    (Pull, "vault_only"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), SWITCHES)
+@pytest.mark.parametrize("given", ["yes", "", "canary", None, 0, 1, "None", ["true"]], ids=repr)
+def test_a_switch_is_true_or_false(account: Emulator, kind: type[Any], name: str, given: object) -> None:
+    """A text that is not empty does not count as true: it is refused before any request."""
+    with pytest.raises(AirflowFailException, match=f"{name} must be True or False") as failed:
+        execute(kind, **{name: given})
+    assert "canary" not in str(failed.value)
     assert account.requests() == []
+
+
+@pytest.mark.parametrize(("given", "purged"), [("True", 1), (" true\n", 1), ("FALSE", 0), ("false", 0), (False, 0)])
+def test_a_template_may_give_a_switch(account: Emulator, given: object, purged: int) -> None:
+    """The words of Python and of JSON, as a template renders them."""
+    execute(Delete, purge_knowledge=given)
+    assert len(account.requests(operation="purge")) == purged
 
 
 @pytest.mark.parametrize(
@@ -151,28 +173,27 @@ def test_nothing_is_destroyed_by_mistake(account: Emulator, kind: type[Any], sai
 )
 def test_a_source_is_named_in_one_way(account: Emulator, named: dict[str, Any]) -> None:
     """Neither in both nor in half of one."""
-    operator = PauseSourceOperator(task_id="act", **named)
+    operator = Pause(task_id="task", **named)
     with pytest.raises(AirflowFailException, match="either by data_source_id, or by provider and name"):
-        operator.execute({"ti": TaskInstance("run", 1)})  # type: ignore[typeddict-item]
+        operator.execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
     assert account.requests() == []
 
 
-@pytest.mark.parametrize("kind", [PauseSourceOperator, InMemoryDelete])
+@pytest.mark.parametrize("kind", [Pause, Delete])
 def test_a_name_that_is_rendered_to_a_number_is_the_source_s(account: Emulator, kind: type[Any]) -> None:
     """As it was when the source was registered: what deletes it does not take it for gone."""
     [source_id] = account.seed([{"provider": "slack", "name": "20240101"}])
-    fields = {"remove_for_good": True} if kind is InMemoryDelete else {}
     with DAG("native", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), render_template_as_native_obj=True):
-        operator = kind(task_id="act", provider="slack", name="{{ ds_nodash }}", **fields)
+        operator = kind(task_id="task", provider="slack", name="{{ ds_nodash }}")
     operator.render_template_fields({"ds_nodash": "20240101"})
-    assert operator.execute({"ti": TaskInstance("run", 1)}) == source_id
+    assert operator.execute({"ti": TaskInstance()}) == source_id
     assert len(writes(account)) == 1
 
 
 def test_an_id_that_is_rendered_to_a_number_is_looked_up(account: Emulator) -> None:
     """By its digits, and the message that there is none shows them."""
     with pytest.raises(AirflowFailException, match="There is no live source 42 "):
-        execute(PauseSourceOperator, data_source_id=42)
+        execute(Pause, data_source_id=42)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +208,7 @@ def test_an_id_that_is_rendered_to_a_number_is_looked_up(account: Emulator) -> N
 def test_what_names_no_source_is_refused(account: Emulator, named: dict[str, Any], rule: str) -> None:
     """Before any request, by the rule that it breaks, and not as a source that is not there."""
     with pytest.raises(AirflowFailException, match=rule):
-        execute(InMemoryDelete, remove_for_good=True, **named)
+        execute(Delete, **named)
     assert account.requests() == []
 
 
@@ -195,27 +216,27 @@ def test_what_names_no_source_is_refused(account: Emulator, named: dict[str, Any
 def test_a_source_that_is_not_there_is_told(account: Emulator, named: dict[str, Any]) -> None:
     """The task fails at once, and the message names it."""
     with pytest.raises(AirflowFailException, match="There is no live"):
-        execute(PauseSourceOperator, **named)
+        execute(Pause, **named)
     assert writes(account) == []
 
 
 def test_several_sources_of_a_name_are_told_apart_by_id(account: Emulator) -> None:
     """The message lists them, and none is touched."""
     account.seed([{"provider": "slack", "name": "chat"}])
-    with pytest.raises(AirflowFailException, match="Name the one that is meant by its data_source_id"):
-        execute(PauseSourceOperator)
+    with pytest.raises(AirflowFailException, match="Name one by its data_source_id"):
+        execute(Pause)
     assert writes(account) == []
 
 
 def test_a_sandbox_that_is_not_there_is_no_absence(account: Emulator) -> None:
     """A source of it is not taken for deleted."""
     with pytest.raises(AirflowFailException, match="404"):
-        execute(InMemoryDelete, data_source_id="x", sandbox_id="sb_none", remove_for_good=True)
+        execute(Delete, data_source_id="x", sandbox_id="sb_none")
 
 
 def test_a_pull_returns_its_job(account: Emulator) -> None:
     """With what was asked for; the retry says that there may be two."""
-    job, _ = execute(PullSourceOperator, since="2026-01-01T00:00:00Z", vault_only=True)
+    job, _ = execute(Pull, since="2026-01-01T00:00:00Z", vault_only=True)
     assert job
     [pull] = account.requests(operation="pull")
     assert pull["body"] == {"since": "2026-01-01T00:00:00Z", "vault_only": True}
@@ -233,14 +254,14 @@ def test_a_pull_returns_its_job(account: Emulator) -> None:
 )
 def test_a_pull_begins_where_it_is_told_to(account: Emulator, since: Any, sent: str) -> None:
     """A moment, or one as text, in the form that the API reads; Airflow's own have a space in their text."""
-    execute(PullSourceOperator, since=since)
+    execute(Pull, since=since)
     assert account.requests(operation="pull")[0]["body"] == {"since": sent}
 
 
 @pytest.mark.parametrize("since", [None, "None", "", Proxy(lambda: None)], ids=range(4))
 def test_a_pull_since_nothing_is_one_of_everything(account: Emulator, since: Any) -> None:
     """What a template makes of the end of the last run, where there was none: rendered to text, or natively."""
-    assert execute(PullSourceOperator, since=since)[0]
+    assert execute(Pull, since=since)[0]
     assert account.requests(operation="pull")[0]["body"] == {}
 
 
@@ -251,125 +272,141 @@ def test_a_pull_since_nothing_is_one_of_everything(account: Emulator, since: Any
 def test_a_pull_since_what_is_no_moment_is_refused(account: Emulator, since: Any) -> None:
     """Before any request, by its name, with the rule: a moment without an offset is another one elsewhere."""
     with pytest.raises(AirflowFailException, match="since must be a date and time with its offset from UTC") as refused:
-        execute(PullSourceOperator, since=since)
+        execute(Pull, since=since)
     assert account.requests() == []
     assert "canary" not in str(refused.value)
 
 
-def test_a_deleted_source_leaves_nothing_behind(account: Emulator) -> None:
-    """Source, secret and record are gone; a second run finds nothing and sends no write; a registration begins anew."""
+def test_a_source_is_deleted_with_its_secret(account: Emulator) -> None:
+    """A second run finds nothing and sends no write; a registration begins anew."""
     account.set_source(the_source(account), deleted=True)
-    store = Memory()
+    store = MemoryStore()
     fields = {"name": "chat", "provider": "slack", "ingestion_mode": "realtime"}
-    made, _ = execute(InMemory, **fields, secret_store=store)
-    assert (len(store.held), len(InMemory.records)) == (1, 1)
-    options = {"remove_for_good": True, "remove_secret": True, "secret_store": store}
-    assert execute(InMemoryDelete, **options)[0] == made
-    assert (store.held, InMemory.records) == ({}, {})
-    assert execute(InMemoryDelete, **options)[0] is None
+    source_id, _ = execute(Register, **fields, secret_store=store)
+    assert len(store.held) == 1
+    options = {"remove_secret": True, "secret_store": store}
+    assert execute(Delete, **options)[0] == source_id
+    assert store.held == {}
+    assert execute(Delete, run_id="run 2", **options)[0] is None
     assert writes(account) == ["register", "delete"]
-    again, _ = execute(InMemory, **fields, secret_store=store)
-    assert again != made
+    again, _ = execute(Register, **fields, secret_store=store)
+    assert again != source_id
 
 
-def test_the_secret_before_a_rotation_goes_as_well(account: Emulator) -> None:
-    """It was kept under a second key."""
-    store = Memory()
-    execute(InMemoryRotate, secret_store=store)
-    execute(InMemoryRotate, secret_store=store, run_id="run 2", keep_previous=True)
+def test_a_deletion_by_id_leaves_no_entry(account: Emulator) -> None:
+    """Nobody can register that id again, so the retry needs no tombstone."""
+    account.set_source(the_source(account), deleted=True)
+    source_id, _ = execute(Register, name="chat", provider="slack")
+    assert len(InMemory.journal) == 1
+    assert execute(Delete, data_source_id=source_id)[0] == source_id
+    assert InMemory.journal == {}
+
+
+def test_a_retry_does_not_delete_what_another_run_has_registered(account: Emulator) -> None:
+    """The try before it had done its work, and was killed after that."""
+    execute(Delete)
+    again, _ = execute(Register, name="chat", provider="slack")
+    execute(Delete, try_number=2)
+    assert [source["data_source_id"] for source in account.sources() if not source["deleted"]] == [again]
+
+
+def test_the_previous_secret_is_removed_too(account: Emulator) -> None:
+    """A rotation has kept it under a second key."""
+    store = MemoryStore()
+    execute(Rotate, secret_store=store)
+    execute(Rotate, secret_store=store, run_id="run 2", keep_previous=True)
     assert len(store.held) == 2
-    execute(InMemoryDelete, remove_for_good=True, remove_secret=True, secret_store=store)
-    assert (store.held, InMemory.records) == ({}, {})
+    execute(Delete, remove_secret=True, secret_store=store)
+    assert store.held == {}
 
 
-def open_record(*, ago: float) -> str:
-    """Leave an open record of another task, and return its name."""
-    name = name_of("sb_demo", "slack", "chat")
-    InMemory.records[name] = to_text(Open("mark", Owner("other", 1), datetime.now(UTC).timestamp() - ago))
+def lease(*, ago: float) -> str:
+    """Leave another task's lease, and return the entry's name."""
+    name = entry_name(Identity("sb_demo", "slack", "chat"))
+    since = datetime.now(UTC).timestamp() - ago
+    InMemory.journal[name] = to_text(Pending("token", Owner("dag", "run", "other", -1, 1), since))
     return name
 
 
-def test_a_source_that_is_being_registered_is_not_deleted(account: Emulator) -> None:
+def test_a_source_under_another_lease_is_not_deleted(account: Emulator) -> None:
     """The error is one that Airflow retries."""
-    name = open_record(ago=1)
+    name = lease(ago=1)
     with pytest.raises(EntryBusyError, match=name):
-        execute(InMemoryDelete, remove_for_good=True)
+        execute(Delete)
     assert writes(account) == []
 
 
-def test_a_dead_task_s_record_does_not_keep_a_source_alive(account: Emulator) -> None:
-    """It is removed with the source."""
-    open_record(ago=Timing().takeover_after + 1)
-    execute(InMemoryDelete, remove_for_good=True)
-    assert (writes(account), InMemory.records) == (["delete"], {})
+def test_a_dead_task_s_lease_does_not_keep_a_source_alive(account: Emulator) -> None:
+    """It is taken over."""
+    lease(ago=Timing().takeover_after + 1)
+    execute(Delete)
+    assert writes(account) == ["delete"]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("operation", ["purge", "delete"])
-def test_a_lost_answer_to_a_deletion_is_mended_by_the_retry(account: Emulator, operation: str, when: str) -> None:
-    """By id the retry of one that had its effect finds nothing more to do."""
+def test_a_retry_makes_up_for_a_lost_answer_to_a_deletion(account: Emulator, operation: str, when: str) -> None:
+    """By id: the retry looks first, and deletes only what still exists."""
     account.add_fault(operation=operation, when=when, action={"drop": True})
-    options = {"remove_for_good": True, "purge_knowledge": True, "data_source_id": the_source(account)}
+    options = {"purge_knowledge": "true", "data_source_id": the_source(account)}
     with pytest.raises(CopassConnectionLostError):
-        execute(InMemoryDelete, **options)
-    execute(InMemoryDelete, try_number=2, **options)
+        execute(Delete, **options)
+    execute(Delete, try_number=2, **options)
     assert account.sources()[0]["deleted"]
     assert account.requests(operation="delete")
 
 
 def test_a_source_s_knowledge_is_purged_first_where_asked_for(account: Emulator) -> None:
     """And kept where not."""
-    execute(InMemoryDelete, remove_for_good=True, purge_knowledge=True)
+    execute(Delete, purge_knowledge=True)
     assert writes(account) == ["purge", "delete"]
 
 
 def test_another_source_s_secret_is_left(account: Emulator) -> None:
     """Where the store knows whose it is."""
 
-    class Noting(Memory):
+    class Noting(MemoryStore):
         def owner_of(self, key: str) -> str:
             return "another-source"
 
     store = Noting()
     store.held["fixed_secret"] = "canary"
-    execute(InMemoryDelete, remove_for_good=True, remove_secret=True, secret_store=store, store_as="fixed_secret")
+    execute(Delete, remove_secret=True, secret_store=store, store_as="fixed_secret")
     assert store.held == {"fixed_secret": "canary"}
 
 
 def test_a_rotated_secret_is_the_valid_one(account: Emulator) -> None:
     """It is stored under the key that is pushed; a retry of the same run rotates nothing, the next run does."""
-    store = Memory()
-    source_id, pushed = execute(InMemoryRotate, secret_store=store)
+    store = MemoryStore()
+    source_id, pushed = execute(Rotate, secret_store=store)
     assert account.verify_secret(source_id, store.held[pushed["stored_as"]])
     first = dict(store.held)
-    assert execute(InMemoryRotate, secret_store=store, try_number=2)[1] == pushed
+    assert execute(Rotate, secret_store=store, try_number=2)[1] == pushed
     assert store.held == first
-    execute(InMemoryRotate, secret_store=store, run_id="run 2", keep_previous=True)
+    execute(Rotate, secret_store=store, run_id="run 2", keep_previous=True)
     assert writes(account) == ["rotate", "rotate"]
     assert store.held[f"{pushed['stored_as']}_previous"] == first[pushed["stored_as"]]
     assert account.verify_secret(source_id, store.held[pushed["stored_as"]])
 
 
 @pytest.mark.parametrize("by_id", [True, False], ids=["by id", "by name"])
-def test_a_rotation_is_a_look_and_a_rotation(account: Emulator, *, by_id: bool) -> None:
-    """No more requests than these; a retry of the same run only looks."""
+def test_a_rotation_is_two_looks_and_a_rotation(account: Emulator, *, by_id: bool) -> None:
+    """One look is before the lease and one under it; a retry of the same run only looks."""
     named = {"data_source_id": the_source(account)} if by_id else {}
-    store = Memory()
+    store = MemoryStore()
     look = "get" if by_id else "list"
     for try_number in (1, 2):
-        execute(InMemoryRotate, secret_store=store, try_number=try_number, **named)
-    assert [request["operation"] for request in account.requests()] == [look, "rotate", look]
+        execute(Rotate, secret_store=store, try_number=try_number, **named)
+    assert [request["operation"] for request in account.requests()] == [look, look, "rotate", look]
 
 
 def test_each_outlet_s_event_tells_where_the_new_secret_is(account: Emulator) -> None:
     """Its id and its key, and never the secret; what was said of the event already stays."""
-    store = Memory()
+    store = MemoryStore()
     outlet = Asset("copass://chat/secret")
-    operator = InMemoryRotate(
-        task_id="act", provider="slack", name="chat", secret_store=store, outlets=[outlet, object()]
-    )
+    operator = Rotate(task_id="task", provider="slack", name="chat", secret_store=store, outlets=[outlet, object()])
     events = Events({outlet.uri: Event({"team": "support"})})
-    source_id = operator.execute({"ti": TaskInstance("run", 1), "outlet_events": events})  # type: ignore[typeddict-item]
+    source_id = operator.execute({"ti": TaskInstance(), "outlet_events": events})  # type: ignore[typeddict-item]
     [key] = store.held
     assert events[outlet].extra == {"team": "support", "data_source_id": source_id, "stored_as": key}
 
@@ -382,9 +419,9 @@ def test_an_outlet_that_refers_to_no_asset_fails_the_task_before_anything_is_rot
             raise LookupError("no such asset")
 
     outlet = Asset("copass://chat/secret")
-    operator = InMemoryRotate(task_id="act", provider="slack", name="chat", secret_store=Memory(), outlets=[outlet])
+    operator = Rotate(task_id="task", provider="slack", name="chat", secret_store=MemoryStore(), outlets=[outlet])
     with pytest.raises(LookupError, match="no such asset"):
-        operator.execute({"ti": TaskInstance("run", 1), "outlet_events": Lost()})  # type: ignore[typeddict-item]
+        operator.execute({"ti": TaskInstance(), "outlet_events": Lost()})  # type: ignore[typeddict-item]
     assert writes(account) == []
 
 
@@ -392,7 +429,7 @@ def test_a_polled_source_has_no_secret_to_rotate(account: Emulator) -> None:
     """The message says what it is."""
     account.set_source(the_source(account), ingestion_mode="polling")
     with pytest.raises(AirflowFailException, match="only a realtime source has a webhook secret"):
-        execute(InMemoryRotate, secret_store=Memory())
+        execute(Rotate, secret_store=MemoryStore())
     assert writes(account) == []
 
 
@@ -401,14 +438,14 @@ def test_a_polled_source_has_no_secret_to_rotate(account: Emulator) -> None:
 )
 def test_what_names_the_source_is_templated(kind: type[Any]) -> None:
     """So that an earlier task's XCom can be given."""
-    operator = kind(task_id="act", data_source_id="{{ ds }}", sandbox_id="{{ ds }}", copass_conn_id="{{ ds }}")
+    operator = kind(task_id="task", data_source_id="{{ ds }}", sandbox_id="{{ ds }}", copass_conn_id="{{ ds }}")
     operator.render_template_fields({"ds": "2026-01-01"})
     assert (operator.data_source_id, operator.sandbox_id, operator.copass_conn_id) == ("2026-01-01",) * 3
 
 
 def test_a_secret_is_never_pushed(account: Emulator) -> None:
     """Neither by rotating nor by deleting."""
-    store = Memory()
-    result, pushed = execute(InMemoryRotate, secret_store=store)
+    store = MemoryStore()
+    result, pushed = execute(Rotate, secret_store=store)
     [secret] = store.held.values()
     assert secret not in f"{result}{pushed}"

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
-from pydantic import SecretStr
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.errors import (
@@ -18,106 +17,25 @@ from airflow_provider_copass.errors import (
     SecretStoreError,
 )
 from airflow_provider_copass.operators import RegisterSourceOperator
-from airflow_provider_copass.operators.unshown import value_of
-from airflow_provider_copass.registration import Timing
-from airflow_provider_copass.secret_stores import SecretOwner, SecretStore
+from airflow_provider_copass.operators._redaction import value_of
 from tests.hooks.connections import ENVIRONMENT, as_json, of
+from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, connect
 
 
-class Memory(SecretStore):
-    """A user's own store, in memory."""
-
-    name = "test store"
-
-    def __init__(self) -> None:
-        self.held: dict[str, str] = {}
-        self.works = True
-
-    def check(self, key: str) -> None:
-        """Take any key."""
-
-    def read(self, key: str) -> SecretStr | None:
-        """Read."""
-        return SecretStr(self.held[key]) if key in self.held else None
-
-    def remove(self, key: str) -> None:
-        """Remove."""
-        self.held.pop(key, None)
-
-    def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
-        """Write, where it works."""
-        if not self.works:
-            raise OSError(f"the disk is full: {secret.get_secret_value()} canary")
-        self.held[key] = secret.get_secret_value()
+class Register(InMemory, RegisterSourceOperator):
+    """The operator, with its journal in memory."""
 
 
-class Texts(dict[str, str]):
-    """Records in memory; that they are kept in real Variables is shown by the runs of real Airflows.
-
-    The sign that single sources are being registered is kept apart, for it is no record.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.signs: dict[str, str] = {}
-
-    def _of(self, key: str) -> dict[str, str]:
-        return self.signs if key.startswith("copass_record_singles_") else self
-
-    def read(self, key: str) -> str | None:
-        """Read."""
-        return self._of(key).get(key)
-
-    def write(self, key: str, value: str) -> None:
-        """Write."""
-        self._of(key)[key] = value
-
-    def remove(self, key: str) -> None:
-        """Remove."""
-        self._of(key).pop(key, None)
-
-
-class InMemory(RegisterSourceOperator):
-    """The operator, with its records in memory and no long waits."""
-
-    records = Texts()
-
-    def _records(self, *, may_write: bool = True) -> Texts:
-        return self.records
-
-    def _timing(self, hook: object) -> Timing:
-        return Timing(settle=0.3, claim=0.01, take_over=0.02, patience=1, poll=0.05)
-
-
-class TaskInstance:
-    """A task instance in one of its tries; remembers what was pushed."""
-
-    dag_id = "dag"
-    task_id = "register"
-    map_index = -1
-
-    def __init__(self, run_id: str, try_number: int) -> None:
-        self.run_id = run_id
-        self.try_number = try_number
-        self.pushed: dict[str, Any] = {}
-
-    def xcom_push(self, key: str, value: Any) -> None:
-        """Remember."""
-        self.pushed[key] = value
-
-
-@pytest.fixture
-def account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """An emulated account that the default connection leads to; nothing is retried for long."""
-    monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1, timeout=5))
-    monkeypatch.setattr(InMemory, "records", Texts())
-    return emulator
+@pytest.fixture(name="account")
+def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """An emulated account that the default connection leads to."""
+    return connect(emulator, monkeypatch)
 
 
 def run(run_id: str = "run", try_number: int = 1, **fields: Any) -> tuple[Any, dict[str, Any]]:
     """Execute the operator once; return its result and what it pushed."""
     ti = TaskInstance(run_id, try_number)
-    operator = InMemory(**{"task_id": "register", "name": "n", "provider": "slack", **fields})
+    operator = Register(**{"task_id": "register", "name": "n", "provider": "slack", **fields})
     return operator.execute({"ti": ti}), ti.pushed  # type: ignore[typeddict-item]
 
 
@@ -128,7 +46,7 @@ def posts(account: Emulator) -> int:
 
 def test_the_xcoms_of_a_realtime_source(account: Emulator) -> None:
     """The id is returned and pushed, the source is pushed without secrets, and the key of the secret is pushed."""
-    store = Memory()
+    store = MemoryStore()
     result, pushed = run(ingestion_mode="realtime", adapter_config={"token": "canary"}, secret_store=store)
     (key,) = store.held
     assert key == f"copass_webhook_secret_{result}"
@@ -153,19 +71,19 @@ def test_a_task_that_pushes_no_xcom_pushes_none(account: Emulator) -> None:
     assert pushed == {}
 
 
-def test_the_second_run_makes_nothing(account: Emulator) -> None:
-    """However often the task is run, there is one source."""
-    store = Memory()
+def test_the_second_run_creates_nothing(account: Emulator) -> None:
+    """However often the task is run, there is one source; a run that finds it in place is one GET."""
+    store = MemoryStore()
     first, _ = run(ingestion_mode="realtime", secret_store=store)
     second, pushed = run(ingestion_mode="realtime", secret_store=store)
     assert first == second
     assert pushed["stored_as"] in store.held
-    assert posts(account) == 1
+    assert [request["operation"] for request in account.requests()] == ["list", "register", "get"]
 
 
 def test_store_as_names_the_key(account: Emulator) -> None:
     """The placeholders are filled in."""
-    store = Memory()
+    store = MemoryStore()
     _, pushed = run(
         name="Team: chat", ingestion_mode="realtime", secret_store=store, store_as="{provider}_secret_{name}"
     )
@@ -302,7 +220,7 @@ def test_a_post_whose_answer_was_lost_is_not_repeated_blindly(
     account: Emulator, when: str, action: dict[str, Any]
 ) -> None:
     """The same try looks for its effect first: one source, its valid secret, and a second POST only without effect."""
-    store = Memory()
+    store = MemoryStore()
     account.add_fault(operation="register", when=when, action=action)
     try:
         result, pushed = run(ingestion_mode="realtime", secret_store=store)
@@ -315,7 +233,7 @@ def test_a_post_whose_answer_was_lost_is_not_repeated_blindly(
     assert posts(account) == (2 if when == "before" else 1)
 
 
-def test_a_slow_server_is_a_time_out(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_server_is_a_timeout(account: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection's ``timeout`` bounds the wait."""
     monkeypatch.setenv(ENVIRONMENT, of(account, max_attempts=1, timeout=0.2))
     account.add_fault(operation="list", action={"hold": True})
@@ -325,9 +243,9 @@ def test_a_slow_server_is_a_time_out(account: Emulator, monkeypatch: pytest.Monk
 
 def test_a_store_that_is_down_is_left_to_airflow_s_retry(account: Emulator) -> None:
     """The error is one that Airflow retries, and holds no secret."""
-    store = Memory()
+    store = MemoryStore()
     store.works = False
-    with pytest.raises(SecretStoreError, match="the next try mints a new secret") as failed:
+    with pytest.raises(SecretStoreError, match="The next try mints a new secret") as failed:
         run(ingestion_mode="realtime", secret_store=store)
     assert "canary" not in str(failed.value)
     store.works = True
@@ -339,11 +257,11 @@ def test_a_store_that_is_down_is_left_to_airflow_s_retry(account: Emulator) -> N
 def test_an_existing_source_fails_where_it_shall(account: Emulator) -> None:
     """``if_exists='fail'`` is final."""
     run()
-    with pytest.raises(AirflowFailException, match="is there already"):
+    with pytest.raises(AirflowFailException, match="exists already"):
         run("another run", if_exists="fail")
 
 
-def test_a_source_that_this_very_task_made_is_no_reason_to_fail(account: Emulator) -> None:
+def test_a_source_that_this_task_has_created_is_no_reason_to_fail(account: Emulator) -> None:
     """A try that died after its work was done left the source there: its retry succeeds."""
     first, _ = run(if_exists="fail")
     second, _ = run(try_number=2, if_exists="fail")
@@ -382,7 +300,7 @@ def test_reuse_warns_of_nothing_that_the_task_does_not_declare(
         run()
     captured = capfd.readouterr()
     logged = f"{caplog.text}{captured.out}{captured.err}"
-    assert "is there already" in logged
+    assert "exists as source" in logged
     assert "differs" not in logged
 
 

@@ -18,36 +18,27 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, redac
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.errors import SourcesUnfinishedError
 from airflow_provider_copass.hooks import CopassHook
-from airflow_provider_copass.operators import RegisterSourcesOperator
-from airflow_provider_copass.operators.unshown import value_of
+from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator
+from airflow_provider_copass.operators._redaction import value_of
 from airflow_provider_copass.registration import Timing
-from tests.hooks.connections import ENVIRONMENT, of
-from tests.operators.test_register_source import InMemory, Memory, TaskInstance, Texts
-
-READS = {"list", "get"}
+from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, connect
 
 
 @pytest.fixture(name="account")
 def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """An empty emulated account that the default connection leads to."""
-    monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1, timeout=5))
-    monkeypatch.setattr(InMemory, "records", Texts())
-    return emulator
+    return connect(emulator, monkeypatch)
 
 
-class InMemoryList(RegisterSourcesOperator):
-    """The operator, with its records in memory and no long waits."""
+class Register(InMemory, RegisterSourceOperator):
+    """The operator for one source, with its journal in memory."""
 
-    _records = InMemory._records
 
-    def _timing(self, hook: object) -> Timing:
-        # From the look at the book to its write a thousand sources are gone through.
-        return Timing(settle=0.3, claim=0.3, take_over=0.6, patience=5, poll=0.05)
+class RegisterList(InMemory, RegisterSourcesOperator):
+    """The operator for a list, with its journal in memory."""
 
-    @property
-    def records(self) -> Texts:
-        """Where they are."""
-        return InMemory.records
+    # A hundred entries are written between the look at the first one and the look back.
+    timing = Timing(settle_timeout=0.3, lease_pause=0.3, wait_timeout=5, poll_interval=0.05)
 
 
 def entries(count: int, **fields: Any) -> list[dict[str, Any]]:
@@ -61,7 +52,7 @@ def entries(count: int, **fields: Any) -> list[dict[str, Any]]:
 def run(run_id: str = "run", try_number: int = 1, **fields: Any) -> tuple[Any, dict[str, Any]]:
     """Execute the operator once; return its result and what it pushed."""
     ti = TaskInstance(run_id, try_number)
-    operator = InMemoryList(task_id="register", **fields)
+    operator = RegisterList(task_id="register", **fields)
     return operator.execute({"ti": ti}), ti.pushed  # type: ignore[typeddict-item]
 
 
@@ -73,27 +64,37 @@ def operations(account: Emulator, *, since: int = 0) -> list[str]:
     return [request["operation"] for request in account.requests()][since:]
 
 
-def test_a_thousand_sources_are_one_list_and_a_post_each(account: Emulator) -> None:
-    """One more list settles twins; the second run is one list and no write; of records there is one."""
+def test_a_thousand_sources_are_a_post_each_and_a_list_a_chunk(account: Emulator) -> None:
+    """And one more list at the end, which finds duplicates. The second run is a list a chunk and no write."""
     sources = entries(1000, ingestion_mode="manual")
     first, _ = run(sources=sources)
-    assert operations(account).index("register") == 1
-    assert sorted(operations(account)) == ["list"] * 2 + ["register"] * 1000
-    assert len(set(first)) == 1000
-    assert len(InMemory.records) == 1
+    lists = operations(account).count("list")
+    assert sorted(operations(account)) == ["list"] * lists + ["register"] * 1000
+    assert lists <= 1000 / 100 + 1
+    assert len(set(first)) == len(InMemory.journal) == 1000
     second, _ = run("run 2", sources=sources)
     assert second == first
-    assert operations(account, since=1002) == ["list"]
+    assert operations(account, since=1000 + lists) == ["list"] * 10
+
+
+@pytest.mark.parametrize(("count", "looks"), [(3, ["get"] * 3), (4, ["list"])])
+def test_few_sources_in_place_are_a_get_each(account: Emulator, count: int, looks: list[str]) -> None:
+    """A list costs as much as the sandbox is large, so it is made for more than three only."""
+    sources = entries(count, ingestion_mode="manual")
+    run(sources=sources)
+    before = len(account.requests())
+    run("run 2", sources=sources)
+    assert operations(account, since=before) == looks
 
 
 def test_each_secret_is_in_the_store(account: Emulator) -> None:
     """The ids come in the order of the sources, and the keys with them; a source without a webhook has none."""
-    store = Memory()
+    store = MemoryStore()
     sources = [*entries(5), {"provider": "linear", "name": "polled", "ingestion_mode": "polling"}]
     ids, pushed = run(sources=sources, secret_store=store)
     assert [row["data_source_id"] for row in pushed["sources"]] == ids
     assert [row["name"] for row in pushed["sources"]] == [source["name"] for source in sources]
-    assert [row["outcome"] for row in pushed["sources"]] == ["made"] * 6
+    assert [row["outcome"] for row in pushed["sources"]] == ["created"] * 6
     assert pushed["stored_as"] == [f"copass_webhook_secret_{each}" for each in ids[:5]]
     for data_source_id in ids[:5]:
         assert account.verify_secret(data_source_id, store.held[f"copass_webhook_secret_{data_source_id}"])
@@ -102,7 +103,7 @@ def test_each_secret_is_in_the_store(account: Emulator) -> None:
 
 def test_of_a_long_list_twenty_secrets_are_masked(account: Emulator) -> None:
     """Airflow would take minutes to mask those of a thousand sources; what comes after the list is masked again."""
-    store = Memory()
+    store = MemoryStore()
     run(sources=entries(25), secret_store=store)
     assert sum(redact(f"printed: {secret}") == "printed: ***" for secret in store.held.values()) == 20
     with closing(CopassHook()) as hook:
@@ -133,21 +134,21 @@ def test_one_that_fails_leaves_the_others(account: Emulator) -> None:
     """The error names it, and is final: what the server refuses it would refuse again."""
     account.add_fault(operation="register", match={"name": "source 2"}, action={"status": 422}, times=None)
     with pytest.raises(AirflowFailException, match=r"1 of 5 sources are not registered.*source 2") as failed:
-        run(sources=entries(5), secret_store=Memory())
+        run(sources=entries(5), secret_store=MemoryStore())
     assert failed.value.__context__ is None
     assert len(account.sources()) == 4
 
 
 def test_the_retry_does_the_failed_ones_alone(account: Emulator) -> None:
-    """What is there is left alone: one list, and one POST."""
-    store = Memory()
+    """The others are left as they are: their list, the list of the failed one, and one POST."""
+    store = MemoryStore()
     account.add_fault(operation="register", match={"name": "source 2"}, action={"status": 429})
-    with pytest.raises(SourcesUnfinishedError, match="The retry does the failed ones alone"):
+    with pytest.raises(SourcesUnfinishedError, match="The retry works on these only"):
         run(sources=entries(5), secret_store=store)
     before = len(account.requests())
     ids, pushed = run(try_number=2, sources=entries(5), secret_store=store)
-    assert sorted(operations(account, since=before)) == ["list", "list", "register"]
-    assert [row["outcome"] for row in pushed["sources"]] == ["adopted", "adopted", "made", "adopted", "adopted"]
+    assert operations(account, since=before).count("register") == 1
+    assert [row["outcome"] for row in pushed["sources"]] == ["unchanged"] * 2 + ["created"] + ["unchanged"] * 2
     assert all(account.verify_secret(each, store.held[f"copass_webhook_secret_{each}"]) for each in ids)
 
 
@@ -156,7 +157,7 @@ def test_what_would_fail_for_all_is_not_sent_for_all(account: Emulator, status: 
     """A refused token ends it: no further POST is begun."""
     account.add_fault(operation="register", action={"status": status}, times=None)
     with pytest.raises(AirflowFailException, match=str(status)):
-        run(sources=entries(50), secret_store=Memory(), max_concurrency=2)
+        run(sources=entries(50), secret_store=MemoryStore(), max_concurrency=2)
     assert len(account.requests(operation="register")) <= 4
 
 
@@ -173,25 +174,25 @@ def test_a_server_that_is_down_is_not_asked_a_thousand_times(account: Emulator) 
 
 def test_a_store_that_is_down_ends_it(account: Emulator) -> None:
     """Each further source would be one whose secret is lost; the retry mints those that are."""
-    store = Memory()
+    store = MemoryStore()
     store.works = False
     with pytest.raises(SourcesUnfinishedError) as failed:
         run(sources=entries(50), secret_store=store, max_concurrency=2)
     assert "canary" not in str(failed.value)
-    made = len(account.sources())
-    assert made <= 4
+    created = len(account.sources())
+    assert created <= 4
     store.works = True
     ids, _ = run(try_number=2, sources=entries(50), secret_store=store)
-    assert len(account.requests(operation="rotate")) == made
+    assert len(account.requests(operation="rotate")) == created
     assert len(account.sources()) == 50
     assert all(account.verify_secret(each, store.held[f"copass_webhook_secret_{each}"]) for each in ids)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("action", [{"drop": True}, {"reset": True}, {"status": 503}])
-def test_lost_answers_make_no_twins(account: Emulator, when: str, action: dict[str, Any]) -> None:
+def test_lost_answers_make_no_duplicates(account: Emulator, when: str, action: dict[str, Any]) -> None:
     """Every third POST loses its answer: each source is there once, with a valid secret, and no POST was blind."""
-    store = Memory()
+    store = MemoryStore()
     for number in range(0, 30, 3):
         account.add_fault(operation="register", when=when, action=action, match={"name": f"source {number}"})
     ids, _ = run(sources=entries(30), secret_store=store)
@@ -201,48 +202,48 @@ def test_lost_answers_make_no_twins(account: Emulator, when: str, action: dict[s
 
 
 def test_update_changes_what_differs(account: Emulator) -> None:
-    """One PATCH a source that differs, and none for the others."""
+    """One PATCH a source that differs, after a list under their leases; and none for the others."""
     run(sources=entries(6, ingestion_mode="polling", poll_interval_seconds=60))
     wanted = entries(6, ingestion_mode="polling", poll_interval_seconds=60)
     wanted[1]["poll_interval_seconds"] = wanted[4]["poll_interval_seconds"] = 120
     before = len(account.requests())
     _, pushed = run("run 2", sources=wanted, if_exists="update")
-    assert [row["outcome"] for row in pushed["sources"]].count("changed") == 2
-    assert operations(account, since=before) == ["list", "update", "update"]
+    assert [row["outcome"] for row in pushed["sources"]].count("updated") == 2
+    assert operations(account, since=before) == ["list", "list", "update", "update"]
     run("run 3", sources=wanted, if_exists="update")
-    assert operations(account, since=before + 3) == ["list"]
+    assert operations(account, since=before + 4) == ["list"]
 
 
 def test_a_plan_changes_nothing(account: Emulator) -> None:
-    """It is one list and no write, of the API or of a record; it says what would be done about each."""
-    store = Memory()
+    """It reads only: neither the API nor the journal is written. It says what would become of each source."""
+    store = MemoryStore()
     account.seed(
         [
             {"provider": "slack", "name": "source 1", "ingestion_mode": "realtime"},
-            {"provider": "slack", "name": "twin", "ingestion_mode": "manual"},
-            {"provider": "slack", "name": "twin", "ingestion_mode": "manual"},
+            {"provider": "slack", "name": "duplicate", "ingestion_mode": "manual"},
+            {"provider": "slack", "name": "duplicate", "ingestion_mode": "manual"},
             {"provider": "slack", "name": "polled", "ingestion_mode": "polling", "poll_interval_seconds": 60},
         ]
     )
     sources = [
         *entries(2),
-        {"provider": "slack", "name": "twin"},
+        {"provider": "slack", "name": "duplicate"},
         {"provider": "slack", "name": "polled", "ingestion_mode": "polling", "poll_interval_seconds": 120},
     ]
     options = {"sources": sources, "secret_store": store, "plan_only": True, "if_exists": "update"}
     planned, pushed = run(**options)
-    assert [(row["name"], row["step"]) for row in planned] == [
-        ("source 0", "register"),
-        ("source 1", "fail"),
-        ("twin", "fail"),
-        ("polled", "change"),
+    assert [(row["name"], row["outcome"]) for row in planned] == [
+        ("source 0", "created"),
+        ("source 1", "failed"),
+        ("duplicate", "failed"),
+        ("polled", "updated"),
     ]
-    assert planned[3]["differs_in"] == ["poll_interval_seconds"]
+    assert planned[3]["changed"] == ["poll_interval_seconds"]
     assert "on_missing_secret" in planned[1]["why"]
-    assert "several live sources" in planned[2]["why"]
-    assert [row["step"] for row in run(**options, on_missing_secret="rotate")[0]][1] == "rotate"
+    assert "live sources" in planned[2]["why"]
+    assert run(**options, on_missing_secret="rotate")[0][1]["outcome"] == "updated"
     assert set(operations(account)) == {"list"}
-    assert (InMemory.records, store.held, pushed) == ({}, {}, {})
+    assert (InMemory.journal, store.held, pushed) == ({}, {}, {})
 
 
 BAD = [
@@ -291,7 +292,7 @@ def test_a_bad_list_is_refused_before_any_request(account: Emulator, fields: dic
 
 
 def test_every_bad_entry_is_named_at_once(account: Emulator) -> None:
-    """So that a manifest is mended in one go."""
+    """So that a manifest can be corrected in one go."""
     with pytest.raises(AirflowFailException) as failed:
         run(sources=[{"provider": "slack", "name": "a", "kind": "x"}, *entries(1), {"provider": "", "name": "b"}])
     assert "2 of 3 entries" in str(failed.value)
@@ -299,11 +300,11 @@ def test_every_bad_entry_is_named_at_once(account: Emulator) -> None:
     assert "sources[2]" in str(failed.value)
 
 
-@pytest.mark.parametrize(("said", "made"), [(True, 0), ("True", 0), ("false", 2), (False, 2)])
-def test_a_plan_may_be_asked_for_by_a_template(account: Emulator, said: bool | str, made: int) -> None:
+@pytest.mark.parametrize(("given", "created"), [(True, 0), ("True", 0), ("false", 2), (False, 2)])
+def test_a_plan_may_be_asked_for_by_a_template(account: Emulator, given: bool | str, created: int) -> None:
     """A run's parameter comes as text."""
-    run(sources=entries(2, ingestion_mode="manual"), plan_only=said)
-    assert len(account.sources()) == made
+    run(sources=entries(2, ingestion_mode="manual"), plan_only=given)
+    assert len(account.sources()) == created
 
 
 @pytest.mark.parametrize("as_object", [True, False])
@@ -314,20 +315,20 @@ def test_a_manifest_is_read(account: Emulator, tmp_path: Path, suffix: str, *, a
     manifest = tmp_path / f"sources{suffix}"
     # JSON is YAML.
     manifest.write_text(json.dumps({"sources": listed} if as_object else listed), encoding="utf-8")
-    operator = InMemoryList(task_id="register", manifest=str(manifest))
-    operator.execute({"ti": TaskInstance("run", 1), "ds": "2026-01-01"})  # type: ignore[typeddict-item]
+    operator = RegisterList(task_id="register", manifest=str(manifest))
+    operator.execute({"ti": TaskInstance(task_id="single"), "ds": "2026-01-01"})  # type: ignore[typeddict-item]
     assert sorted(source["name"] for source in account.sources()) == ["of 2026-01-01", "polled"]
 
 
 @pytest.mark.parametrize(
     ("name", "text", "refusal"),
     [
-        ("m.yaml", "- provider: slack\n  token: [canary\n", "is no YAML: line 3, column 1"),
-        ("m.json", '[{"provider": "canary",\n x}]', "is no JSON: line 2, column 2"),
+        ("m.yaml", "- provider: slack\n  token: [canary\n", "is not YAML: line 3, column 1"),
+        ("m.json", '[{"provider": "canary",\n x}]', "is not JSON: line 2, column 2"),
         ("m.yaml", "just a text", "m.yaml must be a list"),
         ("m.yaml", "sources: []\nothers: []", "m.yaml must be a list"),
         ("m.yaml", "- provider: slack\n  name: a\n  kid: durable", r"m.yaml\[0\].*unknown field 'kid' \(is kind meant"),
-        ("m.yaml", "!!python/object/apply:os.system [canary]", "is no YAML"),
+        ("m.yaml", "!!python/object/apply:os.system [canary]", "is not YAML"),
     ],
 )
 def test_a_manifest_that_cannot_be_read_names_the_place(
@@ -344,7 +345,7 @@ def test_a_manifest_that_cannot_be_read_names_the_place(
 def test_a_relative_manifest_begins_at_the_dag_s_file(account: Emulator) -> None:
     """Here that is this test's file."""
     with DAG("listed", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
-        operator = InMemoryList(task_id="register", manifest="manifests/two.yaml")
+        operator = RegisterList(task_id="register", manifest="manifests/two.yaml")
     assert operator._manifest_path("manifests/two.yaml") == Path(__file__).parent / "manifests" / "two.yaml"
 
 
@@ -378,13 +379,13 @@ def test_of_an_adapter_config_airflow_sees_the_keys_alone() -> None:
     "given", [datetime(2026, 1, 1, tzinfo=UTC), Decimal(60), uuid.UUID(int=5), float("nan"), object()]
 )
 @pytest.mark.parametrize("field", ["provider", "name", "external_account_id", "poll_interval_seconds", "kind"])
-def test_airflow_gets_to_see_json_alone(field: str, given: object) -> None:
-    """It stores the rendered list as JSON, and would break on a value out of a database before we can refuse it."""
+def test_airflow_sees_only_json(field: str, given: object) -> None:
+    """It stores the rendered list as JSON, and would fail on a value out of a database before we can refuse it."""
     operator = RegisterSourcesOperator(task_id="register", sources=[{"provider": "slack", "name": "a", field: given}])
     operator.render_template_fields({})
-    shape = {"provider": "slack", "name": "a", field: "***"}
-    assert operator.sources.serialize() == [shape]  # type: ignore[union-attr]
-    assert json.loads(str(operator.sources)) == [shape]
+    shown = {"provider": "slack", "name": "a", field: "***"}
+    assert operator.sources.serialize() == [shown]  # type: ignore[union-attr]
+    assert json.loads(str(operator.sources)) == [shown]
 
 
 def test_any_kind_of_list_is_one(account: Emulator) -> None:
@@ -400,15 +401,15 @@ def test_a_list_out_of_a_template_is_read(account: Emulator) -> None:
 
 
 def test_a_source_of_the_list_is_known_to_the_operator_for_one(account: Emulator) -> None:
-    """It is adopted, with its secret; and one that a single task made is adopted by the list."""
-    store = Memory()
+    """It is reused, with its secret; and the list reuses one that a single task has created."""
+    store = MemoryStore()
     ids, _ = run(sources=entries(2), secret_store=store)
-    single = InMemory(
+    single = Register(
         task_id="single", provider="slack", name="source 1", ingestion_mode="realtime", secret_store=store
     )
-    assert single.execute({"ti": TaskInstance("run", 1)}) == ids[1]  # type: ignore[typeddict-item]
-    other = InMemory(task_id="single", provider="slack", name="source 2", ingestion_mode="realtime", secret_store=store)
-    third = other.execute({"ti": TaskInstance("run", 1)})  # type: ignore[typeddict-item]
+    assert single.execute({"ti": TaskInstance(task_id="single")}) == ids[1]  # type: ignore[typeddict-item]
+    other = Register(task_id="single", provider="slack", name="source 2", ingestion_mode="realtime", secret_store=store)
+    third = other.execute({"ti": TaskInstance(task_id="single")})  # type: ignore[typeddict-item]
     assert run("run 2", sources=entries(3), secret_store=store)[0] == [*ids, third]
     assert len(account.requests(operation="register")) == 3
     assert account.requests(operation="rotate") == []
@@ -419,10 +420,10 @@ def test_a_plan_knows_what_was_sent_and_is_not_shown(account: Emulator) -> None:
     account.settings(mask_adapter_config=True)
     sources = entries(2, ingestion_mode="manual", adapter_config={"api_key": "canary"})
     run(sources=sources)
-    for step in ("change", "adopt"):
+    for outcome in ("updated", "unchanged"):
         planned, _ = run("plan", sources=sources, if_exists="update", plan_only=True)
-        assert [(row["step"], row["differs_in"]) for row in planned] == [
-            (step, ["adapter_config.api_key"] if step == "change" else [])
+        assert [(row["outcome"], row["changed"]) for row in planned] == [
+            (outcome, ["adapter_config.api_key"] if outcome == "updated" else [])
         ] * 2
         run("run 2", sources=sources, if_exists="update")
     assert operations(account).count("update") == 2

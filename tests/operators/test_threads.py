@@ -1,65 +1,127 @@
-"""Several jobs at once: bounded, told as they end, and ended with whoever waits for them."""
+"""Several jobs at once: bounded, reported as they end, and stopped with the one who waits for them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
-from airflow_provider_copass.operators import threads
-from airflow_provider_copass.operators.threads import Threads
+from airflow_provider_copass.operators import _threads
+from airflow_provider_copass.operators._threads import Threads
 
 
-def test_every_job_is_told_of_once() -> None:
-    """Whatever the order in which they end."""
-    jobs = ((number, lambda number=number: number * 2) for number in range(100))
-    assert sorted(Threads(7).each(jobs)) == [(number, number * 2) for number in range(100)]
+def run_all(pool: Threads, jobs: list[Any]) -> dict[int, Any]:
+    """Run jobs, as many at once as the pool takes, and return the results by their tickets."""
+    results: dict[int, Any] = {}
+    waiting, running = list(jobs), 0
+    while waiting or running:
+        while waiting and running < pool.width:
+            pool.submit(waiting.pop(0))
+            running += 1
+        ticket, result, error = pool.wait()
+        assert error is None
+        results[ticket] = result
+        running -= 1
+    return results
 
 
-def test_what_a_job_raises_is_raised() -> None:
-    """And nobody waits for ever."""
+def our_threads() -> list[threading.Thread]:
+    """Return the threads of all pools."""
+    return [thread for thread in threading.enumerate() if thread.name == "copass"]
 
-    def fail() -> int:
+
+def join_all() -> None:
+    """Wait until the threads of all pools have ended.
+
+    :raises AssertionError: where one of them does not.
+    """
+    for thread in our_threads():
+        thread.join(timeout=10)
+    assert our_threads() == []
+
+
+def test_every_job_is_reported_once() -> None:
+    """With its own ticket, whatever the order in which they end."""
+    with Threads(7) as pool:
+        results = run_all(pool, [lambda number=number: number * 2 for number in range(100)])
+    assert results == {number: number * 2 for number in range(100)}
+
+
+def test_what_a_job_raises_is_handed_over() -> None:
+    """The pool goes on."""
+
+    def fail() -> None:
         raise OSError("the job")
 
-    with pytest.raises(OSError, match="the job"):
-        list(Threads(2).each([(1, fail)]))
+    with Threads(2) as pool:
+        ticket = pool.submit(fail)
+        ended, result, error = pool.wait()
+        assert (ended, result) == (ticket, None)
+        assert isinstance(error, OSError)
+        pool.submit(lambda: 3)
+        assert pool.wait()[1] == 3
 
 
-def test_no_more_jobs_are_asked_for_than_are_soon_begun() -> None:
-    """Where the first ones stand still, no more than each thread's next one is asked for."""
+def test_a_thread_is_started_when_it_is_needed() -> None:
+    """None for a pool without a job, and one for jobs that follow each other."""
+    join_all()
+    with Threads(8) as pool:
+        assert our_threads() == []
+        for _ in range(5):
+            pool.submit(lambda: None)
+            pool.wait()
+        assert len(our_threads()) == 1
+
+
+def test_jobs_run_side_by_side() -> None:
+    """As many as the pool is wide: each of these waits for all the others."""
+    barrier = threading.Barrier(4, timeout=20)
+    with Threads(4) as pool:
+        for _ in range(4):
+            pool.submit(barrier.wait)
+        assert sorted(pool.wait()[1] for _ in range(4)) == [0, 1, 2, 3]
+
+
+def test_a_job_ends_before_the_one_submitted_first() -> None:
+    """It is reported at once."""
     gate = threading.Event()
-    asked: list[int] = []
-
-    def jobs() -> Iterator[tuple[int, Callable[[], bool]]]:
-        for number in range(100):
-            asked.append(number)
-            yield number, lambda: gate.wait(20)
-
-    results = Threads(3).each(jobs())
-    opener = threading.Timer(0, gate.set)
-    first = iter(results)
-    assert asked == []
-    opener.start()
-    next(first)
-    assert len(asked) <= 6
-    assert len(list(first)) == 99
+    with Threads(2) as pool:
+        slow, quick = pool.submit(lambda: gate.wait(20)), pool.submit(lambda: True)
+        assert pool.wait()[0] == quick
+        gate.set()
+        assert pool.wait()[0] == slow
 
 
-def test_who_stops_early_leaves_no_thread_behind() -> None:
-    """The jobs that were asked for and not begun are not done."""
-    done: list[int] = []
-    results = Threads(2).each((number, lambda number=number: done.append(number)) for number in range(100))
-    next(results)
-    results.close()  # type: ignore[attr-defined]
-    for thread in threading.enumerate():
-        if thread.name == "copass":
-            thread.join(timeout=10)
-    assert [thread for thread in threading.enumerate() if thread.name == "copass"] == []
-    assert len(done) <= 4
+def hold(pool: Threads, gate: threading.Event, done: list[int]) -> None:
+    """Submit more jobs than can begin; each waits for a gate."""
+
+    def job(number: int) -> None:
+        gate.wait(20)
+        done.append(number)
+
+    for number in range(10):
+        pool.submit(lambda number=number: job(number))  # type: ignore[misc]
+
+
+def hold_and_fail(pool: Threads, gate: threading.Event, done: list[int]) -> None:
+    """Leave a pool that holds jobs by an error."""
+    with pool:
+        hold(pool, gate, done)
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_pool_begins_no_further_job() -> None:
+    """The jobs that had begun end by themselves, and the threads with them; to close it again changes nothing."""
+    join_all()
+    gate, done, pool = threading.Event(), list[int](), Threads(2)
+    with pytest.raises(KeyboardInterrupt):
+        hold_and_fail(pool, gate, done)
+    pool.close()
+    gate.set()
+    join_all()
+    assert len(done) <= 2
 
 
 class Overtaken(SimpleQueue[Any]):
@@ -73,14 +135,15 @@ class Overtaken(SimpleQueue[Any]):
         return was
 
 
-def test_who_stops_early_is_not_kept_by_a_thread_that_takes_the_last_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Jobs that nobody is to do any more are taken back from under the threads, which go on taking them."""
-    monkeypatch.setattr(threads, "SimpleQueue", Overtaken)
-    gate = threading.Event()
-    results = Threads(2).each((number, lambda number=number: number == 0 or gate.wait(20)) for number in range(100))
-    next(results)
-    closing = threading.Thread(target=results.close, daemon=True)  # type: ignore[attr-defined]
+def test_closing_does_not_wait_for_a_job_that_a_thread_has_just_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jobs are taken back while the threads go on taking them."""
+    join_all()
+    monkeypatch.setattr(_threads, "SimpleQueue", Overtaken)
+    gate, done, pool = threading.Event(), list[int](), Threads(2)
+    hold(pool, gate, done)
+    closing = threading.Thread(target=pool.close, daemon=True)
     closing.start()
     closing.join(timeout=5)
     gate.set()
     assert not closing.is_alive()
+    join_all()

@@ -7,34 +7,29 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+from airflow_provider_copass.registration.journal import Pending, entry_name, to_text
+from airflow_provider_copass.registration.spec import Identity
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.errors import CopassServerError, EntryBusyError
-from airflow_provider_copass.operators import RotateWebhookSecretOperator, UpdateSourceOperator
-from airflow_provider_copass.operators.unshown import value_of
+from airflow_provider_copass.operators import RegisterSourceOperator, RotateWebhookSecretOperator, UpdateSourceOperator
+from airflow_provider_copass.operators._redaction import value_of
 from airflow_provider_copass.registration import Owner
-from airflow_provider_copass.registration.record import Open, name_of, to_text
-from tests.hooks.connections import ENVIRONMENT, of
-from tests.operators.test_register_source import InMemory, Memory, TaskInstance, Texts
+from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, connect
 
 
-class InMemoryUpdate(UpdateSourceOperator):
-    """The operator, with its records in memory and no long waits."""
+class Update(InMemory, UpdateSourceOperator):
+    """The operator, with its journal in memory."""
 
-    _records = InMemory._records
-    _timing = InMemory._timing
 
-    @property
-    def records(self) -> Texts:
-        """Where they are."""
-        return InMemory.records
+class Register(InMemory, RegisterSourceOperator):
+    """The operator that registers, with its journal in memory."""
 
 
 @pytest.fixture(name="account")
 def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """An emulated account that the default connection leads to, with one source in it."""
-    monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1, timeout=5))
-    monkeypatch.setattr(InMemory, "records", Texts())
+    connect(emulator, monkeypatch)
     emulator.seed(
         [{"provider": "slack", "name": "chat", "ingestion_mode": "polling", "adapter_config": {"a": 1, "b": 1}}]
     )
@@ -45,7 +40,7 @@ def update(*, run_id: str = "run", try_number: int = 1, **fields: Any) -> tuple[
     """Execute the operator once; return its result and what it pushed."""
     ti = TaskInstance(run_id, try_number)
     named = {} if "data_source_id" in fields else {"provider": "slack", "name": "chat"}
-    operator = InMemoryUpdate(task_id="update", **{**named, **fields})
+    operator = Update(task_id="update", **{**named, **fields})
     return operator.execute({"ti": ti}), ti.pushed  # type: ignore[typeddict-item]
 
 
@@ -55,8 +50,8 @@ def operations(account: Emulator) -> list[str]:
 
 
 @pytest.mark.parametrize("by_id", [True, False], ids=["by id", "by name"])
-def test_a_change_is_a_look_and_a_patch(account: Emulator, *, by_id: bool) -> None:
-    """The second run is the look alone; both return the id."""
+def test_a_change_is_two_looks_and_a_patch(account: Emulator, *, by_id: bool) -> None:
+    """One look is before the lease and one under it. The second run is one look; both return the id."""
     source_id = account.sources()[0]["data_source_id"]
     named = {"data_source_id": source_id} if by_id else {}
     look = "get" if by_id else "list"
@@ -66,7 +61,7 @@ def test_a_change_is_a_look_and_a_patch(account: Emulator, *, by_id: bool) -> No
     assert (result, pushed["changed"]) == (source_id, changed)
     again, pushed = update(run_id="run 2", **named, **declared)
     assert (again, pushed["changed"]) == (source_id, [])
-    assert operations(account) == [look, "update", look]
+    assert operations(account) == [look, look, "update", look]
     [patch] = account.requests(operation="update")
     assert patch["body"] == {"poll_interval_seconds": 90, "adapter_config": {"a": 2}}
     assert patch["query"] == {}
@@ -74,7 +69,7 @@ def test_a_change_is_a_look_and_a_patch(account: Emulator, *, by_id: bool) -> No
 
 def test_a_merge_is_asked_for_in_the_api_s_own_way(account: Emulator) -> None:
     """With the keys that differ."""
-    update(adapter_config={"a": 1, "b": {"c": 2}}, merge_adapter_config=True)
+    update(adapter_config={"a": 1, "b": {"c": 2}}, merge_adapter_config="true")
     [patch] = account.requests(operation="update")
     assert (patch["body"], patch["query"]) == ({"adapter_config": {"b": {"c": 2}}}, {"merge_adapter_config": "true"})
 
@@ -88,7 +83,7 @@ def test_a_masked_credential_is_sent_once(account: Emulator, *, merge: bool) -> 
     assert [pushed["changed"][0] for _, pushed in told[:1]] == ["adapter_config.api_key"]
     assert told[1][1]["changed"] == []
     assert len(account.requests(operation="update")) == 1
-    assert "canary" not in f"{told}{InMemory.records}"
+    assert "canary" not in f"{told}{InMemory.journal}"
 
 
 def test_the_source_is_pushed_without_its_settings(account: Emulator) -> None:
@@ -113,27 +108,27 @@ def test_what_is_logged_names_keys_and_no_value(
     assert "canary" not in logged
 
 
-def test_a_renamed_source_is_adopted_by_its_new_name(account: Emulator) -> None:
+def test_a_renamed_source_is_reused_under_its_new_name(account: Emulator) -> None:
     """Its secret stays where it is; the second run of the rename sends nothing."""
-    store = Memory()
+    store = MemoryStore()
     fields = {"provider": "slack", "ingestion_mode": "realtime", "secret_store": store, "store_as": "fixed_secret"}
-    register = InMemory(task_id="register", name="feed", **fields)
-    made = register.execute({"ti": TaskInstance("run", 1)})  # type: ignore[typeddict-item]
+    register = Register(task_id="register", name="feed", **fields)
+    made = register.execute({"ti": TaskInstance(task_id="register")})  # type: ignore[typeddict-item]
     for number in range(2):
         assert update(run_id=f"run {number}", name="feed", new_name="news")[0] == made
-    adopted = InMemory(task_id="register", name="news", **fields)
-    assert adopted.execute({"ti": TaskInstance("run 2", 1)}) == made  # type: ignore[typeddict-item]
+    adopted = Register(task_id="register", name="news", **fields)
+    assert adopted.execute({"ti": TaskInstance("run 2", task_id="register")}) == made  # type: ignore[typeddict-item]
     assert operations(account).count("update") == 1
     assert operations(account).count("register") == 1
     assert account.verify_secret(made, store.held["fixed_secret"])
 
 
 def test_a_name_that_is_taken_fails_at_once(account: Emulator) -> None:
-    """The message names both sources, and nothing was sent."""
+    """The message names both sources, and nothing was sent: a look before the leases and one under them."""
     [taken] = account.seed([{"provider": "slack", "name": "news"}])
     with pytest.raises(AirflowFailException, match=taken):
         update(new_name="news")
-    assert operations(account) == ["list"]
+    assert operations(account) == ["list", "list"]
 
 
 @pytest.mark.parametrize(
@@ -144,6 +139,7 @@ def test_a_name_that_is_taken_fails_at_once(account: Emulator) -> None:
         ({"adapter_config": "canary"}, "adapter_config"),
         ({"adapter_config": {"a": "canary"}, "clear": ["adapter_config"]}, "adapter_config"),
         ({"clear": ["name"]}, "clear"),
+        ({"adapter_config": {"a": 1}, "merge_adapter_config": "canary"}, "merge_adapter_config must be True or False"),
         ({"new_name": ""}, "new_name"),
         ({"new_name": "n", "data_source_id": "x", "provider": "slack"}, "data_source_id"),
         ({"new_name": "n", "sandbox_id": "a/b"}, "sandbox_id"),
@@ -158,17 +154,18 @@ def test_bad_input_fails_at_once_and_before_any_request(account: Emulator, field
     assert failed.value.__context__ is None
 
 
-def test_a_record_that_is_held_is_left_to_airflow_s_retry(account: Emulator) -> None:
-    """Another task is at the source."""
-    name = name_of("sb_demo", "slack", "chat")
-    InMemory.records[name] = to_text(Open("mark", Owner("other", 1), datetime.now(UTC).timestamp()))
+def test_a_source_under_another_lease_is_left_to_airflow_s_retry(account: Emulator) -> None:
+    """Another task works on the source."""
+    name = entry_name(Identity("sb_demo", "slack", "chat"))
+    other = Owner("dag", "run", "other", -1, 1)
+    InMemory.journal[name] = to_text(Pending("token", other, datetime.now(UTC).timestamp()))
     with pytest.raises(EntryBusyError, match=name):
         update(adapter_config={"a": 2})
     assert "update" not in operations(account)
 
 
 def test_a_passing_fault_is_left_to_airflow_s_retry(account: Emulator) -> None:
-    """And mended by it."""
+    """The retry finds the effect and sends nothing."""
     account.add_fault(operation="update", when="after", action={"status": 503})
     with pytest.raises(CopassServerError):
         update(poll_interval_seconds=90)
@@ -186,6 +183,7 @@ def test_every_field_is_templated() -> None:
         external_account_id="{{ ds }}",
         adapter_config={"a": ["{{ ds }}"]},
         poll_interval_seconds="{{ 60 + 1 }}",
+        merge_adapter_config="{{ 1 < 2 }}",
         clear=["{{ ds }}"],
     )
     operator.render_template_fields({"ds": "canary"})  # type: ignore[typeddict-unknown-key]
@@ -201,6 +199,7 @@ def test_every_field_is_templated() -> None:
         "external_account_id": "canary",
         "adapter_config": {"a": ["canary"]},
         "poll_interval_seconds": "61",
+        "merge_adapter_config": "True",
         "clear": ["canary"],
     }
     assert "canary" not in str(operator.adapter_config)

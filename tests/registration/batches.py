@@ -11,8 +11,8 @@ from airflow_provider_copass.registration import Owner
 from airflow_provider_copass.registration.batch import Batch
 from airflow_provider_copass.registration.batch_item import Outcome
 from airflow_provider_copass.registration.wish import Wish
-from tests.registration.simulation import Process, World, run_all
-from tests.registration.worlds import TIMING, wish
+from tests.registration.simulation import World, run_all
+from tests.registration.worlds import TIMING, Process, wish
 
 K = TypeVar("K")
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from airflow_provider_copass.registration import Owner, Timing
-from tests.registration.simulation import Fault, Killed, Process, World, run_all, server_error, timed_out
-from tests.registration.worlds import wish
+from tests.registration.simulation import Fault, Killed, World, run_all, server_error, timed_out
+from tests.registration.worlds import Process, wish
 
 TIMING = Timing(settle=30, claim=1, take_over=5, takeover_after=300, patience=90, poll=1)
 TASK = "dag/run/task/-1"
@@ -34,16 +34,16 @@ def start(world: World, number: int, task: str = TASK, **script: object) -> Proc
     return Process(world, wish(ingestion_mode="realtime"), Owner(task, number), TIMING, **script)  # type: ignore[arg-type]
 
 
-def undisturbed() -> list[str]:
-    """Return the boundaries that a registration passes where nothing goes wrong."""
+def undisturbed() -> Process:
+    """Return a registration in which nothing goes wrong."""
     world = World()
     process = start(world, 1)
     run_all(world, [process])
-    return process.trace
+    return process
 
 
-TRACE = undisturbed()
-EFFECTS = [step.removeprefix("before ") for step in TRACE if step.startswith("before ")]
+TRACE = undisturbed().trace
+EFFECTS = undisturbed().effects
 
 
 def play(**script: object) -> Outcome:

@@ -1,22 +1,25 @@
-"""Several processes in one, on one clock that jumps: a world in which everything can go wrong where it is told to.
+"""Several processes in one, on one clock that jumps: a world in which everything fails where it is told to.
 
-Each process stops before and after every effect, where it may be killed, frozen or overtaken; the account, the store
-and the records outlive them all. Each is a thread, but only one ever runs: it hands over at every boundary, so a run is
-the same each time.
+A process stops at each boundary: before and after every effect, and before and after every sleep. There it can be
+killed, frozen or overtaken. The account, the store and the journal outlive all processes. Each process is a thread,
+but only one runs at a time: it hands over at every boundary, so a run is the same each time.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from pydantic import SecretStr
 
-from airflow_provider_copass.api import PurgeResult, Source, SourceList
+from airflow_provider_copass.api import PurgeResult, Source, SourceList, answers
+from airflow_provider_copass.api.models import SourceStatus
 from airflow_provider_copass.errors import (
     CopassConnectionLostError,
     CopassInputError,
@@ -25,19 +28,23 @@ from airflow_provider_copass.errors import (
     CopassTimeoutError,
     SecretKeyTakenError,
 )
-from airflow_provider_copass.registration import Owner, Registration, Timing, Wish
 from airflow_provider_copass.registration.ports import SecretOwner, Secrets
 
 T = TypeVar("T")
 
 START = 1_700_000_000.0
+DEAD = frozenset({"archived", "disconnected"})
+
+Where = int | str | tuple[str, int] | Callable[[str, int], bool]
+"""Which boundaries: by number, counted from 0; all of a name, such as ``before rotate``; the n-th of a name, counted
+from 0; or those for whose name and number a function returns True."""
 
 
 class Work(Protocol):
     """What a process runs: it returns something when it is done."""
 
     def run(self) -> Any:
-        """Do it."""
+        """Run."""
 
 
 class Killed(BaseException):
@@ -46,7 +53,12 @@ class Killed(BaseException):
 
 @dataclass
 class Fault:
-    """What happens to one effect: it is late, or it takes place (or not) and its answer is lost."""
+    """What happens to one effect.
+
+    :param applies: whether it takes place; its answer is lost in either case.
+    :param late: seconds after which it takes place, for a write to the server.
+    :param error: what the process gets in place of an answer.
+    """
 
     applies: bool = True
     late: float | None = None
@@ -55,22 +67,47 @@ class Fault:
 
 @dataclass
 class Row:
-    """A source on the server."""
+    """A source on the server.
+
+    :param alive: whether it exists; a disconnected one does.
+    """
 
     fields: dict[str, Any]
     secret: str | None
     created_at: float
     alive: bool = True
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it exists and is neither archived nor disconnected."""
+        return self.alive and self.fields.get("status") not in DEAD
+
+
+@dataclass(frozen=True)
+class Late:
+    """What takes effect at a later moment: a method of the world by its name, as a copy of the world has its own."""
+
+    due: float
+    method: str
+    given: dict[str, Any]
+
 
 @dataclass
 class World:
-    """What outlives every process.
+    """What outlives every process. A deep copy of it is a world of its own.
 
-    :param notes_owners: the store notes whose a secret is.
+    :param notes_owners: the store notes which source a secret belongs to.
     :param names: the id of the n-th source.
-    :param serves: which keys are read as secrets; of others the store can but tell that they hold something.
+    :param serves: which keys are read as secrets; of others the store can only tell that they hold something.
+    :param folds: the location of a key in the store; two keys of one location are one.
     :param lag: seconds after which the store shows what was written.
+    :param entries: the journal's entries.
+    :param locations: the journal's notes on locations.
+    :param server_ahead: seconds by which the server's clock is ahead of the world's.
+    :param date: the ``Date`` header of every list, in place of an honest one; empty for none.
+    :param unlisted: how many sources the list counts and does not send.
+    :param hidden: the ids of sources that the list neither counts nor sends.
+    :param sent: every write that was sent to the server, whatever became of it.
     """
 
     now: float = START
@@ -80,13 +117,17 @@ class World:
     notes_owners: bool = False
     names: Callable[[int], str] = "ds-{}".format
     serves: Callable[[str], bool] = lambda _: True
+    folds: Callable[[str], str] = str
     lag: float = 0.0
     shown: dict[str, str] = field(default_factory=dict)
-    records: dict[str, str] = field(default_factory=dict)
-    signs: dict[str, str] = field(default_factory=dict)
-    later: list[tuple[float, Callable[[], object]]] = field(default_factory=list)
+    entries: dict[str, str] = field(default_factory=dict)
+    locations: dict[str, str] = field(default_factory=dict)
+    later: list[Late] = field(default_factory=list)
+    server_ahead: float = 0.0
+    date: str | None = None
     posts: int = 0
     rotations: int = 0
+    sent: list[tuple[str, ...]] = field(default_factory=list)
     shadow: dict[str, str] = field(default_factory=dict)
     unlisted: int = 0
     renames: str = ""
@@ -100,7 +141,7 @@ class World:
 
     def live(self) -> list[str]:
         """Return the ids of the live sources."""
-        return [source_id for source_id, row in self.rows.items() if row.alive]
+        return [source_id for source_id, row in self.rows.items() if row.is_live]
 
     def mint(self) -> str | None:
         """Make up a secret."""
@@ -108,127 +149,251 @@ class World:
         return f"canary-{self.minted}" if self.issues_secrets else None
 
     def advance(self, to: float) -> None:
-        """Let the clock run, and what is late take effect."""
+        """Let the clock run, and let what is late take effect."""
+        for late in sorted(self.later, key=lambda late: late.due):
+            if late.due <= to:
+                self.now = max(self.now, late.due)
+                self.later.remove(late)
+                # What it is about may be gone by then.
+                with suppress(CopassNotFoundError):
+                    getattr(self, late.method)(**late.given)
         self.now = max(self.now, to)
-        for due, effect in sorted(self.later, key=lambda late: late[0]):
-            if due <= self.now:
-                self.later.remove((due, effect))
-                effect()
+
+    def take_effect(self, after: float, method: str, **given: Any) -> None:
+        """Let a method of this world take effect later.
+
+        :param after: in how many seconds.
+        """
+        self.later.append(Late(self.now + after, method, given))
+
+    # The server.
+
+    def list_sources(self, provider: str | None = None) -> SourceList:
+        """List what exists."""
+        rows = [
+            self.source(source_id)
+            for source_id, row in self.rows.items()
+            if row.alive and provider in (None, row.fields["provider"]) and source_id not in self.hidden
+        ]
+        honest = format_datetime(datetime.fromtimestamp(int(self.now + self.server_ahead), UTC), usegmt=True)
+        date = honest if self.date is None else self.date
+        # As the client reads it.
+        answered_at = answers.source_list({"sources": []}, {"date": date} if date else {}).answered_at
+        return SourceList(sources=rows, count=len(rows) + self.unlisted).model_copy(update={"answered_at": answered_at})
+
+    def source(self, data_source_id: str, secret: str | None = None) -> Source:
+        """Return a source that exists.
+
+        :param secret: the secret that is shown with it.
+        """
+        row = self.rows.get(data_source_id)
+        if row is None or not row.alive:
+            raise CopassNotFoundError("gone", status=404)
+        return Source(
+            data_source_id=data_source_id,
+            created_at=datetime.fromtimestamp(row.created_at, UTC),
+            **{
+                "status": "active",
+                "external_account_id": None,
+                "poll_interval_seconds": None,
+                "kind": None,
+                "adapter_config": None,
+                **row.fields,
+            },
+        ).model_copy(update={"webhook_signing_secret": SecretStr(secret) if secret else None})
+
+    def register(self, fields: dict[str, Any]) -> Source:
+        """Make a source, and another at each further call."""
+        source_id = self.names(len(self.rows) + 1)
+        secret = self.mint() if fields.get("ingestion_mode") == "realtime" else None
+        made = {**fields, "name": self.renames} if self.renames else dict(fields)
+        self.rows[source_id] = Row(made, secret, self.now + self.server_ahead)
+        return self.source(source_id, secret)
+
+    def update(self, data_source_id: str, changes: dict[str, Any], *, merge: bool = False) -> Source:
+        """Change a source."""
+        self.source(data_source_id)
+        self.patches.append(dict(changes))
+        fields = self.rows[data_source_id].fields
+        sent = dict(changes)
+        settings = sent.get("adapter_config")
+        if settings is not None:
+            if merge:
+                settings = _merged(fields.get("adapter_config") or {}, settings)
+            sent["adapter_config"] = self._shown_of(settings)
+        if self.renames and "name" in sent:
+            sent["name"] = self.renames
+        fields.update(sent)
+        return self.source(data_source_id)
+
+    def _shown_of(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Return settings as the server shows them from then on."""
+        shown = {k: "***" if k in self.masks else v for k, v in settings.items() if k not in self.drops}
+        return {**shown, **self.adds}
+
+    def rotate(self, data_source_id: str) -> Source:
+        """Mint a fresh secret."""
+        self.source(data_source_id)
+        secret = self.rows[data_source_id].secret = self.mint()
+        return self.source(data_source_id, secret)
+
+    def delete(self, data_source_id: str) -> None:
+        """Remove a source."""
+        self.source(data_source_id)
+        self.rows[data_source_id].alive = False
+
+    def disconnect(self, data_source_id: str) -> SourceStatus:
+        """Disconnect a source for good."""
+        self.source(data_source_id)
+        self.rows[data_source_id].fields["status"] = "disconnected"
+        return SourceStatus(status="disconnected")
+
+    def purge(self, data_source_id: str) -> PurgeResult:
+        """Forget what came in through a source."""
+        self.source(data_source_id)
+        return PurgeResult()
+
+    # The store.
+
+    def show(self, location: str, value: str) -> None:
+        """Show what was written a while ago."""
+        self.shown[location] = value
 
 
 class Process:
     """One try of a task.
 
-    :param kills: the boundaries, counted from 0, at which it is killed.
-    :param freezes: for a boundary, how many seconds it stands still there.
-    :param secrets: another store than the world's own, such as a real one.
-    :param build: what it runs.
+    :param build: returns what it runs, given this process: the API of one sandbox, a clock and a report at once, with
+        ``secrets`` and ``journal`` beside it.
+    :param kill_at: the boundary at which it is killed, or the first after it, where that is a number.
+    :param freezes: for boundaries, how many seconds it stands still there; at a sleep this comes on top of the sleep.
     :param faults: what happens to the n-th effect, counted from 0 over all effects; or, by name and number, to the
         n-th of a name; or, by name, to each of a name.
+    :param ahead: seconds by which its wall clock is ahead of the world's.
+    :param store: the name of its store.
+    :param secrets: another store than the world's own, such as a real one.
     """
 
     def __init__(
         self,
         world: World,
-        wish: Wish,
-        owner: Owner,
-        timing: Timing,
+        build: Callable[[Process], Work],
         *,
-        kill_at: int | None = None,
-        freezes: dict[int, float] | None = None,
-        faults: dict[int | str | tuple[str, int], Fault] | None = None,
+        kill_at: Where | None = None,
+        freezes: Mapping[Any, float] | None = None,
+        faults: Mapping[int | str | tuple[str, int], Fault] | None = None,
         ahead: float = 0.0,
         store: str = "test store",
         secrets: Secrets | None = None,
-        build: Callable[..., Work] = Registration,
     ) -> None:
         self.world = world
         self.result: Any = None
         self.error: BaseException | None = None
         self.trace: list[str] = []
         self.said: list[str] = []
-        self.wakes_at = world.now
+        self.started_at = self.ended_at = self.wakes_at = world.now
+        self.secrets: Secrets = secrets or _Store(self, store)
+        self.journal = _Journal(self)
+        self.is_over = False
         self._kill_at = kill_at
         self._freezes = freezes or {}
         self._faults = faults or {}
+        self._is_killed = False
         self._effects = 0
-        self._named: dict[str, int] = {}
+        self._effects_of: dict[str, int] = {}
+        self._boundaries_of: dict[str, int] = {}
         self._ahead = ahead
-        self._go = threading.Event()
-        self._stopped = threading.Event()
-        registration = build(
-            wish,
-            sources=self,
-            secrets=secrets or _Store(self, store),
-            records=_Records(self),
-            report=self,
-            clock=self,
-            owner=owner,
-            mark=f"{owner}/{id(self)}",
-            timing=timing,
-        )
-        self._thread = threading.Thread(target=self._run, args=(registration,), daemon=True)
+        self._go = threading.Lock()
+        self._go.acquire()
+        self._stopped = threading.Lock()
+        self._stopped.acquire()
+        self._thread = threading.Thread(target=self._run, args=(build(self),), daemon=True)
         self._thread.start()
 
     @property
-    def is_over(self) -> bool:
-        """Whether it has ended, in whichever way."""
-        return not self._thread.is_alive()
+    def effects(self) -> list[str]:
+        """The names of its effects, in their order; a sleep is none."""
+        befores = [name.removeprefix("before ") for name in self.trace if name.startswith("before ")]
+        return [name for name in befores if name != "sleep"]
+
+    @property
+    def elapsed(self) -> float:
+        """For how many seconds it ran, or has run so far."""
+        return (self.ended_at if self.is_over else self.world.now) - self.started_at
 
     def step(self) -> None:
         """Let it run to its next boundary, or its end."""
-        self._stopped.clear()
-        self._go.set()
-        self._stopped.wait()
-        if self.result is not None or self.error is not None:
+        self._go.release()
+        self._stopped.acquire()
+        if self.is_over:
             self._thread.join()
 
-    def _run(self, registration: Work) -> None:
-        self._go.wait()
-        self._go.clear()
+    def _run(self, work: Work) -> None:
+        self._go.acquire()
+        self.started_at = self.world.now
         try:
-            self.result = registration.run()
+            self.result = work.run()
         except BaseException as error:  # noqa: BLE001 - the killed included
             self.error = error
-        self._stopped.set()
+        self.ended_at = self.world.now
+        self.is_over = True
+        self._stopped.release()
 
-    def _hand_over(self) -> None:
-        self._stopped.set()
-        self._go.wait()
-        self._go.clear()
+    def _boundary(self, name: str, pause: float = 0.0) -> None:
+        """Stop at a boundary.
 
-    def _boundary(self, name: str) -> None:
+        :param pause: the seconds of the sleep that ends here.
+        """
         number = len(self.trace)
+        of_name = self._boundaries_of.get(name, 0)
+        self._boundaries_of[name] = of_name + 1
         self.trace.append(name)
-        self.wakes_at = self.world.now + self._freezes.get(number, 0.0)
-        self._hand_over()
-        if self._kill_at is not None and number >= self._kill_at:
+
+        def is_here(where: Where) -> bool:
+            return where(name, number) if callable(where) else where in (number, name, (name, of_name))
+
+        frozen = sum(seconds for where, seconds in self._freezes.items() if is_here(where))
+        self.wakes_at = self.world.now + pause + frozen
+        self._stopped.release()
+        self._go.acquire()
+        kill_at = self._kill_at
+        if kill_at is not None and (is_here(kill_at) or (isinstance(kill_at, int) and number >= kill_at)):
+            self._is_killed = True
+        if self._is_killed:
             raise Killed
 
-    def effect(self, name: str, act: Callable[[], T]) -> T:
-        """Do something to the world, with a boundary before and after it, and what was scripted for it."""
-        of_name = self._named.get(name, 0)
-        self._named[name] = of_name + 1
+    def effect(self, name: str, act: Callable[[], T], given: dict[str, Any] | None = None) -> T:
+        """Do something to the world, with a boundary before and after it, and what was scripted for it.
+
+        :param given: what a write to the server, a method of the world of this name, is given. Of a journal entry or a
+            secret the protocol takes it that a write has its effect soon or never: a stated limit.
+        """
+        of_name = self._effects_of.get(name, 0)
+        self._effects_of[name] = of_name + 1
         keys = (self._effects, (name, of_name), name)
         fault = next((self._faults[key] for key in keys if key in self._faults), None)
         self._effects += 1
         self._boundary(f"before {name}")
-        # Counted when it is sent, whatever becomes of it.
-        self.world.posts += name == "register"
-        self.world.rotations += name == "rotate"
+        if given is not None:
+            # Counted when it is sent, whatever becomes of it.
+            self.world.posts += name == "register"
+            self.world.rotations += name == "rotate"
+            self.world.sent.append(_said_of(name, given))
         if fault is None:
             result = act()
             self._boundary(f"after {name}")
             return result
-        # Of a record or a secret the protocol takes it that a write has its effect soon or never: a stated limit.
-        if fault.late is not None and name in {"register", "rotate", "update", "delete"}:
-            self.world.later.append((self.world.now + fault.late, act))
+        if fault.late is not None and given is not None:
+            self.world.take_effect(fault.late, name, **given)
         elif fault.applies:
             # A refusal of the server's own is an answer, and lost as well.
             with suppress(CopassNotFoundError):
                 act()
         self._boundary(f"after {name}")
         raise fault.error()
+
+    def _send(self, name: str, **given: Any) -> Any:
+        return self.effect(name, partial(getattr(self.world, name), **given), given)
 
     def said_of(self, part: str) -> list[str]:
         """Return the lines of its report that hold a text."""
@@ -237,14 +402,17 @@ class Process:
     # The clock.
 
     def now(self) -> float:
-        """Tell the time by this process's clock."""
+        """Tell the time by this process's wall clock."""
         return self.world.now + self._ahead
+
+    def monotonic(self) -> float:
+        """Tell for how many seconds the world has run."""
+        return self.world.now - START
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
-        self.trace.append("sleep")
-        self.wakes_at = self.world.now + seconds
-        self._hand_over()
+        self._boundary("before sleep")
+        self._boundary("after sleep", seconds)
 
     # The report.
 
@@ -256,105 +424,62 @@ class Process:
 
     # The API.
 
-    def list_sources(self, provider: str | None = None, status: str | None = None) -> SourceList:
-        """List what is there."""
-
-        def act() -> SourceList:
-            rows = [
-                self._source(source_id)
-                for source_id in self.world.live()
-                if provider in (None, self.world.rows[source_id].fields["provider"])
-                and source_id not in self.world.hidden
-            ]
-            now = datetime.fromtimestamp(int(self.world.now), UTC)
-            return SourceList(sources=rows, count=len(rows) + self.world.unlisted, answered_at=now)
-
-        return self.effect("list", act)
+    def list_sources(self, provider: str | None = None) -> SourceList:
+        """List what exists."""
+        return self.effect("list", partial(self.world.list_sources, provider))
 
     def get_source(self, data_source_id: str) -> Source:
         """Read one."""
-        return self.effect("get", lambda: self._source(data_source_id))
+        return self.effect("get", partial(self.world.source, data_source_id))
 
-    def register_source(self, **fields: Any) -> Source:
+    def register_source(self, fields: Mapping[str, Any], *, before_attempt: Callable[[], None]) -> Source:
         """Make one, and another at each further call."""
+        source: Source = self._write("register", before_attempt, fields=dict(fields))
+        return source
 
-        def act() -> Source:
-            source_id = self.world.names(len(self.world.rows) + 1)
-            secret = self.world.mint() if fields.get("ingestion_mode") == "realtime" else None
-            made = {**fields, "name": self.world.renames} if self.world.renames else fields
-            self.world.rows[source_id] = Row(made, secret, self.world.now)
-            return self._source(source_id, secret)
-
-        return self.effect("register", act)
-
-    def update_source(self, data_source_id: str, *, merge_adapter_config: bool = False, **changes: Any) -> Source:
+    def update_source(
+        self,
+        data_source_id: str,
+        changes: Mapping[str, Any],
+        *,
+        merge_adapter_config: bool,
+        before_attempt: Callable[[], None],
+    ) -> Source:
         """Change one."""
+        given = {"data_source_id": data_source_id, "changes": dict(changes), "merge": merge_adapter_config}
+        source: Source = self._write("update", before_attempt, **given)
+        return source
 
-        def act() -> Source:
-            self.world.patches.append(dict(changes))
-            fields = self.world.rows[data_source_id].fields
-            sent = dict(changes)
-            settings = sent.get("adapter_config")
-            if settings is not None:
-                if merge_adapter_config:
-                    settings = _merged(fields.get("adapter_config") or {}, settings)
-                sent["adapter_config"] = self._shown(settings)
-            if self.world.renames and "name" in sent:
-                sent["name"] = self.world.renames
-            fields.update(sent)
-            return self._source(data_source_id)
-
-        return self.effect("update", act)
-
-    def _shown(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return settings as the server shows them from then on."""
-        shown = {k: "***" if k in self.world.masks else v for k, v in settings.items() if k not in self.world.drops}
-        return {**shown, **self.world.adds}
-
-    def purge_source(self, data_source_id: str, *, delete_source: bool | None = None) -> PurgeResult:
-        """Forget what came in."""
-
-        def act() -> PurgeResult:
-            self._source(data_source_id)
-            return PurgeResult()
-
-        return self.effect("purge", act)
-
-    def rotate_webhook_secret(self, data_source_id: str) -> Source:
+    def rotate_webhook_secret(self, data_source_id: str, *, before_attempt: Callable[[], None]) -> Source:
         """Mint a fresh secret."""
+        source: Source = self._write("rotate", before_attempt, data_source_id=data_source_id)
+        return source
 
-        def act() -> Source:
-            source = self._source(data_source_id)
-            secret = self.world.rows[data_source_id].secret = self.world.mint()
-            return source.model_copy(update={"webhook_signing_secret": SecretStr(secret) if secret else None})
-
-        return self.effect("rotate", act)
-
-    def delete_source(self, data_source_id: str) -> None:
+    def delete_source(self, data_source_id: str, *, before_attempt: Callable[[], None]) -> None:
         """Remove one."""
+        self._write("delete", before_attempt, data_source_id=data_source_id)
 
-        def act() -> None:
-            self._source(data_source_id)
-            self.world.rows[data_source_id].alive = False
+    def disconnect_source(self, data_source_id: str, *, before_attempt: Callable[[], None]) -> SourceStatus:
+        """Disconnect one for good."""
+        status: SourceStatus = self._write("disconnect", before_attempt, data_source_id=data_source_id)
+        return status
 
-        self.effect("delete", act)
+    def purge_source(self, data_source_id: str) -> PurgeResult:
+        """Forget what came in through one."""
+        result: PurgeResult = self._send("purge", data_source_id=data_source_id)
+        return result
 
-    def _source(self, source_id: str, secret: str | None = None) -> Source:
-        row = self.world.rows.get(source_id)
-        if row is None or not row.alive:
-            raise CopassNotFoundError("gone", status=404)
-        return Source(
-            data_source_id=source_id,
-            created_at=datetime.fromtimestamp(row.created_at, UTC),
-            **{
-                "status": "active",
-                "external_account_id": None,
-                "poll_interval_seconds": None,
-                "kind": None,
-                "adapter_config": None,
-                **row.fields,
-            },
-        ).model_copy(update={"webhook_signing_secret": SecretStr(secret) if secret else None})
+    def _write(self, name: str, before_attempt: Callable[[], None], **given: Any) -> Any:
+        """Send a write, as the client does: it asks the caller right before."""
+        before_attempt()
+        return self._send(name, **given)
+
+
+def _said_of(name: str, given: dict[str, Any]) -> tuple[str, ...]:
+    """Return a write as it is noted in a world."""
+    if name == "register":
+        return (name, str(given["fields"]["name"]))
+    return (name, given["data_source_id"], *sorted(given.get("changes", ())))
 
 
 def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -379,65 +504,71 @@ class _Store:
     def check_write(self, key: str) -> None:
         """Take any key."""
 
+    def location(self, key: str) -> str:
+        """Tell where a key is."""
+        return self._process.world.folds(key)
+
     def read(self, key: str) -> SecretStr | None:
         """Read."""
         world = self._process.world
+        location = self.location(key)
 
         def act() -> str | None:
-            if key in world.store and not world.serves(key):
+            if location in world.store and not world.serves(key):
                 raise SecretKeyTakenError("it holds something")
-            return world.shadow.get(key, (world.shown if world.lag else world.store).get(key))
+            return world.shadow.get(location, (world.shown if world.lag else world.store).get(location))
 
         value = self._process.effect("read secret", act)
         return None if value is None else SecretStr(value)
 
     def owner_of(self, key: str) -> str | None:
         """Tell what was noted, in a world whose store keeps notes."""
-        return self._process.world.owners.get(key)
+        return self._process.world.owners.get(self.location(key))
 
     def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
         """Write."""
         value = secret.get_secret_value()
         world = self._process.world
+        location = self.location(key)
 
         def act() -> None:
-            world.store[key] = value
+            world.store[location] = value
             if world.lag:
-                world.later.append((world.now + world.lag, lambda: world.shown.__setitem__(key, value)))
+                world.take_effect(world.lag, "show", location=location, value=value)
             if world.notes_owners:
-                world.owners[key] = owner.data_source_id
+                world.owners[location] = owner.data_source_id
 
         self._process.effect("write secret", act)
 
     def remove(self, key: str) -> None:
         """Remove."""
-        self._process.effect("remove secret", lambda: self._process.world.store.pop(key, None))
+        self._process.effect("remove secret", lambda: self._process.world.store.pop(self.location(key), None))
 
 
-class _Records:
+class _Journal:
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    def _of(self, key: str) -> dict[str, str]:
-        """Return where a text is kept: the sign that sources are being registered is no record."""
+    def _of(self, name: str) -> dict[str, str]:
+        """Return where a text is kept."""
         world = self._process.world
-        return world.signs if key.startswith("copass_record_singles_") else world.records
+        return world.locations if name.startswith("copass_location_") else world.entries
 
-    def read(self, key: str) -> str | None:
-        """Read."""
-        return self._process.effect("read record", lambda: self._of(key).get(key))
+    def read(self, names: Sequence[str]) -> dict[str, str | None]:
+        """Read, one after the other."""
+        return {name: self._process.effect("read entry", lambda n=name: self._of(n).get(n)) for name in names}
 
-    def write(self, key: str, value: str) -> None:
-        """Write."""
-        self._process.effect("write record", lambda: self._of(key).__setitem__(key, value))
+    def write(self, name: str, text: str, *, within: float = 0.0) -> None:
+        """Write, at once."""
+        self._process.effect("write entry", lambda: self._of(name).__setitem__(name, text))
 
-    def remove(self, key: str) -> None:
+    def remove(self, name: str) -> None:
         """Remove."""
-        self._process.effect("remove record", lambda: self._of(key).pop(key, None))
+        self._process.effect("remove entry", lambda: self._of(name).pop(name, None))
 
 
 def run_all(
-    world: World, processes: list[Process], choose: Callable[[int], int] = lambda _: 0, *, most: int = 20_000
+    world: World, processes: list[Process], choose: Callable[[int], int] = lambda _: 0, *, most: int = 40_000
 ) -> None:
     """Let processes run until all are over; among those awake ``choose`` picks, and where all sleep, time jumps."""
     for _ in range(most):
@@ -453,6 +584,25 @@ def run_all(
     raise AssertionError("the processes do not come to an end")
 
 
+def run_to(world: World, process: Process, boundary: int) -> bool:
+    """Let one process run alone to a boundary, where it stands still until somebody lets it run on.
+
+    :param boundary: its number, counted from 0.
+    :return: whether it stands there; False where it is over before.
+    """
+    while not process.is_over and len(process.trace) <= boundary:
+        if process.wakes_at > world.now:
+            world.advance(process.wakes_at)
+        process.step()
+        world.advance(world.now + 0.01)
+    return not process.is_over
+
+
+def settle(world: World) -> None:
+    """Let everything that is still in flight take effect."""
+    world.advance(max([world.now, *(late.due for late in world.later)]) + 1)
+
+
 def server_error() -> Exception:
     """A 503 whose effect took place or not."""
     return CopassServerError("503", status=503)
@@ -460,4 +610,4 @@ def server_error() -> Exception:
 
 def timed_out() -> Exception:
     """No answer in time."""
-    return CopassTimeoutError("time-out")
+    return CopassTimeoutError("timeout")

@@ -9,8 +9,8 @@ from airflow_provider_copass.registration.book import Book, book_from_text, book
 from airflow_provider_copass.registration.record import Closed
 from tests.registration import batches
 from tests.registration.batches import acts, assert_good_beside_singles, outcomes, single
-from tests.registration.simulation import Fault, Process, World, run_all
-from tests.registration.worlds import seed
+from tests.registration.simulation import Fault, World, run_all
+from tests.registration.worlds import Process, seed
 
 
 def book_of(world: World) -> Book:
@@ -39,7 +39,7 @@ def assert_good(world: World, process: Process, names: Sequence[str] = "abcde") 
 
 def effects(process: Process) -> list[str]:
     """Return what it asked of the world, in its order."""
-    return [step.removeprefix("before ") for step in process.trace if step.startswith("before")]
+    return process.effects
 
 
 def test_a_new_list_is_one_look_and_a_post_a_source() -> None:

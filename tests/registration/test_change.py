@@ -20,8 +20,8 @@ from airflow_provider_copass.registration.change import Change, read_declared
 from airflow_provider_copass.registration.changing import Changing
 from airflow_provider_copass.registration.named import Named
 from airflow_provider_copass.registration.record import Closed, Open, from_text, name_of, to_text
-from tests.registration.simulation import Fault, Killed, Process, World, run_all
-from tests.registration.worlds import TIMING, run, seed, wish
+from tests.registration.simulation import Fault, Killed, World, run_all
+from tests.registration.worlds import TIMING, Process, run, seed, wish
 
 TASK = "update/run/task/-1"
 

@@ -13,8 +13,8 @@ from airflow_provider_copass.errors import CopassRegistrationError
 from airflow_provider_copass.registration import Owner, Timing
 from airflow_provider_copass.registration.record import Closed, from_text
 from airflow_provider_copass.registration.store_key import StoreKey
-from tests.registration.simulation import Fault, Killed, Process, World, run_all, server_error, timed_out
-from tests.registration.worlds import run, wish
+from tests.registration.simulation import Fault, Killed, World, run_all, server_error, timed_out
+from tests.registration.worlds import Process, run, wish
 
 pytestmark = pytest.mark.rounds
 
@@ -145,7 +145,7 @@ def test_a_stranger_takes_over_only_what_is_dead_for_long(at: int) -> None:
     assert_good(world, early)
 
 
-EFFECTS = [step.removeprefix("before ") for step in attempt(World()).trace if step.startswith("before")]
+EFFECTS = attempt(World()).effects
 LOST = {
     "dropped before the effect": Fault(applies=False),
     "dropped after the effect": Fault(),

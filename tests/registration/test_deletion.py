@@ -14,9 +14,9 @@ from airflow_provider_copass.registration.deletion import Deletion
 from airflow_provider_copass.registration.named import Named
 from airflow_provider_copass.registration.record import Closed, Open, name_of, to_text
 from airflow_provider_copass.registration.store_key import StoreKey
-from tests.registration.simulation import Fault, Killed, Process, World, run_all
+from tests.registration.simulation import Fault, Killed, World, run_all
 from tests.registration.test_rotation import KEY, rotate
-from tests.registration.worlds import TIMING, run, seed, wish
+from tests.registration.worlds import TIMING, Process, run, seed, wish
 
 RECORD = name_of("sb", "slack", "n")
 

@@ -9,8 +9,8 @@ import pytest
 from airflow_provider_copass.errors import SecretKeyTakenError, SecretStoreError, SourceChangedError
 from airflow_provider_copass.registration.rotation import Rotation
 from airflow_provider_copass.registration.store_key import StoreKey
-from tests.registration.simulation import Fault, Process, World
-from tests.registration.worlds import run, seed
+from tests.registration.simulation import Fault, World
+from tests.registration.worlds import Process, run, seed
 
 KEY = "team_secret_ds-1"
 TEMPLATE = StoreKey("team_secret_{data_source_id}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from airflow_provider_copass.errors import CopassAnswerError, SourceChangedError
 from airflow_provider_copass.registration import Owner, Timing
 from tests.registration.failure_table import TRACE
-from tests.registration.simulation import Fault, Process, World, run_all, server_error
-from tests.registration.worlds import run, wish
+from tests.registration.simulation import Fault, World, run_all, server_error
+from tests.registration.worlds import Process, run, wish
 
 
 def test_a_source_that_the_server_named_otherwise_keeps_its_secret() -> None:

@@ -13,9 +13,9 @@ from airflow_provider_copass.registration import Owner
 from airflow_provider_copass.registration.record import Closed, Open, from_text, name_of, to_text
 from airflow_provider_copass.registration.rotation import Rotation
 from airflow_provider_copass.registration.store_key import StoreKey
-from tests.registration.simulation import Fault, Killed, Process, World, run_all
+from tests.registration.simulation import Fault, Killed, World, run_all
 from tests.registration.test_change import TASK, changing, update
-from tests.registration.worlds import TIMING, run, seed, wish
+from tests.registration.worlds import TIMING, Process, run, seed, wish
 
 OLD, NEW = name_of("sb", "slack", "n"), name_of("sb", "slack", "new")
 KEY = StoreKey("fixed_secret")

@@ -20,8 +20,8 @@ from airflow_provider_copass.registration import Owner
 from airflow_provider_copass.registration.record import Closed, from_text
 from airflow_provider_copass.registration.rotation import Rotation
 from airflow_provider_copass.registration.store_key import StoreKey
-from tests.registration.simulation import Fault, Killed, Process, World, run_all, server_error, timed_out
-from tests.registration.worlds import TIMING, run, wish
+from tests.registration.simulation import Fault, Killed, World, run_all, server_error, timed_out
+from tests.registration.worlds import TIMING, Process, run, wish
 
 KEY = "copass_webhook_secret_ds-1"
 TASK = "rotate/run/task/-1"

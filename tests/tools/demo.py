@@ -121,7 +121,7 @@ class Demo:
         self._show_sources(emulator, first)
         self._show_xcoms(first)
         self.progress.heading("Checked")
-        with self.progress.step("Every source is there once, and the second run made nothing new") as step:
+        with self.progress.step("Every source exists once, and the second run created none") as step:
             check_once(emulator, first, second)
             step.tell(f"requests to register: {first.posts} in the first run, {second.posts} in the second")
         with self.progress.step("Each secret lies encrypted in Airflow, and is the one that Copass accepts") as step:
@@ -175,7 +175,7 @@ _INDENTED: dict[str, Any] = {
 
 
 def check_once(emulator: Emulator, first: Run, second: Run) -> None:
-    """Check that the first run made each source and the second found them.
+    """Check that the first run created each source and the second reused them.
 
     :raises ClaimError: when it is otherwise.
     """

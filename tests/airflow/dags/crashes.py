@@ -14,7 +14,6 @@ from airflow_provider_copass.operators import (
     RegisterSourcesOperator,
     RotateWebhookSecretOperator,
 )
-from airflow_provider_copass.operators.base import OneByOne
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, VariableStore
 from tests.airflow.crash_points import (
     BY_WORD,
@@ -58,7 +57,7 @@ class Stops:
 
 
 class StoppingStore(STORE):  # type: ignore[misc,valid-type]
-    """The store, with a place before and behind each write."""
+    """The store, with a place before and after each write."""
 
     def __init__(self, stops: Stops) -> None:
         super().__init__()
@@ -71,8 +70,8 @@ class StoppingStore(STORE):  # type: ignore[misc,valid-type]
         self._stops.pass_by("after", "store")
 
 
-class StoppingVariables(AirflowVariables):
-    """The Variables, with a place before and behind each write."""
+class StoppingJournal(AirflowVariables):
+    """The journal, with a place before and after each write of an entry."""
 
     def __init__(self, stops: Stops) -> None:
         super().__init__()
@@ -80,13 +79,12 @@ class StoppingVariables(AirflowVariables):
 
     def write(self, name: str, text: str) -> None:
         """Write."""
-        # The sentinel is written this way too, once in a deployment.
-        if "sentinel" in name or "singles" in name:
+        if not name.startswith("copass_entry_"):
             super().write(name, text)
             return
-        self._stops.pass_by("before", "record")
+        self._stops.pass_by("before", "entry")
         super().write(name, text)
-        self._stops.pass_by("after", "record")
+        self._stops.pass_by("after", "entry")
 
 
 class StoppingOperator(RegisterSourceOperator):
@@ -96,8 +94,9 @@ class StoppingOperator(RegisterSourceOperator):
         self._stops = Stops()
         super().__init__(secret_store=StoppingStore(self._stops), **kwargs)
 
-    def _records(self, *, may_write: bool = True) -> OneByOne:
-        return OneByOne(StoppingVariables(self._stops))
+    def _journal(self, *, may_write: bool = True) -> AirflowVariables:
+        del may_write
+        return StoppingJournal(self._stops)
 
     def execute(self, context: Context) -> str:
         """Register the source."""
@@ -115,8 +114,9 @@ class StoppingRotation(RotateWebhookSecretOperator):
         self._stops = Stops()
         super().__init__(secret_store=StoppingStore(self._stops), **kwargs)
 
-    def _records(self, *, may_write: bool = True) -> OneByOne:
-        return OneByOne(StoppingVariables(self._stops))
+    def _journal(self, *, may_write: bool = True) -> AirflowVariables:
+        del may_write
+        return StoppingJournal(self._stops)
 
     def execute(self, context: Context) -> str:
         """Rotate the secret."""
@@ -133,8 +133,9 @@ class StoppingList(RegisterSourcesOperator):
         self._stops = Stops()
         super().__init__(secret_store=StoppingStore(self._stops), **kwargs)
 
-    def _records(self, *, may_write: bool = True) -> OneByOne:
-        return OneByOne(StoppingVariables(self._stops))
+    def _journal(self, *, may_write: bool = True) -> AirflowVariables:
+        del may_write
+        return StoppingJournal(self._stops)
 
     def execute(self, context: Context) -> list[Any]:
         """Register the sources."""
@@ -152,7 +153,7 @@ def dag_of(dag_id: str, **more: Any) -> DAG:
             name="Crashed",
             provider="{{ params.word }}",
             ingestion_mode="realtime",
-            # The task that made the source may not find its own work in its way.
+            # A retry of the task that created the source does not fail on it.
             if_exists="fail",
             retries=RETRIES,
             retry_delay=timedelta(seconds=1),
@@ -172,7 +173,7 @@ with DAG(ROTATED, schedule=None, max_active_runs=100, max_active_tasks=100, para
 with DAG(LISTED, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}):
     StoppingList(
         task_id="list",
-        # Lists of one sandbox are registered one after the other.
+        # So that a request for a list is known to be of this task.
         sandbox_id="{{ params.word }}",
         sources=[{"provider": "{{ params.word }}", "name": name, "ingestion_mode": "realtime"} for name in NAMES],
         max_concurrency=2,

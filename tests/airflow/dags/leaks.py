@@ -57,7 +57,7 @@ class LeakOperator(RegisterSourceOperator):
         super().__init__(secret_store=FaultyStore(store_does), **kwargs)
 
     def _timing(self, hook: object) -> Timing:
-        return Timing(settle=2, claim=0.3, take_over=0.5, patience=30, poll=0.2)
+        return Timing(settle_timeout=2, lease_pause=0.5, wait_timeout=30, poll_interval=0.2)
 
     def execute(self, context: Context) -> str:
         """Register the source."""
@@ -125,12 +125,12 @@ with DAG(DAG_ID, schedule=None, max_active_tasks=100):
     for listed in LISTS:
         list_of(listed)
     # The same source again, as the next run of a schedule finds it.
-    adopt = task_of(Case("success"), "adopt")
+    reuse = task_of(Case("success"), "reuse")
 
     @task
     def use_secret(key: str) -> int:
         """Read the secret and use it, as set-up work of a user's would."""
         return len(Variable.get(key))
 
-    tasks["success"] >> adopt
-    use_secret(adopt.output["stored_as"])
+    tasks["success"] >> reuse
+    use_secret(reuse.output["stored_as"])

@@ -16,16 +16,16 @@ from airflow_provider_copass.operators import (
 NAMED = {"provider": "custom", "name": "Feed"}
 RENAMED = {"provider": "custom", "name": "News"}
 BY_ID = {"data_source_id": "{{ ti.xcom_pull('register_1') }}"}
-ACTS: list[tuple[str, Any, dict[str, Any]]] = [
+CHANGES: list[tuple[str, Any, dict[str, Any]]] = [
     ("register", RegisterSourceOperator, {**NAMED, "ingestion_mode": "realtime"}),
     ("update", UpdateSourceOperator, {**NAMED, "adapter_config": {"api_key": "canary"}, "poll_interval_seconds": 60}),
     ("rename", UpdateSourceOperator, {**NAMED, "new_name": "News"}),
-    ("adopt", RegisterSourceOperator, {**RENAMED, "ingestion_mode": "realtime"}),
+    ("reuse", RegisterSourceOperator, {**RENAMED, "ingestion_mode": "realtime"}),
     ("pause", PauseSourceOperator, RENAMED),
     ("resume", ResumeSourceOperator, RENAMED),
-    ("disconnect", DisconnectSourceOperator, {**RENAMED, "stop_for_good": True}),
-    ("delete", DeleteSourceOperator, {**BY_ID, "remove_for_good": True, "remove_secret": True}),
+    ("disconnect", DisconnectSourceOperator, RENAMED),
+    ("delete", DeleteSourceOperator, {**BY_ID, "remove_secret": True}),
 ]
 
 with DAG("twice", schedule=None):
-    chain(*(kind(task_id=f"{act}_{number}", **fields) for act, kind, fields in ACTS for number in (1, 2)))
+    chain(*(kind(task_id=f"{word}_{number}", **fields) for word, kind, fields in CHANGES for number in (1, 2)))

@@ -1,6 +1,6 @@
 """One measured list, in an interpreter of its own: ``python -m tests.tools.bench.list_once CLIENT COUNT AT_ONCE``.
 
-The client is ``operator`` (ours, with its records and secrets in memory, so that no Airflow database is measured),
+The client is ``operator`` (ours, with its journal and secrets in memory, so that no Airflow database is measured),
 ``httpx`` (a pooled client in as many threads), or ``airflow`` (which registers nothing). Each has imported
 ``airflow.sdk``, as a task has, and has done the same with a few sources before. The last line is JSON: seconds, and the
 process's peak memory in MiB.
@@ -16,6 +16,7 @@ import resource
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -69,14 +70,17 @@ def with_the_operator(count: int, at_once: int) -> None:
     from airflow_provider_copass.secret_stores import SecretOwner, SecretStore
 
     class Texts(dict[str, str]):
-        """Records in memory."""
+        """A journal in memory."""
 
-        read = dict.get
         write = dict.__setitem__
 
-        def remove(self, key: str) -> None:
+        def read(self, names: Sequence[str]) -> dict[str, str | None]:
+            """Read texts."""
+            return {name: self.get(name) for name in names}
+
+        def remove(self, name: str) -> None:
             """Remove a text."""
-            self.pop(key, None)
+            self.pop(name, None)
 
     class Memory(SecretStore):
         """Secrets in memory."""
@@ -97,19 +101,20 @@ def with_the_operator(count: int, at_once: int) -> None:
             held.pop(key, None)
 
     class InMemory(RegisterSourcesOperator):
-        """The operator, with its records in memory."""
+        """The operator, with its journal in memory."""
 
-        def _records(self, *, may_write: bool = True) -> Texts:  # type: ignore[override]
-            return records
+        def _journal(self, *, may_write: bool = True) -> Texts:
+            del may_write
+            return texts
 
-    records = Texts()
+    texts = Texts()
     held: dict[str, SecretStr] = {}
     instance = SimpleNamespace(
         dag_id="dag", run_id="run", task_id="register", map_index=-1, try_number=1, xcom_push=lambda **_: None
     )
     operator = InMemory(task_id="register", sources=bodies(count), max_concurrency=at_once, secret_store=Memory())
-    made = operator.execute({"ti": instance})
-    assert len(set(made)) == len(held) == count
+    ids = operator.execute({"ti": instance})
+    assert len(set(ids)) == len(held) == count
 
 
 def main() -> None:

@@ -1,0 +1,173 @@
+"""What all operators share: the hook, the errors that fail a task at once, and fields that are redacted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_copass.airflow_compat import BaseOperator
+from airflow_provider_copass.operators._redaction import DeferredRedacted, Redacted, RenderedInside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from airflow_provider_copass.airflow_compat import Context
+    from airflow_provider_copass.hooks import CopassHook
+    from airflow_provider_copass.registration import Runtime, SourceRef, Timing
+    from airflow_provider_copass.registration.ports import Journal
+    from airflow_provider_copass.secret_stores import SecretStore
+
+
+class CopassOperator(BaseOperator):
+    """The base class of the operators. Not for use by itself.
+
+    :param sandbox_id: the sandbox. None for the connection's. (templated)
+    :param copass_conn_id: the id of the Airflow connection, of type ``copass``. (templated)
+    """
+
+    redacted_fields: ClassVar[Sequence[str]] = ("adapter_config",)
+    """The templated fields that may hold a credential. Read them with ``value_of``."""
+    redactions: ClassVar[Mapping[str, Callable[[object], object]]] = {}
+    """How to redact a field of which more than the keys may be shown."""
+    ui_color = "#e6f0ff"
+
+    def __init__(self, *, sandbox_id: str | None = None, copass_conn_id: str = "copass_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sandbox_id = sandbox_id
+        self.copass_conn_id = copass_conn_id
+
+    # Not ``run``: Airflow 2.11's operators have a public method of that name.
+    def _run(self, hook: CopassHook, context: Context) -> Any:
+        """Do the operator's work and return the task's return value.
+
+        :param hook: talks to Copass for this task.
+        :param context: the task's context.
+        :raises CopassError: where the work fails.
+        """
+        raise NotImplementedError
+
+    def _journal(self, *, may_write: bool = True) -> Journal:
+        """Return the journal: Airflow Variables. A subclass may keep it elsewhere, for all its tasks.
+
+        :param may_write: whether it may be written.
+        """
+        from airflow_provider_copass.airflow_variables import AirflowVariables
+
+        return AirflowVariables(may_write=may_write)
+
+    def _timing(self, hook: CopassHook) -> Timing:
+        """Return the waiting times. A subclass that shortens them must know its deployment."""
+        from airflow_provider_copass.operators._runtime import timing_for
+
+        return timing_for(hook.connection.settings)
+
+    def _runtime(
+        self, hook: CopassHook, context: Context, secrets: SecretStore | None = None, *, may_write: bool = True
+    ) -> Runtime:
+        """Return what the registration protocol needs to run in this task.
+
+        :param secrets: where the secret is stored. None where the work needs no secret.
+        :param may_write: whether the journal may be written.
+        :raises CopassInputError: where the connection cannot work. No request has been sent.
+        """
+        from airflow_provider_copass.airflow_compat import Masker
+        from airflow_provider_copass.operators._runtime import SandboxSources, WallClock, new_token, owner_of, setups_of
+        from airflow_provider_copass.registration import Runtime
+
+        return Runtime(
+            sources=SandboxSources(hook),
+            secrets=secrets,
+            journal=self._journal(may_write=may_write),
+            log=self.log,
+            clock=WallClock(),
+            owner=owner_of(context["ti"]),
+            token=new_token(),
+            timing=self._timing(hook),
+            setups=setups_of(self),
+            mask=Masker(limit=None).mask,
+        )
+
+    def execute(self, context: Context) -> Any:
+        """Do the operator's work.
+
+        :raises AirflowFailException: where a retry cannot help: bad input, a refusal by the server, or something that
+            a person has to decide.
+        :raises CopassError: where a retry may help: no answer, 429, 5xx, a store that does not work.
+        """
+        from airflow_provider_copass.airflow_compat import fail_at_once
+        from airflow_provider_copass.errors import CopassError
+        from airflow_provider_copass.hooks import CopassHook
+
+        hook = CopassHook(copass_conn_id=self.copass_conn_id, sandbox_id=self.sandbox_id)
+        failure: CopassError
+        try:
+            return self._run(hook, context)
+        except CopassError as error:
+            # Without its traceback and its context: the locals of the frames that it passed may hold a secret, and an
+            # error tracker records them.
+            failure = error.with_traceback(None)
+            failure.__context__ = None
+        finally:
+            hook.close()
+        raise (fail_at_once(str(failure)) if failure.is_final else failure) from None
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Iterable[str], context: Context, jinja_env: Any, seen_oids: set[int]
+    ) -> None:
+        """Render the fields, with those that may hold a credential redacted beforehand.
+
+        This is Airflow's own method, the same from 2.11 to 3.3. It is the only one that a mapped task's rendering
+        passes too: Airflow calls ``render_template_fields`` of the mapped operator, not of this one.
+        """
+        if isinstance(seen_oids, RenderedInside):
+            # An object with templates inside a redacted field. It is refused later; if it failed here, Airflow would
+            # log it.
+            return
+        if parent is self:
+            self._redact_fields(seen_oids)
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+
+    def _redact_fields(self, seen_oids: set[int]) -> None:
+        """Redact the fields that may hold a credential, before any field is rendered and can fail."""
+
+        def render(value: Any, context: Context, jinja_env: Any) -> object:
+            if callable(value):
+                return value(context=context, jinja_env=jinja_env)
+            return self.render_template(value, context, jinja_env, RenderedInside(seen_oids))
+
+        for name in self.redacted_fields:
+            value = getattr(self, name, None)
+            if value is not None and not isinstance(value, Redacted):
+                setattr(self, name, DeferredRedacted(name, value, render, self.redactions.get(name)))
+
+
+class SourceRefOperator(CopassOperator):
+    """The base class of the operators on one existing source. Not for use by itself.
+
+    :param data_source_id: the source's id; or (templated)
+    :param provider: its provider, and (templated)
+    :param name: its name. The live source of that provider and name is meant. (templated)
+    """
+
+    template_fields: Sequence[str] = ("data_source_id", "provider", "name", "sandbox_id", "copass_conn_id")
+
+    def __init__(
+        self,
+        *,
+        data_source_id: str | None = None,
+        provider: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.data_source_id = data_source_id
+        self.provider = provider
+        self.name = name
+
+    def _ref(self, hook: CopassHook) -> SourceRef:
+        """Return the reference to the source.
+
+        :raises CopassInputError: where the task names it in neither way or in both.
+        """
+        from airflow_provider_copass.registration import SourceRef
+
+        return SourceRef(hook.sandbox_id, self.data_source_id, self.provider, self.name)

@@ -1,0 +1,159 @@
+"""What is to be done about one identity: a pure function of its journal entry and of what lives on the server.
+
+Every operator, for one source or for many, and the plan decide here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from airflow_provider_copass.errors import DuplicateSourcesError, SourceChangedError
+from airflow_provider_copass.registration.journal import Pending, completed_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_provider_copass.api import Source
+    from airflow_provider_copass.registration.inventory import Inventory
+    from airflow_provider_copass.registration.journal import Entry, Write
+    from airflow_provider_copass.registration.ports import Timing
+    from airflow_provider_copass.registration.spec import Identity
+
+DATE_SLACK = 2.0
+"""Seconds: a ``Date`` header and a ``created_at`` may each be cut to the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done.
+
+    :param step: ``create`` a source; go on with the ``recorded`` one; ``finish`` the registration of one that is ours;
+        ``adopt`` one that is unmanaged; or ``wait``, for a write may still take effect.
+    :param source: the source; None for ``create`` and ``wait``.
+    :param duplicates: ids of other live sources of the identity.
+    """
+
+    step: Literal["create", "recorded", "finish", "adopt", "wait"]
+    source: Source | None = None
+    duplicates: tuple[str, ...] = ()
+
+
+def decide(
+    identity: Identity,
+    entry: Entry | None,
+    inventory: Inventory,
+    *,
+    timing: Timing,
+    is_settled: bool = True,
+    created_ids: Iterable[str] = (),
+) -> Decision:
+    """Decide about one identity.
+
+    :param entry: its journal entry.
+    :param inventory: what lives; :func:`ids_to_look_up` says what it must hold beside the list.
+    :param timing: how long a write may take to have its effect.
+    :param is_settled: whether a write that the entry notes can no longer take effect.
+    :param created_ids: ids that this process created itself.
+    :raises SourceChangedError: if the recorded source lives under another name.
+    :raises DuplicateSourcesError: if several sources live and none is ours.
+    """
+    write = entry.write if isinstance(entry, Pending) else None
+    matching = inventory.matching(identity)
+    if write is not None and not is_settled and may_still_act(write, identity, inventory, timing):
+        return Decision("wait")
+    known = completed_of(entry)
+    recorded = None if known is None else inventory.live(known.source_id)
+    if recorded is not None and not identity.matches(recorded):
+        if not _is_renamed_by_us(write, recorded):
+            raise _renamed(identity, recorded)
+        recorded = None
+    if recorded is not None:
+        is_rotating = isinstance(entry, Pending) and entry.rotating == recorded.data_source_id
+        return _found("finish" if is_rotating else "recorded", recorded, matching)
+    ours = _ours(entry, matching, set(created_ids), timing)
+    if ours is not None:
+        return _found("finish", ours, matching)
+    if len(matching) > 1:
+        ids = tuple(source.data_source_id for source in matching)
+        raise DuplicateSourcesError(
+            f"{len(ids)} live sources are {identity.label}: {', '.join(ids)}. Nothing tells which one is meant, and "
+            "nothing was done. Disconnect, delete or rename all but one.",
+            data_source_ids=ids,
+        )
+    return Decision("adopt", matching[0]) if matching else Decision("create")
+
+
+def ids_to_look_up(entry: Entry | None, inventory: Inventory, created_ids: Iterable[str] = ()) -> list[str]:
+    """Return the ids that the list does not show, and that must be read one by one before anything is decided.
+
+    :param entry: the journal entry.
+    :param inventory: the list.
+    :param created_ids: ids that this process created itself.
+    """
+    known = completed_of(entry)
+    ids = {*created_ids} if known is None else {known.source_id, *created_ids}
+    if isinstance(entry, Pending):
+        ids |= {*entry.created_ids, entry.rotating, "" if entry.write is None else entry.write.source_id}
+    return sorted(ids - {""} - set(inventory.by_id))
+
+
+def may_still_act(write: Write, identity: Identity, inventory: Inventory, timing: Timing) -> bool:
+    """Tell whether a write without an answer may still take effect, as far as what lives shows.
+
+    :param write: the write, from the identity's entry.
+    """
+    if write.kind == "register":
+        return not any(fits(source, write, timing) for source in inventory.matching(identity))
+    if write.kind == "rotate":
+        # A rotation leaves no trace.
+        return True
+    source = inventory.live(write.source_id)
+    if write.kind in {"delete", "disconnect"}:
+        return source is not None
+    return source is not None and source.name == (identity.name if write.kind == "rename_away" else write.other)
+
+
+def _ours(entry: Entry | None, matching: list[Source], created_ids: set[str], timing: Timing) -> Source | None:
+    """Return the source that this registration made: by its id, else by the time of the POST without an answer."""
+    write = None
+    if isinstance(entry, Pending):
+        created_ids |= {*entry.created_ids, entry.rotating}
+        write = entry.write
+    for source in matching:
+        if source.data_source_id in created_ids:
+            return source
+    if write is None or write.kind != "register":
+        return None
+    fitting = [source for source in matching if fits(source, write, timing)]
+    # Of two that fit, nothing tells which one is ours.
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def fits(source: Source, write: Write, timing: Timing) -> bool:
+    """Tell whether a source was registered when a POST could have taken effect."""
+    if source.created_at is None:
+        return False
+    since = source.created_at.timestamp() - write.sent_at
+    return -DATE_SLACK <= since <= timing.lease_pause + timing.settle_timeout + 2 * DATE_SLACK
+
+
+def _is_renamed_by_us(write: Write | None, recorded: Source) -> bool:
+    """Tell whether a recorded source lives under the name that a rename of ours knows."""
+    if write is None or write.kind not in {"rename_away", "rename_here"}:
+        return False
+    return recorded.data_source_id == write.source_id and recorded.name == write.other
+
+
+def _found(step: Literal["recorded", "finish"], source: Source, matching: list[Source]) -> Decision:
+    others = tuple(each.data_source_id for each in matching if each.data_source_id != source.data_source_id)
+    return Decision(step, source, others)
+
+
+def _renamed(identity: Identity, source: Source) -> SourceChangedError:
+    return SourceChangedError(
+        f"Source {source.data_source_id} was registered as {identity.label} and has another name or provider now. "
+        "Nothing was done. Give it its name back, or declare the name that it has now; or delete the journal entry of "
+        "this one, to register another source.",
+        data_source_ids=(source.data_source_id,),
+    )

@@ -1,0 +1,254 @@
+"""Deleting and disconnecting a source, once, with the lease in hand: never what others have registered since."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+from airflow_provider_copass.errors import CopassCallError, CopassNotFoundError
+from airflow_provider_copass.registration.driver import GetSource, Read, run_alone
+from airflow_provider_copass.registration.inventory import Inventory
+from airflow_provider_copass.registration.journal import (
+    Completed,
+    Tombstone,
+    Write,
+    completed_of,
+    deleted_by_of,
+    from_text,
+    known_of,
+)
+from airflow_provider_copass.registration.lease import LookAgainError
+from airflow_provider_copass.registration.minter import Minter
+from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, only_one
+from airflow_provider_copass.registration.secret_writer import SecretRemover, SecretWriter
+from airflow_provider_copass.registration.spec import Identity, StoreKey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_copass.api import Source
+    from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.lease import Lease
+    from airflow_provider_copass.registration.ports import Guard, Runtime
+    from airflow_provider_copass.registration.spec import SourceRef
+
+
+def delete(
+    ref: SourceRef,
+    store_key: StoreKey,
+    runtime: Runtime,
+    *,
+    purge_knowledge: bool = False,
+    remove_secret: bool = False,
+) -> str | None:
+    """Delete a source's registration, and its journal entry. A source that is gone already is fine.
+
+    :param ref: the source.
+    :param store_key: the key of its secret, if the journal does not know it.
+    :param runtime: what this try works with.
+    :param purge_knowledge: remove first what came in through the source.
+    :param remove_secret: remove its secret, and the one before it, from the store.
+    :return: its id; None if there was no such source.
+    :raises CopassInputError: if the store cannot hold the key of its secret; nothing was done then.
+    :raises CopassRegistrationError: if it cannot go on as declared; the message tells the way out.
+    :raises CopassCallError: if a call failed.
+    """
+    operation = Ending(ref, runtime, "delete", store_key=store_key if remove_secret else None, purge=purge_knowledge)
+    return run_alone(operation.steps(), runtime)
+
+
+def disconnect(ref: SourceRef, runtime: Runtime) -> str | None:
+    """Disconnect a source for good. One that is gone or disconnected already is fine.
+
+    :param ref: the source.
+    :param runtime: what this try works with.
+    :return: its id; None if there was no such source.
+    :raises CopassRegistrationError: if it cannot go on as declared; the message tells the way out.
+    :raises CopassCallError: if a call failed.
+    """
+    return run_alone(Ending(ref, runtime, "disconnect").steps(), runtime)
+
+
+class Ending(Operation["str | None"]):
+    """The end of one source, in one process.
+
+    :param ref: the source.
+    :param runtime: what this try works with.
+    :param kind: how it ends.
+    :param store_key: the key of its secret, if that is to be removed.
+    :param purge: remove first what came in through it.
+    """
+
+    def __init__(
+        self,
+        ref: SourceRef,
+        runtime: Runtime,
+        kind: Literal["delete", "disconnect"],
+        *,
+        store_key: StoreKey | None = None,
+        purge: bool = False,
+    ) -> None:
+        super().__init__(runtime, str(ref))
+        self._ref = ref
+        self._kind: Literal["delete", "disconnect"] = kind
+        self._store_key = store_key
+        self._purge = purge
+        self._identity = ref.identity
+        self._removed: set[str] = set()
+        self._ended = ""
+
+    @property
+    def owes(self) -> bool:
+        """Whether this process may have removed a secret while another one held the lease."""
+        return bool(self._removed)
+
+    def attempt(self) -> Steps[str | None]:
+        """Find out which identity it is; then act with the lease in hand."""
+        if self._ref.data_source_id and not self.owes:
+            source = yield from looked_up(self._ref)
+            if source is None or (self._kind == "disconnect" and not source.is_live):
+                return self._nothing_left(source)
+            self._identity = identity_of(self._ref, source)
+        identity = self._identity
+        if identity is None:
+            raise LookAgainError
+        lease = self.lease_on(identity)
+        texts, looked = yield Read((lease.name,))
+        entry = from_text(texts[lease.name], name=lease.name)
+        if self._ref.identity is not None and deleted_by_of(entry) == self._rt.owner.instance and not self.owes:
+            self._rt.log.info("This task instance has ended %s already.", self._ref)
+            return entry.source_id if isinstance(entry, Tombstone) else self._ended or None
+        return (yield from self.under([lease], lambda: self._work(identity), seen=(entry, looked)))
+
+    def _work(self, identity: Identity) -> Steps[str | None]:
+        """Look again with the lease in hand, and end the source."""
+        lease = self.lease_on(identity)
+        inventory = yield from self.settled([lease], lambda: self._inventory(identity))
+        write = lease.held.write
+        is_own = write is not None and write.kind == self._kind and write.by == self._rt.owner.instance
+        if write is not None and is_own and not self._ref.data_source_id and inventory.live(write.source_id) is None:
+            # An earlier try of this task instance has sent it, and it took effect: the work is done.
+            return self._end(lease, write.source_id)
+        yield from self._make_up(identity)
+        source = self._found(identity, inventory)
+        if source is None:
+            lease.release()
+            return self._nothing_left(None)
+        return (yield from self._end_source(source, lease))
+
+    def _inventory(self, identity: Identity) -> Steps[Inventory]:
+        """Look: by an id with one request, by a name with a list."""
+        lease = self.lease_on(identity)
+        if not self._ref.data_source_id:
+            return (yield from self.list_all(identity, lease.held))
+        source: Source | None = yield GetSource(self._ref.data_source_id)
+        if source is not None and identity_of(self._ref, source) != identity:
+            raise LookAgainError
+        return Inventory.of([] if source is None else [source])
+
+    def _found(self, identity: Identity, inventory: Inventory) -> Source | None:
+        if self._ref.data_source_id:
+            source_id = self._ref.data_source_id
+            return inventory.by_id.get(source_id) if self._kind == "delete" else inventory.live(source_id)
+        source = only_one(self._ref, inventory.matching(identity))
+        lease = self.lease_on(identity)
+        if source is not None and (lease.was_late or lease.was_lost) and self.came_up_since(source, inventory):
+            # This process was paused; what is meant was ended by another one, and this was registered since.
+            return None
+        return source
+
+    def _end_source(self, source: Source, lease: Lease) -> Steps[str]:
+        """Remove what belongs to the source, then end it: so a retry finds what is left to do."""
+        source_id = source.data_source_id
+        keys = self._keys(source, lease)
+        if self._purge:
+            self._rt.sources.purge_source(source_id)
+            self._rt.log.info("Purged what came in through source %s.", source_id)
+        if self._rt.secrets is not None:
+            for key in keys:
+                lease.verify()
+                self._removed.add(key)
+                self._rt.secrets.remove(key)
+                lease.verify()
+                self._rt.log.info(
+                    "The %s %r holds no secret of source %s any more.", self._rt.secrets.name, key, source_id
+                )
+            self._removed.clear()
+        write = Write(self._kind, self._rt.clock.now(), self._rt.owner.instance, source_id)
+        try:
+            yield from lease.send(
+                lambda look: self._send(source_id, look), note=lambda pending: replace(pending, write=write)
+            )
+        except CopassCallError as error:
+            if not error.maybe_applied:
+                lease.note(replace(lease.held, write=None))
+            raise
+        self._ended = source_id
+        lease.verify()
+        self._rt.log.info("%s source %s.", "Deleted" if self._kind == "delete" else "Disconnected", source_id)
+        return self._end(lease, source_id, is_secret_removed=bool(keys))
+
+    def _send(self, source_id: str, before_attempt: Guard) -> None:
+        sources = self._rt.sources
+        with suppress(CopassNotFoundError):
+            if self._kind == "delete":
+                sources.delete_source(source_id, before_attempt=before_attempt)
+            else:
+                sources.disconnect_source(source_id, before_attempt=before_attempt)
+
+    def _end(self, lease: Lease, source_id: str, *, is_secret_removed: bool = False) -> str:
+        """Let the entry tell that the source is gone."""
+        of_it = known_of(lease.held, source_id)
+        if is_secret_removed and of_it is not None and of_it.location:
+            self._rt.journal.remove(of_it.location)
+        if not self._ref.data_source_id:
+            left = of_it if of_it is not None and not is_secret_removed else Completed(source_id)
+            lease.complete(Tombstone(source_id, self._rt.owner.instance, left.store, left.key, left.location))
+        elif of_it is not None or source_id in {lease.held.rotating, *lease.held.created_ids}:
+            lease.remove()
+        else:
+            lease.note(replace(lease.held, write=None))
+            lease.release()
+        return source_id
+
+    def _keys(self, source: Source, lease: Lease) -> Sequence[str]:
+        """Return the keys of the secrets that are to be removed."""
+        if self._store_key is None or self._rt.secrets is None:
+            return ()
+        remover = SecretRemover(lease.identity, self._store_key, self._rt.secrets)
+        keys = remover.keys(
+            source.data_source_id,
+            known_of(lease.held, source.data_source_id),
+            is_realtime=source.ingestion_mode in {"", "realtime"},
+            rotations=lease.held.secret_generation,
+        )
+        for line in remover.left:
+            self._rt.log.warning("%s", line)
+        return keys
+
+    def _make_up(self, identity: Identity) -> Steps[None]:
+        """Mint anew what this process may have removed while another one held the lease."""
+        lease, secrets = self.lease_on(identity), self._rt.secrets
+        known = completed_of(lease.held)
+        if known is None or known.key not in self._removed or secrets is None or known.store != secrets.name:
+            self._removed.clear()
+            return
+        source: Source | None = yield GetSource(known.source_id)
+        if source is None or not source.is_live:
+            self._removed.clear()
+            return
+        self._rt.log.warning(
+            "Minting the webhook secret of source %s once more: this process may have removed it while another task "
+            "held the lease.",
+            known.source_id,
+        )
+        writer = SecretWriter(identity, StoreKey(known.key), secrets, self._rt.clock)
+        minted = yield from Minter(lease, writer, None, self._rt).mint(source)
+        lease.note(replace(lease.held, rotating="", rotated_by="", previous=minted))
+        self._removed.clear()
+
+    def _nothing_left(self, source: Source | None) -> str | None:
+        """Say that there is nothing to do."""
+        self._rt.log.info("There is nothing to %s: no live %s.", self._kind, self._ref)
+        return source.data_source_id if source is not None else self._ended or None

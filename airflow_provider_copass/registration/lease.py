@@ -1,0 +1,349 @@
+"""The lease on an identity: at most one process at a time works on it, with a journal that has no compare-and-set.
+
+Write your token where the entry is free, wait longer than anybody's write takes, read it back: if it is your token,
+you hold the lease (M. Fischer's timed mutual exclusion). Whoever was too slow holds nothing, and whoever has lost a
+lease never takes it over again. Each holder looks again right before and right after each write that it sends.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_provider_copass.errors import CopassError, JournalError, SecretKeyTakenError
+from airflow_provider_copass.registration.driver import Pause, Read, Send
+from airflow_provider_copass.registration.journal import (
+    Completed,
+    Pending,
+    Tombstone,
+    entry_name,
+    from_text,
+    to_text,
+)
+from airflow_provider_copass.registration.ports import Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.journal import Entry, Owner, Write
+    from airflow_provider_copass.registration.ports import Guard, Runtime
+    from airflow_provider_copass.registration.spec import Identity
+
+T = TypeVar("T")
+
+_FRESH = 0.25
+"""Of the lease pause: how old a look may be that is not made again right before a write."""
+
+
+class LookAgainError(Exception):
+    """What was seen may have changed since: look again. Never leaves the protocol."""
+
+
+class LostLeaseError(LookAgainError):
+    """Another process holds the lease now, and finishes what this one began."""
+
+
+class HeldError(LookAgainError):
+    """Another process holds the entry.
+
+    :param name: the entry's name.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class Lease:
+    """One process's lease on one identity's entry.
+
+    :param identity: the identity.
+    :param runtime: what this try works with.
+    :ivar pending: the entry as this process last wrote it; None while it holds nothing.
+    :ivar was_lost: whether another process took the lease from this one.
+    :ivar was_late: whether a write of the entry took so long that it may have replaced what another process wrote.
+    """
+
+    def __init__(self, identity: Identity, runtime: Runtime) -> None:
+        self.identity = identity
+        self.name = entry_name(identity)
+        self.pending: Pending | None = None
+        self.was_lost = False
+        self.was_late = False
+        self._rt = runtime
+        self._looked = Moment(0.0, 0.0)
+        self._first_seen: dict[Write, float] = {}
+
+    @property
+    def held(self) -> Pending:
+        """The entry as this process last wrote it.
+
+        :raises LostLeaseError: if this process does not hold the lease.
+        """
+        if self.pending is None:
+            raise LostLeaseError
+        return self.pending
+
+    def may_acquire(self, entry: Entry | None) -> bool:
+        """Tell whether this process may write its token over an entry."""
+        if not isinstance(entry, Pending) or entry.lease_token in {"", self._rt.token}:
+            return True
+        if self.was_lost:
+            return False
+        return self._may_take_over_from(entry.owner) or (
+            self._rt.clock.now() - entry.since > self._rt.timing.takeover_after
+        )
+
+    def _may_take_over_from(self, other: Owner) -> bool:
+        """Tell whether another task instance is over: an earlier process of this task, or a teardown's setup."""
+        own = self._rt.owner
+        if other.instance == own.instance:
+            return other.try_number <= own.try_number
+        is_own_run = (other.dag_id, other.run_id) == (own.dag_id, own.run_id)
+        return is_own_run and other.task_id in self._rt.setups
+
+    def claim(self, entry: Entry | None, looked: Moment) -> None:
+        """Write this process's token. It holds the lease if its token is still there after the lease pause.
+
+        :param entry: what was read.
+        :param looked: when the reading began.
+        :raises LookAgainError: if that took too long: another process may have claimed the entry meanwhile.
+        """
+        if isinstance(entry, Pending) and entry.lease_token not in {"", self._rt.token}:
+            self._rt.log.info("Taking over from %s.", entry.owner)
+        known = entry if isinstance(entry, Pending) else _pending(entry, self._rt.owner)
+        try:
+            self._write(known, looked)
+        except JournalError as error:
+            # On Airflow 2 of two that write a Variable at one moment one fails.
+            raise LookAgainError from error
+
+    def verify(self) -> None:
+        """Look whether this process still holds the lease.
+
+        :raises LostLeaseError: if it does not.
+        """
+        looked = Moment.of(self._rt.clock)
+        held = self.held
+        entry = from_text(self._rt.journal.read((self.name,))[self.name], name=self.name)
+        if not isinstance(entry, Pending) or entry.lease_token != self._rt.token:
+            self.pending = None
+            self.was_lost = True
+            raise LostLeaseError
+        self._looked = looked
+        if held.write is not None:
+            self._first_seen.setdefault(held.write, self._rt.clock.monotonic())
+
+    def verify_unless_fresh(self) -> None:
+        """Look whether this process still holds the lease, unless the last look was a moment ago."""
+        if self.pending is None or self._looked.age(self._rt.clock) > _FRESH * self._rt.timing.lease_pause:
+            self.verify()
+
+    def require_fresh(self) -> None:
+        """Refuse to send a write if the last good look was too long ago. Asks nobody; any thread may call it.
+
+        :raises LookAgainError: if it was.
+        """
+        if self._looked.age(self._rt.clock) > self._rt.timing.lease_pause:
+            raise LookAgainError
+
+    def note(self, pending: Pending) -> None:
+        """Write down what was learned, or what is about to be sent.
+
+        :raises LostLeaseError: if another process holds the lease now.
+        :raises LookAgainError: if this took too long, so that it may hold it.
+        """
+        self.verify_unless_fresh()
+        self._write(pending, self._looked)
+
+    def forget_created(self) -> None:
+        """Let the next write of the entry say nothing of sources that were created and are gone."""
+        self.pending = replace(self.held, created_ids=())
+
+    def send(
+        self, job: Callable[[Guard], T], *, note: Callable[[Pending], Pending] = lambda pending: pending
+    ) -> Steps[T]:
+        """Note a write, look once more, and send it.
+
+        :param job: sends it; it is given what has to be called right before each attempt.
+        :param note: what the entry is to say of it; by default nothing.
+        :raises LostLeaseError: if another process holds the lease now.
+        """
+        while True:
+            noted = note(self.held)
+            if noted is not self.held:
+                self.note(noted)
+            self.verify()
+            try:
+                result: T = yield Send(lambda: job(self.require_fresh))
+            except LookAgainError:
+                # It was not sent: the last good look was too long ago.
+                continue
+            return result
+
+    def complete(self, entry: Completed | Tombstone) -> None:
+        """Write how the work ended; the lease ends with it.
+
+        :raises LostLeaseError: if another process holds it now.
+        :raises LookAgainError: if this took too long, so that it may have held it.
+        """
+        self.verify_unless_fresh()
+        self.pending = None
+        self._rt.journal.write(self.name, to_text(entry))
+        self._check_in_time(self._looked)
+
+    def remove(self) -> None:
+        """Remove the entry; the lease ends with it.
+
+        :raises LostLeaseError: if another process holds it now.
+        """
+        self.verify_unless_fresh()
+        self.pending = None
+        self._rt.journal.remove(self.name)
+
+    def release(self) -> None:
+        """Give the lease back: with the facts that the next holder needs, or the entry as it was.
+
+        :raises LostLeaseError: if another process holds it now.
+        """
+        held = self.held
+        self.verify_unless_fresh()
+        if held.has_facts:
+            self.pending = None
+            free = replace(held, lease_token="", since=self._rt.clock.now())
+            self._rt.journal.write(self.name, to_text(free))
+        elif held.previous is not None:
+            self.complete(held.previous)
+        else:
+            self.remove()
+
+    def is_settled(self) -> bool:
+        """Tell whether the write that the entry notes can no longer take effect.
+
+        Only this process's own clock counts, from its own first look: clocks of two hosts may differ.
+        """
+        write = self.held.write
+        if write is None:
+            return True
+        return self._rt.clock.monotonic() - self._first_seen[write] > self._rt.timing.settle_timeout
+
+    def expect_late(self, write: Write) -> None:
+        """Let the wait for a write's effect begin now: its answer was just lost."""
+        self._first_seen[write] = self._rt.clock.monotonic()
+
+    def _write(self, pending: Pending, looked: Moment) -> None:
+        rt = self._rt
+        mine = replace(pending, lease_token=rt.token, owner=rt.owner, since=rt.clock.now())
+        self.pending = None
+        rt.journal.write(self.name, to_text(mine), within=rt.timing.lease_pause - looked.age(rt.clock))
+        self._check_in_time(looked)
+        self.pending = mine
+
+    def _check_in_time(self, looked: Moment) -> None:
+        """Hold nothing after a write that took too long."""
+        if looked.age(self._rt.clock) > self._rt.timing.lease_pause:
+            self.was_late = True
+            raise LookAgainError
+
+
+class LocationClaim:
+    """The note on the location of a key that does not hold the source's id: two identities may not share it.
+
+    :param name: the note's name.
+    :param key: the key, for messages.
+    :param lease: the lease on the identity that it is for.
+    :param runtime: what this try works with.
+    """
+
+    def __init__(self, name: str, key: str, lease: Lease, runtime: Runtime) -> None:
+        self.name = name
+        self.key = key
+        self._lease = lease
+        self._rt = runtime
+        self._looked = Moment(0.0, 0.0)
+
+    def claim(self) -> Steps[None]:
+        """Write the identity into the note.
+
+        :raises SecretKeyTakenError: if the location holds the secret of another identity.
+        :raises HeldError: if another identity is being registered there.
+        """
+        texts, looked = yield Read((self.name,))
+        other = texts[self.name]
+        if other == self._lease.name:
+            return
+        if other is not None:
+            texts, looked = yield Read((other,))
+            entry = from_text(texts[other], name=other)
+            if isinstance(entry, Pending):
+                raise HeldError(other)
+            if entry is not None and entry.location == self.name:
+                raise SecretKeyTakenError(
+                    f"store_as gives {self._lease.identity.label} the key {self.key!r}, which holds the webhook secret "
+                    "of another source. Nothing was registered, rotated or overwritten. Put {data_source_id} into "
+                    "store_as, or choose another key."
+                )
+        self._rt.journal.write(self.name, self._lease.name)
+        if looked.age(self._rt.clock) > self._rt.timing.lease_pause:
+            raise LookAgainError
+
+    def verify(self) -> None:
+        """Look whether the note still names the identity.
+
+        :raises LostLeaseError: if it does not.
+        """
+        looked = Moment.of(self._rt.clock)
+        if self._rt.journal.read((self.name,))[self.name] != self._lease.name:
+            raise LostLeaseError
+        self._looked = looked
+
+    def verify_unless_fresh(self) -> None:
+        """Look whether the note still names the identity, unless the last look was a moment ago."""
+        if self._looked.age(self._rt.clock) > _FRESH * self._rt.timing.lease_pause:
+            self.verify()
+
+
+def acquire(
+    leases: Sequence[Lease],
+    locations: Sequence[LocationClaim] = (),
+    *,
+    seen: tuple[Entry | None, Moment] | None = None,
+) -> Steps[None]:
+    """Claim leases and locations, each in its order, and wait the lease pause. Each is verified by its next look.
+
+    :param seen: what the entry of the only lease was a moment ago; None to read it.
+    :raises HeldError: if another process holds one; then all are given back.
+    """
+    ordered = sorted(leases, key=lambda lease: lease.name)
+    try:
+        if seen is None:
+            texts, looked = yield Read(tuple(lease.name for lease in ordered))
+            entries = [from_text(texts[lease.name], name=lease.name) for lease in ordered]
+        else:
+            entries, looked = [seen[0]], seen[1]
+        for lease, entry in zip(ordered, entries, strict=True):
+            if not lease.may_acquire(entry):
+                raise HeldError(lease.name)
+        for lease, entry in zip(ordered, entries, strict=True):
+            lease.claim(entry, looked)
+        for location in sorted(locations, key=lambda location: location.name):
+            yield from location.claim()
+        yield Pause()
+    except (CopassError, LookAgainError):
+        give_back(ordered)
+        raise
+
+
+def give_back(leases: Sequence[Lease]) -> None:
+    """Release what is still held; the failure that led here is the one that counts."""
+    for lease in leases:
+        if lease.pending is not None:
+            with suppress(CopassError, LookAgainError):
+                lease.release()
+
+
+def _pending(entry: Completed | Tombstone | None, owner: Owner) -> Pending:
+    generation = entry.secret_generation if isinstance(entry, Completed) else 0
+    return Pending("", owner, 0.0, secret_generation=generation, previous=entry)

@@ -1,0 +1,182 @@
+"""Minting the webhook secret of a source and storing it, with the lease in hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from airflow_provider_copass.errors import CopassCallError, CopassError, CopassStatusError, SourceChangedError
+from airflow_provider_copass.registration.journal import Completed, Write, deleted_by_of, known_of
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from airflow_provider_copass.api import Source
+    from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.journal import Pending
+    from airflow_provider_copass.registration.lease import Lease, LocationClaim
+    from airflow_provider_copass.registration.ports import Guard, Runtime
+    from airflow_provider_copass.registration.secret_writer import SecretWriter
+
+_NO_ROTATION = {404, 405}
+
+
+class Minter:
+    """Mints and stores secrets for the source of one lease.
+
+    :param lease: the lease.
+    :param writer: where the secret goes.
+    :param location: the claim on the key's location; None if the key holds the source's id.
+    :param runtime: what this try works with.
+    """
+
+    def __init__(self, lease: Lease, writer: SecretWriter, location: LocationClaim | None, runtime: Runtime) -> None:
+        self._lease = lease
+        self._writer = writer
+        self._location = location
+        self._rt = runtime
+        self._at_risk: set[str] = set()
+        self.written: dict[str, str] = {}
+        """The keys that this process has written, by the ids of their sources."""
+
+    def owes(self, known: Completed | None = None) -> bool:
+        """Tell whether this process may have voided a secret since its last good look.
+
+        A rotation of its own may have been carried out, or it has written over the store, while another process held
+        the lease.
+
+        :param known: the source as the other process has completed it; None for any.
+        """
+        if known is None:
+            return bool(self._at_risk)
+        return bool(self._at_risk & {known.source_id, known.key})
+
+    def mint(self, source: Source, *, by: str = "", is_lost: bool = True) -> Steps[Completed]:
+        """Mint a new secret and store it.
+
+        :param by: the task instance that is asked to rotate; empty for a secret that has to be minted.
+        :param is_lost: whether the secret before it is lost, for messages.
+        :return: what the entry is to say.
+        :raises LostLeaseError: if another process has taken the lease.
+        :raises CopassError: if the server does not rotate, or the store does not take the secret.
+        """
+        source_id = source.data_source_id
+        before = self._lease.held
+        write = Write("rotate", self._rt.clock.now(), by or self._rt.owner.instance, source_id)
+        noted = replace(
+            before,
+            write=write,
+            rotating=source_id,
+            rotated_by=by or before.rotated_by,
+            secret_generation=before.secret_generation + 1,
+        )
+
+        def send(before_attempt: Guard) -> Source:
+            def look() -> None:
+                before_attempt()
+                self._at_risk.add(source_id)
+
+            return self._rt.sources.rotate_webhook_secret(source_id, before_attempt=look)
+
+        try:
+            rotated = yield from self._lease.send(send, note=lambda _: noted)
+        except CopassCallError as error:
+            failure = error
+        else:
+            return self.store(source_id, rotated.webhook_signing_secret, mode=source.ingestion_mode, is_ours=True)
+        raise self._refused(failure, before, source_id, is_lost=is_lost)
+
+    def store(self, source_id: str, secret: SecretStr | None, *, mode: str, is_ours: bool) -> Completed:
+        """Store a secret that was just answered.
+
+        :param secret: the secret; None if the server issued none.
+        :param mode: the source's ingestion mode.
+        :param is_ours: whether what the key holds may be overwritten.
+        :return: what the entry is to say.
+        :raises LostLeaseError: if another process has taken the lease.
+        :raises SecretKeyTakenError: if the key holds something else.
+        :raises SecretStoreError: if the store does not take the secret.
+        """
+        if secret is not None:
+            self._rt.mask(secret)
+        # The answer has come: whoever goes on from here has nothing to wait for.
+        held = self._lease.held
+        created = held.with_created(source_id) if held.write is not None and held.write.kind == "register" else held
+        self._lease.note(replace(created, write=None))
+        self._at_risk.clear()
+        if secret is None:
+            self._rt.log.warning("Copass issued no webhook secret for source %s; there is none to store.", source_id)
+            return self.completed(source_id, unissued_mode=mode or "realtime")
+        try:
+            self._writer.check_free(source_id, self._lease.held.previous, is_ours=is_ours)
+            self._writer.write(secret, source_id, before_attempt=lambda: self._before_write(source_id))
+            self._writer.read_back(secret, source_id)
+        except CopassError:
+            # What the store holds now is not this secret: the next try must not take it for it.
+            if self._lease.pending is not None and self._lease.held.rotating != source_id:
+                self._lease.note(replace(self._lease.held, rotating=source_id))
+            raise
+        self._lease.verify()
+        if self._location is not None:
+            self._location.verify_unless_fresh()
+        self._at_risk.clear()
+        self._rt.log.info(
+            "The webhook secret of source %s is in the %s %r.",
+            source_id,
+            self._writer.store,
+            self._writer.key(source_id),
+        )
+        return self.completed(source_id, is_stored=True)
+
+    def completed(self, source_id: str, *, is_stored: bool = False, unissued_mode: str = "") -> Completed:
+        """Return what the entry is to say of a source, with all that is known of it.
+
+        :param is_stored: whether its secret is under the key.
+        :param unissued_mode: the ingestion mode in which the server issued none.
+        """
+        held = self._lease.held
+        same = known_of(held, source_id)
+        key = self._writer.key(source_id) if is_stored else ""
+        return Completed(
+            source_id,
+            store=self._writer.store if is_stored else "",
+            key=key,
+            location=self._writer.location(key) if is_stored else "",
+            secret_generation=held.secret_generation,
+            unissued_mode=unissued_mode,
+            registered_by=same.registered_by if same else "",
+            rotated_by=held.rotated_by or (same.rotated_by if same else ""),
+            deleted_by=deleted_by_of(held),
+            write_only_hashes=same.write_only_hashes if same else {},
+        )
+
+    def _before_write(self, source_id: str) -> None:
+        """Look right before the store is written; from here on it may hold what this process wrote."""
+        self._lease.verify_unless_fresh()
+        if self._location is not None:
+            self._location.verify_unless_fresh()
+        self._at_risk |= {source_id, self._writer.key(source_id)}
+        self.written[source_id] = self._writer.key(source_id)
+
+    def _refused(self, failure: CopassCallError, before: Pending, source_id: str, *, is_lost: bool) -> CopassError:
+        """Note what is known of a rotation that failed, and return the error."""
+        if failure.maybe_applied:
+            self._lease.verify()
+            self._at_risk.clear()
+            return failure
+        self._at_risk.discard(source_id)
+        self._lease.note(replace(before, write=None))
+        if not isinstance(failure, CopassStatusError) or failure.status not in _NO_ROTATION:
+            return failure
+        what = f"The webhook secret of source {source_id} is lost, and the" if is_lost else "The"
+        way_out = (
+            "Delete the source and register it again; or put its secret into the store by hand and delete the journal "
+            f"entry {self._lease.name!r}."
+            if is_lost
+            else "Its secret is as it was. Delete the source and register it again for another one."
+        )
+        return SourceChangedError(
+            f"{what} server offers no rotation for source {source_id} (it answered {failure.status}). Nothing was "
+            f"rotated. {way_out}",
+            data_source_ids=(source_id,),
+        )

@@ -1,0 +1,211 @@
+"""What every operation has in common: the wait for an entry that is held, the lease around the work, the looks."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from contextlib import suppress
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from airflow_provider_copass.errors import (
+    CopassAnswerError,
+    CopassError,
+    CopassNotFoundError,
+    DuplicateSourcesError,
+    EntryBusyError,
+    SourceMissingError,
+)
+from airflow_provider_copass.registration.decide import DATE_SLACK, ids_to_look_up, may_still_act
+from airflow_provider_copass.registration.driver import GetSource, ListSources, Wait
+from airflow_provider_copass.registration.lease import HeldError, Lease, LookAgainError, acquire, give_back
+from airflow_provider_copass.registration.spec import Identity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from airflow_provider_copass.api import Source
+    from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.inventory import Inventory
+    from airflow_provider_copass.registration.journal import Entry
+    from airflow_provider_copass.registration.lease import LocationClaim
+    from airflow_provider_copass.registration.ports import Moment, Runtime
+    from airflow_provider_copass.registration.spec import SourceRef
+
+T = TypeVar("T")
+
+
+class Operation(Generic[T]):
+    """Something that is done about a source, once, whatever is in its way.
+
+    :param runtime: what this try works with.
+    :param label: the source, for messages.
+    """
+
+    def __init__(self, runtime: Runtime, label: str) -> None:
+        self._rt = runtime
+        self._label = label
+        self._leases: dict[Identity, Lease] = {}
+        self._began = 0.0
+
+    @abstractmethod
+    def attempt(self) -> Steps[T]:
+        """Look, and do what can be done.
+
+        :raises LookAgainError: if what was seen has changed since.
+        """
+
+    @property
+    def owes(self) -> bool:
+        """Whether this process may have voided a secret while another one held the lease, and must make up for it."""
+        return False
+
+    def steps(self, *, is_patient: bool = True) -> Steps[T]:
+        """Attempt it until it could be done, for as long as another task may be waited for.
+
+        :param is_patient: wait for an entry that another task holds.
+        :raises EntryBusyError: if another task holds it for longer.
+        :raises CopassError: what :meth:`attempt` raises.
+        """
+        clock, timing = self._rt.clock, self._rt.timing
+        since: float | None = None
+        is_last = False
+        self._began = clock.now()
+        while True:
+            name = ""
+            try:
+                return (yield from self.attempt())
+            except HeldError as held:
+                name = held.name
+                is_last = is_last or not (is_patient or self.owes)
+            except LookAgainError:
+                pass
+            if is_last:
+                raise EntryBusyError(self._busy(name))
+            since = clock.monotonic() if since is None else since
+            yield Wait(timing.poll_interval)
+            # A process that was paused for long looks once more before it gives up.
+            limit = 2 * timing.takeover_after if self.owes else timing.wait_timeout
+            is_last = clock.monotonic() - since > limit
+
+    def lease_on(self, identity: Identity) -> Lease:
+        """Return this process's lease on an identity, which remembers whether it was lost."""
+        return self._leases.setdefault(identity, Lease(identity, self._rt))
+
+    def under(
+        self,
+        leases: Sequence[Lease],
+        work: Callable[[], Steps[T]],
+        *,
+        locations: Sequence[LocationClaim] = (),
+        seen: tuple[Entry | None, Moment] | None = None,
+    ) -> Steps[T]:
+        """Do some work with leases in hand; what is still held when it fails is given back, with the facts."""
+        yield from acquire(leases, locations, seen=seen)
+        try:
+            return (yield from work())
+        except (CopassError, LookAgainError):
+            give_back(leases)
+            raise
+
+    def list_all(self, identity: Identity, entry: Entry | None, created_ids: Iterable[str] = ()) -> Steps[Inventory]:
+        """List what lives, and read what the entry knows and the list does not show.
+
+        :raises CopassAnswerError: if the list is cut short.
+        """
+        inventory: Inventory = yield ListSources(identity.provider)
+        found = []
+        for source_id in ids_to_look_up(entry, inventory, created_ids):
+            source: Source | None = yield GetSource(source_id)
+            if source is not None and identity.matches(source):
+                raise CopassAnswerError(
+                    f"list_sources: the list is cut short: it does not hold source {source_id}, which lives. Nothing "
+                    "was concluded from it. Try again later.",
+                    operation="list_sources",
+                )
+            if source is not None:
+                found.append(source)
+        return inventory.with_sources(found) if found else inventory
+
+    def settled(self, leases: Sequence[Lease], look: Callable[[], Steps[Inventory]]) -> Steps[Inventory]:
+        """Look, with the leases in hand, until no write that an entry notes may still take effect."""
+        while True:
+            inventory = yield from look()
+            for lease in leases:
+                lease.verify()
+            if not any(self._may_still_act(lease, inventory) for lease in leases):
+                return inventory
+            yield Wait(self._rt.timing.poll_interval)
+
+    def _may_still_act(self, lease: Lease, inventory: Inventory) -> bool:
+        write = lease.held.write
+        if write is None or lease.is_settled():
+            return False
+        return may_still_act(write, lease.identity, inventory, self._rt.timing)
+
+    def delete_source(self, source_id: str, lease: Lease) -> Steps[None]:
+        """Delete a source, with the lease in hand; one that is gone already is fine."""
+        with suppress(CopassNotFoundError):
+            yield from lease.send(lambda look: self._rt.sources.delete_source(source_id, before_attempt=look))
+
+    def came_up_since(self, source: Source, inventory: Inventory) -> bool:
+        """Tell whether a source was registered after this process began.
+
+        If this process may have replaced an entry, or lost a lease, what came up since is the work of another one.
+        """
+        began = self._began + inventory.server_ahead - DATE_SLACK
+        return source.created_at is not None and source.created_at.timestamp() >= began
+
+    def _busy(self, name: str) -> str:
+        where = f" (journal entry {name!r})" if name else ""
+        return (
+            f"Another task works on {self._label} at this moment, or died while it did{where}. Nothing was done. Try "
+            "again later; if the other task is dead for good, delete the entry."
+        )
+
+
+def looked_up(ref: SourceRef) -> Steps[Source | None]:
+    """Look a source up: by its id with one request, by its name with a list.
+
+    :return: the source; None if there is none, or by its name no live one.
+    :raises DuplicateSourcesError: if several live sources have the name.
+    """
+    identity = ref.identity
+    if identity is None:
+        source: Source | None = yield GetSource(str(ref.data_source_id))
+        if source is None:
+            # Of a sandbox that does not exist the list cannot be had either, and that is an error.
+            yield ListSources("")
+        return source
+    inventory: Inventory = yield ListSources(identity.provider)
+    return only_one(ref, inventory.matching(identity))
+
+
+def only_one(ref: SourceRef, matching: Sequence[Source]) -> Source | None:
+    """Return the one source that a reference names; None if there is none.
+
+    :raises DuplicateSourcesError: if there are several.
+    """
+    if len(matching) > 1:
+        ids = tuple(source.data_source_id for source in matching)
+        raise DuplicateSourcesError(
+            f"{len(ids)} live sources are {ref}: {', '.join(ids)}. Nothing was done. Name one by its data_source_id.",
+            data_source_ids=ids,
+        )
+    return matching[0] if matching else None
+
+
+def missing(ref: SourceRef) -> SourceMissingError:
+    """Return the error of a source that does not exist."""
+    return SourceMissingError(
+        f"There is no live {ref} in sandbox {ref.sandbox_id!r}. Nothing was done. Check its name or id, or register it "
+        "first."
+    )
+
+
+def identity_of(ref: SourceRef, source: Source) -> Identity:
+    """Return the identity of a source as it is now."""
+    return Identity(ref.sandbox_id, source.provider, source.name)
+
+
+def now_on_server(runtime: Runtime, inventory: Inventory) -> float:
+    """Return seconds since the epoch by the server's clock, as far as an inventory tells."""
+    return runtime.clock.now() + inventory.server_ahead

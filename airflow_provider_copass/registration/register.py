@@ -1,0 +1,497 @@
+"""Registering one source once, and keeping its secret: the steps, from the first look to the completed entry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow_provider_copass.errors import (
+    CopassCallError,
+    CopassConflictError,
+    SecretMissingError,
+    SourceChangedError,
+    SourceExistsError,
+)
+from airflow_provider_copass.registration.decide import decide, fits, may_still_act
+from airflow_provider_copass.registration.drift import CHANGEABLE, Declared
+from airflow_provider_copass.registration.driver import GetSource, ListSources, Read, Wait, run_alone
+from airflow_provider_copass.registration.inventory import Inventory
+from airflow_provider_copass.registration.journal import Completed, Write, deleted_by_of, from_text, known_of
+from airflow_provider_copass.registration.lease import LocationClaim, LookAgainError
+from airflow_provider_copass.registration.minter import Minter
+from airflow_provider_copass.registration.operation import Operation, now_on_server
+from airflow_provider_copass.registration.secret_writer import SecretWriter
+from airflow_provider_copass.registration.update import send_changes
+
+if TYPE_CHECKING:
+    from airflow_provider_copass.api import Source
+    from airflow_provider_copass.registration.brake import Brake
+    from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.journal import Pending, Tombstone
+    from airflow_provider_copass.registration.ports import Runtime
+    from airflow_provider_copass.registration.spec import SourceSpec
+
+_POSTS = 2
+"""How often one try of a task sends the POST at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A source that exists, and whose secret is stored.
+
+    :param source: the source, without its secret.
+    :param outcome: ``created`` (by this task), ``unchanged`` or ``updated``.
+    :param stored_as: the key of its secret; None if it has none or it is not stored.
+    """
+
+    source: Source
+    outcome: Literal["created", "unchanged", "updated"]
+    stored_as: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """How a source that exists compares with what is declared.
+
+    :param changes: the declared fields that differ and can be changed, with their values.
+    :param fixed: the names of those that differ and cannot.
+    :param secret: whether its secret is ``stored``, ``missing``, or not ``needed``.
+    """
+
+    changes: dict[str, Any] = field(repr=False)
+    fixed: tuple[str, ...]
+    secret: Literal["stored", "missing", "not needed"]
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """The names of the fields that differ."""
+        return (*self.changes, *self.fixed)
+
+
+def register(spec: SourceSpec, runtime: Runtime) -> Registered:
+    """Ensure that a source exists and its webhook secret is stored.
+
+    :param spec: the source.
+    :param runtime: what this try works with.
+    :raises CopassInputError: before any request, if the store cannot hold the key.
+    :raises CopassRegistrationError: if it cannot go on as declared; the message tells the way out.
+    :raises CopassCallError: if a call failed.
+    """
+    registration = Registration(spec, runtime)
+    registration.check()
+    return run_alone(registration.steps(), runtime)
+
+
+class Registration(Operation[Registered]):
+    """The registration of one source, in one process.
+
+    :param spec: the source.
+    :param runtime: what this try works with.
+    :param brake: stops the POSTs of a list once something is wrong with all of them; None for a single source.
+    """
+
+    def __init__(self, spec: SourceSpec, runtime: Runtime, brake: Brake | None = None) -> None:
+        super().__init__(runtime, spec.label)
+        if runtime.secrets is None:
+            raise TypeError("a registration needs a secret store")
+        self.spec = spec
+        self.created_ids: list[str] = []
+        self._brake = brake
+        self._lease = self.lease_on(spec.identity)
+        self._writer = SecretWriter(spec.identity, spec.store_key, runtime.secrets, runtime.clock)
+        self._location: LocationClaim | None = None
+        if spec.is_realtime and self._writer.needs_location:
+            key = self._writer.key()
+            self._location = LocationClaim(self._writer.location(key), key, self._lease, runtime)
+        self._minter = Minter(self._lease, self._writer, self._location, runtime)
+        self._declared = Declared(spec.source.body())
+        self._posts = 0
+        self._failure: CopassCallError | None = None
+        self._lost_post: tuple[Write, float] | None = None
+
+    def check(self) -> None:
+        """Refuse a key that the store cannot hold, before any request."""
+        if self.spec.is_realtime:
+            self._writer.check()
+
+    def check_create(self, known: Completed | Tombstone | None) -> None:
+        """Refuse a key that may not be written, or that is known before the POST and holds what is not ours.
+
+        :param known: what the journal knows of the source before it.
+        """
+        if self.spec.is_realtime:
+            self._writer.check_write()
+            self._writer.check_unused(known)
+
+    @property
+    def owes(self) -> bool:
+        """Whether this process may have voided a secret while another one held the lease."""
+        return self._minter.owes()
+
+    def attempt(self) -> Steps[Registered]:
+        """Look at what is recorded; if that is not all, go on with the lease in hand."""
+        texts, looked = yield Read((self._lease.name,))
+        entry = from_text(texts[self._lease.name], name=self._lease.name)
+        seen = (entry, looked) if not isinstance(entry, Completed) else None
+        if isinstance(entry, Completed) and not self._is_owed_to(entry):
+            source: Source | None = yield GetSource(entry.source_id)
+            if source is not None and source.is_live:
+                # Under another identity, this raises.
+                decide(self.spec.identity, entry, Inventory.of([source]), timing=self._rt.timing)
+                done = yield from self._use(entry, source, is_leased=False)
+                if done is not None:
+                    return done
+        locations = () if self._location is None else (self._location,)
+        return (yield from self.under([self._lease], self._work, locations=locations, seen=seen))
+
+    def _work(self) -> Steps[Registered]:
+        """Decide with the lease in hand, and act."""
+        while True:
+            inventory = yield from self.list_all(self.spec.identity, self._lease.held, self.created_ids)
+            self._lease.verify()
+            if self._location is not None:
+                self._location.verify_unless_fresh()
+            held = self._lease.held
+            decision = decide(
+                self.spec.identity,
+                held,
+                inventory,
+                timing=self._rt.timing,
+                is_settled=self._lease.is_settled(),
+                created_ids=self.created_ids,
+            )
+            if decision.step == "wait" or self._is_post_in_flight(decision.source, inventory):
+                yield Wait(self._rt.timing.poll_interval)
+                continue
+            if held.write is not None and held.write.kind in {"delete", "disconnect"}:
+                ended = inventory.live(held.write.source_id) is None
+                self._lease.pending = held.without_write(took_effect=ended)
+            if decision.source is None:
+                created = yield from self._create(inventory)
+                if created is not None:
+                    return created
+                continue
+            is_ours = decision.step == "finish"
+            if decision.step == "adopt" and self._lease.was_late:
+                # The entry that this process may have replaced would tell whose it is.
+                is_ours = self.came_up_since(decision.source, inventory)
+            return (yield from self._keep(decision.source, decision.duplicates, is_ours=is_ours))
+
+    def _keep(self, source: Source, duplicates: tuple[str, ...], *, is_ours: bool) -> Steps[Registered]:
+        """Go on with a source that exists."""
+        source_id = source.data_source_id
+        same = known_of(self._lease.held, source_id)
+        if same is not None:
+            duplicates = yield from self._delete_created_beside(same, duplicates)
+        if duplicates:
+            self._rt.log.warning(
+                "%s is source %s. Other live sources have the same provider and name, and were not touched: %s.",
+                self.spec.label,
+                source_id,
+                ", ".join(duplicates),
+            )
+        if same is not None and self._minter.owes(same):
+            self._rt.log.warning(
+                "Minting the webhook secret of source %s once more: this process may have voided it while another task "
+                "held the lease.",
+                source_id,
+            )
+            return self._end((yield from self._minter.mint(source)), source, "unchanged")
+        if is_ours:
+            return (yield from self._finish(source, is_new=same is None))
+        base = same or Completed(source_id, deleted_by=deleted_by_of(self._lease.held))
+        done = yield from self._use(base, source, is_leased=True)
+        if done is None:
+            raise LookAgainError
+        return done
+
+    def assess(self, known: Completed, source: Source) -> Assessment:
+        """Compare a source that exists with what is declared. Reads the store, and changes nothing.
+
+        :param known: what the journal knows of it.
+        :raises SourceExistsError: if no source may exist.
+        :raises SourceChangedError: if its secret is under another key.
+        :raises SecretKeyTakenError: if the key holds another source's secret.
+        """
+        source_id = source.data_source_id
+        is_own = known.registered_by == self._rt.owner.instance or source_id in self.created_ids
+        if self.spec.if_exists == "fail" and not is_own:
+            raise SourceExistsError(
+                f"{self.spec.label} exists already, as source {source_id}. Nothing was done. Choose another name, or "
+                "if_exists='reuse' to adopt it.",
+                data_source_ids=(source_id,),
+            )
+        unsent = self._declared.unsent(source, known)
+        changes = {name: value for name, value in unsent.items() if name.partition(".")[0] in CHANGEABLE}
+        fixed = tuple(name for name in unsent if name not in changes)
+        return Assessment(changes, fixed, self._secret_of(known, source))
+
+    def _secret_of(self, known: Completed, source: Source) -> Literal["stored", "missing", "not needed"]:
+        source_id = source.data_source_id
+        mode = source.ingestion_mode or self.spec.source.ingestion_mode
+        if not self.spec.is_realtime or mode != "realtime" or known.unissued_mode == mode:
+            return "not needed"
+        if known.key and not self._writer.names(known, source_id):
+            raise SourceChangedError(
+                f"The webhook secret of source {source_id} is in the {known.store} {known.key!r}, and this task "
+                f"declares the {self._writer.store} {self._writer.key(source_id)!r}. Nothing was done. Declare the "
+                f"same; or move the secret there by hand and delete the journal entry {self._lease.name!r}.",
+                data_source_ids=(source_id,),
+            )
+        return "stored" if self._writer.holds(source_id) else "missing"
+
+    def _use(self, known: Completed, source: Source, *, is_leased: bool) -> Steps[Registered | None]:
+        """Use a source that exists, and update it if that is declared.
+
+        :param known: what the journal knows of it.
+        :param is_leased: whether the lease is in hand.
+        :return: None if something has to be written, and the lease is not in hand.
+        """
+        source_id = source.data_source_id
+        seen = self.assess(known, source)
+        is_update = self.spec.if_exists == "update" and bool(seen.changes)
+        if is_update and not is_leased:
+            return None
+        if is_update:
+            source, known = yield from send_changes(
+                self._declared, seen.changes, (source, known), self._lease, self._rt
+            )
+            seen = replace(seen, changes={}, secret=self._secret_of(known, source))
+        if seen.secret == "missing" and self.spec.on_missing_secret == "rotate":
+            if not is_leased:
+                return None
+            self._writer.check_write(source_id)
+            self._rt.log.warning(
+                "Rotating the webhook secret of source %s: it is not in the %s, and on_missing_secret is 'rotate'.",
+                source_id,
+                self._writer.store,
+            )
+            minted = yield from self._minter.mint(source)
+            return self._end(replace(minted, write_only_hashes=known.write_only_hashes), source, "updated")
+        if seen.secret == "missing":
+            self._on_missing(source_id)
+        kept = known
+        if seen.secret == "stored" and not known.key:
+            key = self._writer.key(source_id)
+            kept = replace(known, store=self._writer.store, key=key, location=self._writer.location(key))
+        if not is_leased and kept != known:
+            return None
+        if seen.differing:
+            self._rt.log.warning(
+                "Source %s differs from what is declared in: %s.", source_id, ", ".join(seen.differing)
+            )
+        stored_as = kept.key if seen.secret == "stored" else None
+        if is_leased:
+            self._lease.complete(kept)
+        self._rt.log.info("%s exists as source %s.", self.spec.label, source_id)
+        return Registered(without_secret(source), "updated" if is_update else self._outcome(source_id), stored_as)
+
+    def _on_missing(self, source_id: str) -> None:
+        """Decide about a secret that is not in the store, and not ours to mint unasked."""
+        key = self._writer.key(source_id)
+        if self.spec.on_missing_secret == "ignore":
+            self._rt.log.warning(
+                "The webhook secret of source %s is not in the %s %r.", source_id, self._writer.store, key
+            )
+            return
+        raise SecretMissingError(
+            f"The webhook secret of source {source_id} is not in the {self._writer.store} {key!r}, and Copass shows it "
+            "only once. Nothing was done. Put it there by hand if somebody has it; or set on_missing_secret='rotate' "
+            "to mint a new one, which makes the old one worthless to whoever uses it; or 'ignore' to go on without.",
+            data_source_ids=(source_id,),
+        )
+
+    def _create(self, inventory: Inventory) -> Steps[Registered | None]:
+        """Send the POST, which is noted first.
+
+        :return: None if no answer came that can be used: look for the effect.
+        """
+        held = self._lease.held
+        failure = self._failure
+        if failure is not None and (self._posts >= _POSTS or not failure.is_transient):
+            self._lease.note(replace(held, write=None))
+            raise failure
+        if self._brake is not None:
+            self._brake.check()
+        self.check_create(held.previous)
+        fields = self.spec.source.body()
+
+        def note(pending: Pending) -> Pending:
+            sent_at = now_on_server(self._rt, inventory)
+            return replace(pending, write=Write("register", sent_at, self._rt.owner.instance))
+
+        try:
+            created = yield from self._lease.send(
+                lambda look: self._rt.sources.register_source(fields, before_attempt=look), note=note
+            )
+        except CopassCallError as error:
+            failure = error
+        else:
+            return self._created(created)
+        yield from self._not_created(failure)
+        return None
+
+    def _created(self, created: Source) -> Registered:
+        """Store the secret of a source that was just registered."""
+        source_id = created.data_source_id
+        secret = created.webhook_signing_secret
+        self.created_ids.append(source_id)
+        if self._brake is not None:
+            self._brake.succeed()
+        self._rt.log.info("Registered source %s: %s.", source_id, self.spec.label)
+        if self.spec.is_realtime:
+            completed = self._minter.store(source_id, secret, mode=created.ingestion_mode, is_ours=False)
+        else:
+            self._lease.verify()
+            completed = self._minter.completed(source_id)
+        registered = self._end(self._registered_here(completed), created, "created")
+        sent = self.spec.source
+        if (created.provider or sent.provider, created.name or sent.name) != (sent.provider, sent.name):
+            raise SourceChangedError(
+                f"{self.spec.label} was sent, and the server registered source {source_id} under another provider or "
+                "name. It exists. Declare it as the server shows it, or delete it.",
+                data_source_ids=(source_id,),
+            )
+        return registered
+
+    def _not_created(self, failure: CopassCallError) -> Steps[None]:
+        """See what can be told of a POST that failed.
+
+        :raises CopassCallError: the failure, if the server is known not to have registered the source.
+        """
+        self._posts += 1
+        write = self._lease.held.write
+        if write is None:
+            raise failure
+        if isinstance(failure, CopassConflictError):
+            # The server may refuse a name that this very POST has taken.
+            inventory: Inventory = yield ListSources(self.spec.identity.provider)
+            is_ours = not may_still_act(write, self.spec.identity, inventory, self._rt.timing)
+            if not is_ours:
+                self._lease.note(replace(self._lease.held, write=None))
+                if not inventory.matching(self.spec.identity):
+                    raise failure
+            return
+        if not failure.maybe_applied:
+            self._lease.note(replace(self._lease.held, write=None))
+            raise failure
+        self._rt.log.warning(
+            "No usable answer came to the register call of %s. Looking for its effect for up to %.0f seconds before it "
+            "is sent again.",
+            self.spec.label,
+            self._rt.timing.settle_timeout,
+        )
+        self._lost_post = (write, self._rt.clock.monotonic())
+        self._lease.verify()
+        # From here on the entry tells of it.
+        self._lost_post = None
+        self._lease.expect_late(write)
+        self._failure = failure
+
+    def _finish(self, source: Source, *, is_new: bool) -> Steps[Registered]:
+        """Finish what an interrupted try, or a lost answer, began: the source exists, and is ours.
+
+        :param is_new: whether the entry was never completed with it.
+        """
+        source_id = source.data_source_id
+        held = self._lease.held
+        outcome: Literal["created", "unchanged"] = "created" if is_new else "unchanged"
+        if not self.spec.is_realtime:
+            if held.rotating == source_id:
+                self._rt.log.warning(
+                    "A rotation of the webhook secret of source %s is not finished. It is left to the task that "
+                    "declares the source as realtime, or rotates it.",
+                    source_id,
+                )
+                self._lease.release()
+                return Registered(without_secret(source), outcome)
+            return self._end(self._registered_here(self._minter.completed(source_id)), source, outcome)
+        if source.ingestion_mode not in {"", "realtime"}:
+            # It was sent as realtime and is not: the server knows no webhook for it, and so no secret.
+            self._rt.log.warning(
+                "Source %s is not realtime on the server; it has no webhook secret to store.", source_id
+            )
+            unissued = self._minter.completed(source_id, unissued_mode=source.ingestion_mode)
+            return self._end(self._registered_here(unissued), source, outcome)
+        if is_new and self._writer.holds_new(source_id, held):
+            # Written by a try that was interrupted before the entry was completed; nothing was minted since.
+            return self._end(self._registered_here(self._minter.completed(source_id, is_stored=True)), source, outcome)
+        self._writer.check_write(source_id)
+        self._rt.log.warning(
+            "The webhook secret of source %s was not stored by the try that got it; minting a new one.", source_id
+        )
+        minted = yield from self._minter.mint(source)
+        return self._end(self._registered_here(minted) if is_new else minted, source, outcome)
+
+    def _registered_here(self, completed: Completed) -> Completed:
+        return replace(completed, registered_by=self._rt.owner.instance)
+
+    def _end(
+        self, completed: Completed, source: Source, outcome: Literal["created", "unchanged", "updated"]
+    ) -> Registered:
+        """Complete the entry."""
+        self._lease.complete(completed)
+        return Registered(without_secret(source), outcome, completed.key or None)
+
+    def _delete_created_beside(self, known: Completed, duplicates: tuple[str, ...]) -> Steps[tuple[str, ...]]:
+        """Delete what this registration created beside the source that the entry was completed with.
+
+        It lost the lease while it sent a POST, and nobody else knows of that source. This is the only deletion that
+        nobody asked for.
+
+        :return: the duplicates that are left.
+        """
+        held = self._lease.held
+        own = {*self.created_ids, *held.created_ids} - {known.source_id}
+        if not own:
+            return duplicates
+        if own - set(held.created_ids):
+            # So that another try deletes them if this one is killed.
+            self._lease.note(replace(held, created_ids=tuple(sorted(own))))
+        for source_id in sorted(own):
+            self._rt.log.warning("Deleting source %s, which this task created beside %s.", source_id, known.source_id)
+            yield from self.delete_source(source_id, self._lease)
+            key = self._minter.written.get(source_id, known.key)
+            if key != known.key and self._rt.secrets is not None:
+                self._rt.secrets.remove(key)
+        self._lease.verify()
+        self.created_ids = [source_id for source_id in self.created_ids if source_id not in own]
+        self._lease.forget_created()
+        return tuple(source_id for source_id in duplicates if source_id not in own)
+
+    def _is_owed_to(self, known: Completed) -> bool:
+        """Tell whether there is something to make up for, beside a source that another process has completed."""
+        is_created_beside = any(source_id != known.source_id for source_id in self.created_ids)
+        return self._minter.owes(known) or is_created_beside or self._lost_post is not None
+
+    def _is_post_in_flight(self, chosen: Source | None, inventory: Inventory) -> bool:
+        """Tell whether a POST that was sent while the lease was lost, and not answered, may still take effect.
+
+        The entry knows nothing of it. Once its effect shows beside the chosen source, that is a source of our own.
+        """
+        if self._lost_post is None:
+            return False
+        write, since = self._lost_post
+        beside = [
+            source.data_source_id
+            for source in inventory.matching(self.spec.identity)
+            if fits(source, write, self._rt.timing) and source is not chosen
+        ]
+        if not beside and self._rt.clock.monotonic() - since <= self._rt.timing.settle_timeout:
+            return True
+        self._lost_post = None
+        self.created_ids.extend(beside[:1])
+        return False
+
+    def _outcome(self, source_id: str) -> Literal["created", "unchanged"]:
+        return "created" if source_id in self.created_ids else "unchanged"
+
+    @staticmethod
+    def _only(source: Source) -> Inventory:
+
+        return Inventory.of([source])
+
+
+def without_secret(source: Source) -> Source:
+    """Return a source that can be kept: its secret has no business beyond the store."""
+    return source.model_copy(update={"webhook_signing_secret": None})

@@ -1,0 +1,205 @@
+"""Registering a list of sources: each by the steps for one, side by side; and the plan of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from airflow_provider_copass.errors import (
+    CopassCallError,
+    CopassError,
+    EntryBusyError,
+)
+from airflow_provider_copass.registration.brake import Brake, SkippedError
+from airflow_provider_copass.registration.decide import decide, ids_to_look_up
+from airflow_provider_copass.registration.driver import Driver, get_source
+from airflow_provider_copass.registration.inventory import Inventory
+from airflow_provider_copass.registration.journal import Completed, Pending, completed_of, entry_name, from_text
+from airflow_provider_copass.registration.register import Registered, Registration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_copass.registration.ports import Log, Runtime
+    from airflow_provider_copass.registration.spec import SourceSpec
+
+CHUNK = 100
+"""How many sources are registered side by side: as many leases are held at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one source of a list, or what would become of it.
+
+    :param spec: what is declared.
+    :param outcome: ``created``, ``unchanged``, ``updated``, ``failed``, or ``skipped``: what went wrong with another
+        one would have gone wrong with it as well.
+    :param registered: the source; None if it failed, was skipped, or is only planned.
+    :param error: why it failed.
+    :param changed: of a plan, the names of the fields that differ.
+    :param why: of a plan, what a person should know.
+    :param planned_id: of a plan, the id of the source that exists; empty if none does.
+    """
+
+    spec: SourceSpec
+    outcome: Literal["created", "unchanged", "updated", "failed", "skipped"]
+    registered: Registered | None = None
+    error: CopassError | None = None
+    changed: tuple[str, ...] = ()
+    why: str = ""
+    planned_id: str = ""
+
+    @property
+    def data_source_id(self) -> str:
+        """The id of the source; empty if there is none."""
+        return self.planned_id if self.registered is None else self.registered.source.data_source_id
+
+
+class Quiet:
+    """Passes on what a person should know, and not what is so a thousand times.
+
+    :param log: where to say it.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self.warning = log.warning
+
+    def info(self, msg: str, /, *args: object) -> None:
+        """Say nothing."""
+
+
+def register_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome]:
+    """Ensure that sources exist and their webhook secrets are stored.
+
+    :param specs: the sources, of one sandbox; no two of the same identity.
+    :param runtime: what this try works with.
+    :return: what became of each, in their order: one that fails leaves the others as they are.
+    :raises CopassInputError: before any request, if the store cannot hold a key.
+    """
+    brake = Brake(runtime.log)
+    quiet = replace(runtime, log=Quiet(runtime.log))
+    registrations = [Registration(spec, quiet, brake) for spec in specs]
+    for registration in registrations:
+        registration.check()
+    results: dict[Registration, Registered | CopassError] = {}
+    for begin in range(0, len(registrations), CHUNK):
+        chunk = registrations[begin : begin + CHUNK]
+        # What another task holds is left for later: nobody waits for a whole list.
+        _run(chunk, quiet, brake, results, is_patient=False)
+        if len(registrations) > CHUNK:
+            runtime.log.info("%d of %d sources are done.", len(results), len(registrations))
+    held = [each for each in registrations if isinstance(results[each], EntryBusyError)]
+    if held:
+        _run(held, quiet, brake, results, is_patient=True)
+    _warn_of_duplicates([each for each in results.values() if isinstance(each, Registered)], specs, runtime)
+    return [_outcome(each.spec, results[each]) for each in registrations]
+
+
+def _run(
+    registrations: Sequence[Registration],
+    runtime: Runtime,
+    brake: Brake,
+    results: dict[Registration, Registered | CopassError],
+    *,
+    is_patient: bool,
+) -> None:
+    """Run some registrations side by side."""
+    if brake.is_on:
+        results.update({each: results.get(each) or SkippedError() for each in registrations})
+        return
+    ended = Driver(runtime, on_failure=brake.count).run([each.steps(is_patient=is_patient) for each in registrations])
+    results.update(zip(registrations, ended, strict=True))
+
+
+def _outcome(spec: SourceSpec, result: Registered | CopassError) -> Outcome:
+    if isinstance(result, Registered):
+        return Outcome(spec, result.outcome, result)
+    if isinstance(result, SkippedError):
+        return Outcome(spec, "skipped")
+    return Outcome(spec, "failed", error=result)
+
+
+def _warn_of_duplicates(registered: Sequence[Registered], specs: Sequence[SourceSpec], runtime: Runtime) -> None:
+    """Look once more at what a list has created: duplicates are seen whenever a list is made."""
+    created = [each.source for each in registered if each.outcome == "created"]
+    if len(specs) == 1 or not created:
+        return
+    try:
+        listed = runtime.sources.list_sources(None)
+        inventory = Inventory.of_list(listed, now=runtime.clock.now())
+    except CopassCallError as error:
+        runtime.log.warning("The sources were not listed once more, to look for duplicates (%s).", type(error).__name__)
+        return
+    by_id = {source.data_source_id: source for source in created}
+    for spec in specs:
+        ids = [source.data_source_id for source in inventory.matching(spec.identity)]
+        if len(ids) > 1 and any(source_id in by_id for source_id in ids):
+            runtime.log.warning("Several live sources are %s, and were not touched: %s.", spec.label, ", ".join(ids))
+
+
+def plan_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome]:
+    """Tell what registering a list would do, and do nothing of it.
+
+    :param specs: the sources, of one sandbox.
+    :param runtime: what this try works with; its journal writes nothing.
+    :raises CopassInputError: if the store cannot hold a key.
+    :raises CopassCallError: if the sources cannot be listed.
+    """
+    quiet = replace(runtime, log=Silent())
+    registrations = [Registration(spec, quiet) for spec in specs]
+    for registration in registrations:
+        registration.check()
+    names = [entry_name(spec.identity) for spec in specs]
+    texts = runtime.journal.read(names)
+    inventory = Inventory.of_list(runtime.sources.list_sources(None), now=runtime.clock.now())
+    return [
+        _planned(registration, texts[name], name, inventory, runtime)
+        for registration, name in zip(registrations, names, strict=True)
+    ]
+
+
+class Silent:
+    """Says nothing: a plan tells in its table what there is to tell."""
+
+    def info(self, msg: str, /, *args: object) -> None:
+        """Say nothing."""
+
+    warning = info
+
+
+def _planned(
+    registration: Registration, text: str | None, name: str, inventory: Inventory, runtime: Runtime
+) -> Outcome:
+    spec = registration.spec
+    try:
+        entry = from_text(text, name=name)
+        if isinstance(entry, Pending) and entry.lease_token:
+            return Outcome(spec, "skipped", why="another task works on it, or died while it did")
+        unlisted = [get_source(runtime, source_id) for source_id in ids_to_look_up(entry, inventory)]
+        known_inventory = inventory.with_sources(source for source in unlisted if source is not None)
+        decision = decide(spec.identity, entry, known_inventory, timing=runtime.timing)
+        source = decision.source
+        if source is None:
+            registration.check_create(completed_of(entry))
+            return Outcome(spec, "created")
+        source_id = source.data_source_id
+        if decision.step == "finish":
+            return Outcome(spec, "created", why="an interrupted try is finished", planned_id=source_id)
+        known = completed_of(entry)
+        same = known if known is not None and known.source_id == source_id else Completed(source_id)
+        seen = registration.assess(same, source)
+        if seen.secret == "missing" and spec.on_missing_secret != "ignore":
+            return _planned_secret(spec, source_id, seen.differing)
+    except CopassError as error:
+        return Outcome(spec, "failed", error=error, why=str(error))
+    is_update = bool(seen.changes) and spec.if_exists == "update"
+    return Outcome(spec, "updated" if is_update else "unchanged", changed=seen.differing, planned_id=source_id)
+
+
+def _planned_secret(spec: SourceSpec, source_id: str, differing: tuple[str, ...]) -> Outcome:
+    """Tell what would be done about a secret that is missing."""
+    if spec.on_missing_secret == "rotate":
+        why = "its webhook secret is not in the store: a new one is minted"
+        return Outcome(spec, "updated", changed=differing, why=why, planned_id=source_id)
+    why = "its webhook secret is not in the store, and on_missing_secret is 'fail'"
+    return Outcome(spec, "failed", changed=differing, why=why, planned_id=source_id)

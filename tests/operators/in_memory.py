@@ -1,0 +1,98 @@
+"""What the tests of the operators share: a journal and a secret store in memory, and a task instance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.registration import Timing
+from airflow_provider_copass.secret_stores import SecretOwner, SecretStore
+from tests.hooks.connections import ENVIRONMENT, of
+
+
+class MemoryStore(SecretStore):
+    """A user's own store, in memory."""
+
+    name = "test store"
+
+    def __init__(self) -> None:
+        self.held: dict[str, str] = {}
+        self.works = True
+
+    def check(self, key: str) -> None:
+        """Take any key."""
+
+    def read(self, key: str) -> SecretStr | None:
+        """Read."""
+        return SecretStr(self.held[key]) if key in self.held else None
+
+    def remove(self, key: str) -> None:
+        """Remove."""
+        self.held.pop(key, None)
+
+    def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
+        """Write, if the store works."""
+        if not self.works:
+            raise OSError(f"the disk is full: {secret.get_secret_value()} canary")
+        self.held[key] = secret.get_secret_value()
+
+
+class MemoryJournal(dict[str, str]):
+    """A journal in memory. The runs of real Airflows show that it is kept in real Variables."""
+
+    def read(self, names: Sequence[str]) -> dict[str, str | None]:
+        """Read."""
+        return {name: self.get(name) for name in names}
+
+    def write(self, name: str, text: str, *, within: float = math.inf) -> None:
+        """Write."""
+        del within
+        self[name] = text
+
+    def remove(self, name: str) -> None:
+        """Remove."""
+        self.pop(name, None)
+
+
+class InMemory:
+    """An operator whose journal is in memory, and which waits for short times only."""
+
+    journal = MemoryJournal()
+    timing = Timing(settle_timeout=0.3, lease_pause=0.05, wait_timeout=1, poll_interval=0.05)
+
+    def _journal(self, *, may_write: bool = True) -> MemoryJournal:
+        del may_write
+        return InMemory.journal
+
+    def _timing(self, hook: object) -> Timing:
+        del hook
+        return self.timing
+
+
+class TaskInstance:
+    """A task instance in one of its tries. It remembers what was pushed."""
+
+    dag_id = "dag"
+    map_index = -1
+
+    def __init__(self, run_id: str = "run", try_number: int = 1, *, task_id: str = "task") -> None:
+        self.task_id = task_id
+        self.run_id = run_id
+        self.try_number = try_number
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Remember."""
+        self.pushed[key] = value
+
+
+def connect(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """Let the default connection lead to an emulated account, and empty the journal. Nothing is retried for long."""
+    monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1, timeout=5))
+    monkeypatch.setattr(InMemory, "journal", MemoryJournal())
+    return emulator

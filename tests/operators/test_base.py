@@ -1,0 +1,64 @@
+"""What all operators share: how their errors leave them, whose setups a teardown knows, and how long they wait."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import UTC, datetime
+
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+
+from airflow_provider_copass.api import ClientSettings
+from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.errors import CopassServerError
+from airflow_provider_copass.operators import DeleteSourceOperator, PauseSourceOperator, RegisterSourceOperator
+from airflow_provider_copass.operators._runtime import setups_of, timing_for
+from airflow_provider_copass.registration import Timing
+from tests.operators.in_memory import InMemory, TaskInstance, connect
+
+
+class Pause(InMemory, PauseSourceOperator):
+    """An operator, with its journal in memory."""
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(404, AirflowFailException), (503, CopassServerError)], ids=["final", "temporary"]
+)
+def test_an_error_leaves_without_the_frames_that_it_passed(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, status: int, error: type[Exception]
+) -> None:
+    """An error tracker records the locals of each frame of the traceback, of the cause and of the context."""
+    connect(emulator, monkeypatch)
+    emulator.add_fault(operation="list", action={"status": status}, times=None)
+    with pytest.raises(error) as failed:
+        Pause(task_id="task", provider="slack", name="chat").execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+    frames = [frame.name for frame in traceback.extract_tb(failed.value.__traceback__)]
+    assert frames[-1] == "execute"
+    assert [name for name in frames if name.startswith("_") or name == "send"] == []
+    assert failed.value.__cause__ is None
+    assert failed.value.__context__ is None
+
+
+def test_a_teardown_knows_its_setups() -> None:
+    """Mapped ones too; the other tasks before it are none."""
+    with DAG("setups", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+        one = RegisterSourceOperator(task_id="one", provider="slack", name="n").as_setup()
+        mapped = RegisterSourceOperator.partial(task_id="mapped", provider="slack").expand(name=["a", "b"]).as_setup()
+        work = PauseSourceOperator(task_id="work", provider="slack", name="n")
+        delete = DeleteSourceOperator(task_id="delete", provider="slack", name="n").as_teardown(setups=[one, mapped])
+        [one, mapped] >> work >> delete
+    assert setups_of(delete) == {"one", "mapped"}
+    assert setups_of(work) == frozenset()
+
+
+def test_a_task_without_a_dag_has_no_setups() -> None:
+    """Such as one that a test executes by itself."""
+    assert setups_of(DeleteSourceOperator(task_id="delete", provider="slack", name="n").as_teardown()) == frozenset()
+
+
+def test_the_waiting_times_follow_the_connection() -> None:
+    """A write takes effect within twice the timeout, and a lease outlives the slowest call."""
+    assert timing_for(ClientSettings(token="olk_x", timeout=15)) == Timing()
+    assert timing_for(ClientSettings(token="olk_x")) == Timing(settle_timeout=60)
+    slow = timing_for(ClientSettings(token="olk_x", timeout=100, max_attempts=10))
+    assert (slow.settle_timeout, slow.takeover_after) == (200, 2600)

@@ -1,0 +1,179 @@
+"""A write of a task that was killed is neither overlooked while it is in flight nor made again once it is done."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.registration import acts
+from tests.registration.checks import assert_green, assert_once, assert_true, live_of
+from tests.registration.simulation import Fault, Process, World, settle
+
+late_by = pytest.mark.parametrize("late", [2.0, 12.0, 22.0])
+LONG = acts.TAKEOVER_AFTER + 100
+
+
+def registered(**how: str) -> World:
+    """Return a world in which a realtime source was registered."""
+    world = World()
+    assert_green(acts.register(world, **how))
+    return world
+
+
+@late_by
+@pytest.mark.parametrize(("act", "effect"), [(acts.delete, "delete"), (acts.disconnect, "disconnect")])
+def test_a_deletion_in_flight_does_not_take_a_source_that_another_run_reuses(
+    act: Callable[..., Process], effect: str, late: float
+) -> None:
+    """The task is killed as it has sent it; another DAG's registration, once it is green, has a source that stays."""
+    world = registered()
+    assert acts.is_killed(act(world, faults={effect: Fault(late=late)}, kill_at=f"after {effect}"))
+    other = acts.until_green(acts.register, world, task=acts.OTHER, tries=6, pause=120)
+    assert_once(world, other)
+
+
+@late_by
+def test_a_deletion_in_flight_does_not_take_a_source_of_a_list(late: float) -> None:
+    """The same where it is a list that reuses the source."""
+    world = registered()
+    acts.delete(world, faults={"delete": Fault(late=late)}, kill_at="after delete")
+    other = acts.until_green(acts.register_list, world, ("n", "m"), task=acts.OTHER, tries=6, pause=120)
+    assert_green(other)
+    assert_true(world, other)
+
+
+@late_by
+@pytest.mark.parametrize("name", ["n", "new"])
+def test_a_rename_in_flight_takes_no_source_from_its_name_and_makes_no_second_one(name: str, late: float) -> None:
+    """The renaming task is killed; another DAG registers the old or the new name: one live source, under that name."""
+    world = registered()
+    killed = acts.rename(world, faults={"update": Fault(late=late)}, kill_at="after update")
+    assert acts.is_killed(killed)
+    other = acts.until_green(acts.register, world, name, task=acts.OTHER, tries=6, pause=120)
+    assert_once(world, other, name=name)
+    assert len(live_of(world, "new")) == 1
+
+
+@late_by
+@pytest.mark.parametrize("name", ["n", "new"])
+def test_a_rename_in_flight_whose_answer_is_lost_makes_no_second_source(name: str, late: float) -> None:
+    """The same where the renaming task lives, fails, and is retried at once."""
+    world = registered()
+    first = acts.rename(world, faults={"update": Fault(late=late)})
+    if not acts.is_green(first):
+        assert_green(acts.until_green(acts.rename, world, first=2, pause=10))
+    assert len(live_of(world, "new")) == 1
+    other = acts.until_green(acts.register, world, name, task=acts.OTHER, tries=6, pause=120)
+    assert_once(world, other, name=name)
+
+
+def killed_from(act: Callable[..., Process], effect: str, at: int, world: World) -> bool:
+    """Kill a task at the n-th boundary from the one right after its effect on.
+
+    :return: whether it was killed; False where it was over before.
+    """
+    seen: list[int] = []
+
+    def is_there(name: str, number: int) -> bool:
+        if name == f"after {effect}":
+            seen.append(number)
+        return bool(seen) and number == seen[0] + at
+
+    return acts.is_killed(act(world, kill_at=is_there))
+
+
+@pytest.mark.parametrize("pause", [5.0, LONG])
+def test_a_deletion_that_took_effect_is_not_made_again_by_the_retry(pause: float) -> None:
+    """Killed at each boundary after its effect; another DAG registers anew; the retry leaves the new source."""
+    for at in itertools.count():
+        world = registered()
+        if not killed_from(acts.delete, "delete", at, world):
+            break
+        world.advance(world.now + pause)
+        other = acts.until_green(acts.register, world, task=acts.OTHER, tries=6, pause=120)
+        source_id = assert_once(world, other)
+        retry = acts.delete(world, attempt=2)
+        assert_green(retry)
+        assert_once(world, other)
+        assert live_of(world) == [source_id]
+    assert at >= 1
+
+
+def test_a_deletion_that_is_over_is_not_made_again_by_a_second_process_of_its_try() -> None:
+    """The task was green, and Airflow starts it again all the same: what was registered since stays."""
+    world = registered()
+    assert_green(acts.delete(world))
+    other = acts.until_green(acts.register, world, task=acts.OTHER)
+    assert_once(world, other)
+    acts.delete(world)
+    assert_once(world, other)
+
+
+def test_another_run_of_a_deletion_deletes_what_was_registered_since() -> None:
+    """It is one task instance that deletes once, not one task."""
+    world = registered()
+    assert_green(acts.delete(world))
+    assert_green(acts.register(world, task=acts.OTHER))
+    assert_green(acts.delete(world, task="delete/next run/task/-1"))
+    assert live_of(world) == []
+
+
+@pytest.mark.parametrize("store_as", [None, "fixed_secret"])
+def test_a_rotation_that_took_effect_is_not_made_again_by_the_retry(store_as: str | None) -> None:
+    """Killed at each boundary after its effect; another DAG's run stores a secret; the retry does not void that."""
+    for at in itertools.count():
+        world = World()
+        assert_green(acts.register(world, store_as=store_as))
+
+        def rotate(world: World, store_as: str | None = store_as, **how: Any) -> Process:
+            return acts.rotate(world, store_as=store_as, **how)
+
+        if not killed_from(rotate, "rotate", at, world):
+            break
+        world.advance(world.now + LONG)
+        other = acts.until_green(acts.register, world, task=acts.OTHER, store_as=store_as, tries=6, pause=120)
+        assert_once(world, other)
+        rotations = world.rotations
+        retry = acts.rotate(world, attempt=2, store_as=store_as)
+        assert_once(world, other, retry)
+        assert world.rotations == rotations
+    assert at >= 2
+
+
+def test_another_run_of_a_rotation_rotates_again() -> None:
+    """It is one task instance that rotates once, not one task."""
+    world = registered()
+    assert_green(acts.rotate(world))
+    assert_green(acts.rotate(world, attempt=2))
+    assert world.rotations == 1
+    assert_green(acts.rotate(world, task="rotate/next run/task/-1"))
+    assert world.rotations == 2
+    assert_once(world)
+
+
+def test_a_teardown_takes_over_the_entry_of_its_setup_at_once() -> None:
+    """The setup is killed at each of its boundaries; its teardown follows at once, is green, and leaves nothing."""
+    for at in itertools.count():
+        world = World()
+        if not acts.is_killed(acts.register(world, kill_at=at)):
+            break
+        teardown = acts.delete(world, task="dag/run/teardown/-1", teardown_of=acts.TASK)
+        assert_green(teardown)
+        assert teardown.elapsed < acts.SETTLE + 15
+        assert live_of(world) == []
+    assert at > 10
+
+
+def test_a_teardown_waits_for_nothing_that_has_taken_effect() -> None:
+    """The setup was killed between its POST and the end: the teardown finds the source and deletes it at once."""
+    for boundary in ("after register", "before read secret", "before write secret", "after write secret"):
+        world = World()
+        assert acts.is_killed(acts.register(world, kill_at=boundary)) or boundary == "before read secret"
+        teardown = acts.delete(world, task="dag/run/teardown/-1", teardown_of=acts.TASK)
+        assert_green(teardown)
+        assert teardown.elapsed < 15
+        assert live_of(world) == []
+    settle(world)

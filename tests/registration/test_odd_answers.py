@@ -1,0 +1,132 @@
+"""A server whose list is cut or whose clock makes no sense: a clear error or none at all, and nothing stays behind."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from airflow_provider_copass.errors import CopassError
+from tests.registration import acts
+from tests.registration.checks import assert_green, assert_once, live_of
+from tests.registration.simulation import Fault, Process, World, run_all, run_to
+
+QUICK = 15.0
+both = pytest.mark.parametrize("way", ["one", "list"])
+
+
+def assert_told_or_green(process: Process) -> None:
+    """The task says that the list is not whole, or needs no list; in either case soon."""
+    error = acts.error_of(process)
+    assert error is None or type(error).__name__ == "CopassAnswerError", repr(error)
+    assert process.elapsed < QUICK
+
+
+@both
+def test_a_list_that_is_cut_silently_is_an_error_that_says_so(way: str) -> None:
+    """The recorded source lives and is not in the list: no wait, and no false word of another task."""
+    world = World()
+    assert_green(acts.register_one(way, world))
+    world.hidden.add("ds-1")
+    process = acts.register_one(way, world, task=acts.OTHER)
+    assert_told_or_green(process)
+    assert world.posts == 1
+
+
+def test_a_long_list_that_is_cut_silently_is_an_error_that_says_so() -> None:
+    """Of ten recorded sources one is missing from the list, and no second one is made of it."""
+    world = World()
+    names = "abcdefghij"
+    assert_green(acts.register_list(world, names))
+    world.hidden.add("ds-4")
+    process = acts.register_list(world, names, task=acts.OTHER)
+    assert_told_or_green(process)
+    assert world.posts == len(names)
+    world.hidden.clear()
+    assert_green(acts.register_list(world, names, task=acts.OTHER, attempt=2))
+    assert world.posts == len(names)
+
+
+@both
+def test_a_cut_list_after_a_killed_try_is_an_error_that_says_so(way: str) -> None:
+    """The id that was answered is noted: its absence from the list proves nothing."""
+    world = World()
+    acts.register_one(way, world, kill_at="before write secret")
+    world.hidden.add("ds-1")
+    process = acts.register_one(way, world, attempt=2)
+    assert_told_or_green(process)
+    world.hidden.clear()
+    assert_once(world, acts.register_one(way, world, attempt=3))
+    assert world.posts == 1
+
+
+DATES = {
+    "in year 9999": "Fri, 31 Dec 9999 23:59:59 GMT",
+    "in year 1": "Mon, 01 Jan 0001 00:00:00 GMT",
+    "without a zone": "Tue, 14 Nov 2023 22:13:20",
+    "with an unknown zone": "Tue, 14 Nov 2023 22:13:20 -0000",
+    "that is missing": "",
+    "that is none": "yesterday",
+}
+each_date = pytest.mark.parametrize("date", DATES.values(), ids=DATES)
+SCRIPTS = {
+    "undisturbed": {},
+    "its answer lost": {"faults": {("register", 0): Fault()}},
+    "its answer lost, and late": {"faults": {("register", 0): Fault(late=12)}},
+    "killed at its POST": {"kill_at": "after register", "faults": {("register", 0): Fault(late=12)}},
+}
+
+
+@both
+@each_date
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_an_odd_date_does_no_harm(way: str, date: str, script: acts.Script) -> None:
+    """The task is green or fails with an error of ours, and its retries are green, with honest dates or without."""
+    world = World(date=date)
+    first = acts.register_one(way, world, **script)
+    error = acts.error_of(first)
+    assert error is None or isinstance(error, CopassError) or acts.is_killed(first), repr(error)
+    second = acts.register_one(way, world, attempt=2)
+    assert_once(world, second)
+    world.date = None
+    third = acts.register_one(way, world, task=acts.OTHER)
+    assert_once(world, third)
+    assert third.elapsed < QUICK
+
+
+@both
+def test_an_odd_date_leaves_nothing_in_the_journal(way: str) -> None:
+    """Year 9999 in one answer: the try fails or not, and honest answers lead the next one to its end."""
+    world = World(date=DATES["in year 9999"])
+    acts.register_one(way, world, faults={("register", 0): Fault(applies=False)}, kill_at="after register")
+    assert not [text for text in world.entries.values() if "25340" in text or "9999-" in text]
+    world.date = None
+    assert_once(world, acts.register_one(way, world, attempt=2))
+
+
+@both
+@pytest.mark.parametrize("applies", [True, False])
+def test_without_dates_a_source_is_found_again(way: str, applies: bool) -> None:
+    """A killed try and no date in any answer: one live source."""
+    world = World(date="")
+    first = acts.register_one(way, world, faults={("register", 0): Fault(applies=applies)}, kill_at="after register")
+    assert acts.is_killed(first)
+    assert_once(world, acts.register_one(way, world, attempt=2))
+
+
+@both
+@each_date
+def test_an_odd_date_does_no_harm_to_a_paused_try(way: str, date: str) -> None:
+    """At each boundary: its retry registers, then it wakes: no error but ours, and one live source."""
+    for at in itertools.count():
+        world = World(date=date)
+        paused = acts.start_one(way, world)
+        if not run_to(world, paused, at):
+            break
+        retry = acts.register_one(way, world, attempt=2)
+        assert_green(retry)
+        run_all(world, [paused])
+        error = acts.error_of(paused)
+        assert error is None or isinstance(error, CopassError), (at, repr(error))
+        assert live_of(world) == [acts.told(retry).data_source_id]
+    assert at > 10

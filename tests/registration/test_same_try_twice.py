@@ -1,0 +1,87 @@
+"""Airflow starts one try of a task twice: the second process does not wait long, and makes nothing twice."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.registration import acts
+from tests.registration.checks import assert_green, assert_once, assert_true
+from tests.registration.simulation import Process, World, run_all, run_to
+
+LONGEST = acts.SETTLE + 15
+"""Seconds: one wait for a write in flight, and what the steps take."""
+
+
+def one(world: World, **script: Any) -> Process:
+    """Start the try of a task for one source."""
+    return acts.start_register(world, attempt=1, **script)
+
+
+def of_list(world: World, **script: Any) -> Process:
+    """Start the try of a task for a list."""
+    return acts.start_register_list(world, ("n",), attempt=1, **script)
+
+
+def rotation(world: World, **script: Any) -> Process:
+    """Start the try of a task that rotates."""
+    if not world.rows:
+        assert_green(acts.register(world, task=acts.OTHER))
+    return acts.start_rotate(world, attempt=1, **script)
+
+
+each_way = pytest.mark.parametrize("start", [one, of_list, rotation])
+
+
+@each_way
+def test_the_first_process_was_killed(start: Callable[..., Process]) -> None:
+    """At each boundary: the second one takes over at once and is green."""
+    for at in itertools.count():
+        world = World()
+        first = start(world, kill_at=at)
+        run_all(world, [first])
+        if not acts.is_killed(first):
+            break
+        second = start(world)
+        run_all(world, [second])
+        assert_once(world, second)
+        assert second.elapsed < LONGEST, (at, second.elapsed)
+    assert at > 10
+
+
+@each_way
+def test_the_first_process_is_paused(start: Callable[..., Process]) -> None:
+    """At each boundary: the second one is green soon; when the first wakes, nothing is made twice, nothing is void."""
+    for at in itertools.count():
+        world = World()
+        first = start(world)
+        if not run_to(world, first, at):
+            break
+        second = start(world)
+        run_all(world, [second])
+        assert_green(second)
+        assert second.elapsed < LONGEST, (at, second.elapsed)
+        run_all(world, [first])
+        assert_once(world, second)
+        assert_true(world, first)
+    assert at > 10
+
+
+@each_way
+@pytest.mark.parametrize("seed", range(15))
+def test_both_processes_are_alive(start: Callable[..., Process], seed: int) -> None:
+    """Both run side by side: one live source and its valid secret, and at least one of them is green soon."""
+    draw = random.Random(seed)
+    world = World()
+    first = start(world)
+    second = start(world)
+    second.wakes_at = world.now + draw.choice((0, 0.5, 1, 2, 5))
+    run_all(world, [first, second], draw.randrange)
+    green = [process for process in (first, second) if acts.is_green(process)]
+    assert green
+    assert_once(world, *green)
+    assert min(process.elapsed for process in green) < LONGEST

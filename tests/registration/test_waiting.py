@@ -1,0 +1,108 @@
+"""Waiting holds a worker's slot, so it is short: who finds an entry held leaves it to Airflow's retry."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+
+from tests.registration import acts
+from tests.registration.checks import assert_green, assert_once, assert_retryable, assert_true
+from tests.registration.simulation import Process, World, run_all
+
+LONGEST = 30.0
+"""Seconds: 20 for the wait, and what the steps take."""
+
+dead = pytest.mark.parametrize("kill", ["before register", "before write secret"])
+
+
+def dying(world: World, kill: str) -> None:
+    """Let a task die with the entry in its hands."""
+    assert acts.is_killed(acts.register(world, kill_at=kill))
+
+
+# Where there is no source yet, a rename and a rotation are told so at once.
+ENTRIES = [
+    *itertools.product([acts.register, acts.register_list, acts.delete, acts.disconnect], ["before register"]),
+    *itertools.product([acts.register, acts.register_list, acts.delete, acts.disconnect], ["before write secret"]),
+    *itertools.product([acts.rename, acts.rotate], ["before write secret"]),
+]
+
+
+@pytest.mark.parametrize(("act", "kill"), ENTRIES)
+def test_a_dead_tasks_entry_is_waited_for_some_twenty_seconds(act: Callable[..., Process], kill: str) -> None:
+    """Another task's process finds it held: it waits, fails with an error that is retried, and changes nothing."""
+    world = World()
+    dying(world, kill)
+    sent = list(world.sent)
+    process = act(world, task=acts.OTHER)
+    assert_retryable(process)
+    assert process.elapsed <= LONGEST
+    assert world.sent == sent
+
+
+@dead
+@pytest.mark.parametrize("act", [acts.register, acts.register_list])
+def test_it_waits_before_it_fails(act: Callable[..., Process], kill: str) -> None:
+    """The task that holds the entry may be alive and done soon."""
+    world = World()
+    dying(world, kill)
+    process = act(world, task=acts.OTHER)
+    assert process.elapsed >= 10
+
+
+@dead
+def test_a_list_waits_once_for_all_that_others_hold(kill: str) -> None:
+    """Five of ten sources are held by dead tasks: the other five are registered, and the wait is as long as for one."""
+    world = World()
+    names = [f"n{number}" for number in range(10)]
+    for name in names[::2]:
+        acts.register(world, name, task=f"dag/run/{name}/-1", kill_at=kill)
+    process = acts.register_list(world, names, task=acts.OTHER)
+    assert_retryable(process)
+    assert process.elapsed <= LONGEST
+    told = acts.all_told(process)
+    assert [one.outcome for one in told[1::2]] == ["created"] * 5
+    assert_true(world, process)
+
+
+def test_a_list_that_is_dead_holds_up_single_tasks_no_longer_than_a_single_task_does() -> None:
+    """Its sources are side by side: a task for one of them waits for that one."""
+    world = World()
+    assert acts.is_killed(acts.register_list(world, "abc", kill_at=("after register", 1)))
+    process = acts.register(world, "c", task=acts.OTHER)
+    assert process.elapsed <= LONGEST
+    if not acts.is_green(process):
+        assert_retryable(process)
+
+
+def test_two_lists_do_not_wait_for_each_other() -> None:
+    """A list whose sources are no other's is not held up by another list of the sandbox that died."""
+    world = World()
+    assert acts.is_killed(acts.register_list(world, "abc", kill_at=("after register", 1)))
+    process = acts.register_list(world, "xyz", task=acts.OTHER)
+    assert_green(process)
+    assert process.elapsed <= 10
+
+
+def test_a_living_task_is_waited_for() -> None:
+    """Two tasks of one source at once: both are green, by one POST."""
+    world = World()
+    first = acts.start_register(world)
+    second = acts.start_register(world, task=acts.OTHER)
+    run_all(world, [first, second])
+    assert_once(world, first, second)
+    assert world.posts == 1
+
+
+def test_after_an_orderly_failure_nobody_waits() -> None:
+    """A task that fails by itself gives the entry back: another task goes on at once."""
+    world = World()
+    first = acts.register(world, on_missing_secret="fail", store_as="taken")
+    assert_green(first)
+    second = acts.register(world, "m", store_as="taken")
+    assert not acts.is_green(second)
+    third = acts.register(world, "m", task=acts.OTHER)
+    assert_once(world, third, name="m")
+    assert third.elapsed < 10
