@@ -33,6 +33,7 @@
         ├── SecretStoreError            the store cannot be read or written, or reads back another value
         ├── EntryBusyError              another task holds the journal entry of the source
         └── JournalError                the journal cannot be read or written
+            └── EntryFormatError        a journal entry is none of this provider, or of a newer version       final
 
 Final means that the next try of the task would end the same, so the task fails at once.
 
@@ -301,6 +302,12 @@ class JournalError(CopassRegistrationError):
     is_final = False
     kind: str = ""
     """The class of what Airflow raised, as in the message; empty if it raised nothing."""
+
+
+class EntryFormatError(JournalError):
+    """A journal entry is none of this provider, or was written by a newer version of it."""
+
+    is_final = True
 
 
 STATUS_ERRORS: dict[int, type[CopassStatusError]] = {

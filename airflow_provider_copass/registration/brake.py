@@ -11,6 +11,7 @@ from airflow_provider_copass.errors import (
     CopassNotFoundError,
     CopassPermissionError,
     EntryBusyError,
+    EntryFormatError,
     JournalError,
     SecretStoreError,
 )
@@ -54,7 +55,7 @@ class Brake:
 
     def count(self, failure: CopassError) -> None:
         """Count a failure."""
-        if isinstance(failure, SkippedError | EntryBusyError):
+        if isinstance(failure, SkippedError | EntryBusyError | EntryFormatError):
             return
         if isinstance(failure, CopassCallError):
             self._in_a_row += 1

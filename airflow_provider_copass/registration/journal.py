@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_copass.errors import JournalError
+from airflow_provider_copass.errors import EntryFormatError
 
 if TYPE_CHECKING:
     from airflow_provider_copass.registration.spec import Identity
@@ -125,18 +125,21 @@ class Pending:
     :param rotating: the id of a source whose stored secret may be void: a rotation was begun and is not stored.
     :param rotated_by: the task instance that began that rotation because it was asked to rotate; else empty.
     :param secret_generation: how many rotations were begun under this entry.
+    :param taken_key: a key that was found to hold what is not ours, or that could not be looked at before it was to be
+        written.
     :param previous_kept_by: the task instance that has kept the secret which was valid before it began to rotate.
     :param previous: the entry that this one stands in for.
     """
 
     lease_token: str
     owner: Owner
-    since: float
+    since: float = 0.0
     write: Write | None = None
     created_ids: tuple[str, ...] = ()
     rotating: str = ""
     rotated_by: str = ""
     secret_generation: int = 0
+    taken_key: str = ""
     previous_kept_by: str = ""
     previous: Completed | Tombstone | None = None
 
@@ -222,7 +225,7 @@ def from_text(text: str | None, *, name: str) -> Entry | None:
 
     :param text: what the journal holds; None for nothing.
     :param name: the entry's name, for the message.
-    :raises JournalError: if it is no entry, or one of a newer version; a guess could make a second source.
+    :raises EntryFormatError: if it is no entry, or one of a newer version; a guess could make a second source.
     """
     if text is None:
         return None
@@ -233,9 +236,9 @@ def from_text(text: str | None, *, name: str) -> Entry | None:
             what = "was written by a newer version of this provider"
         else:
             return _entry(read)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         pass
-    raise JournalError(
+    raise EntryFormatError(
         f"The journal entry {name!r} {what}, so it is not known what was registered. Nothing was done. Use the version "
         "that wrote it; or delete the Variable, and the source is looked up by its name."
     )

@@ -107,14 +107,23 @@ class Minter:
         if secret is None:
             self._rt.log.warning("Copass issued no webhook secret for source %s; there is none to store.", source_id)
             return self.completed(source_id, unissued_mode=mode or "realtime")
+        key = self._writer.shown_key(source_id)
+        may_overwrite = is_ours and self._lease.held.taken_key != key
         try:
-            self._writer.check_free(source_id, self._lease.held.previous, is_ours=is_ours)
+            if is_ours or not self._writer.needs_location:
+                # A key without the id was looked at before the POST, and its location is ours since.
+                self._writer.check_free(source_id, self._lease.held.previous, is_ours=may_overwrite)
+            if self._lease.held.taken_key:
+                self._lease.note(replace(self._lease.held, taken_key=""))
             self._writer.write(secret, source_id, before_attempt=lambda: self._before_write(source_id))
             self._writer.read_back(secret, source_id)
         except CopassError:
-            # What the store holds now is not this secret: the next try must not take it for it.
-            if self._lease.pending is not None and self._lease.held.rotating != source_id:
-                self._lease.note(replace(self._lease.held, rotating=source_id))
+            # What the store holds now is not this secret: the next try must not take it for it, nor write over it.
+            if self._lease.pending is not None:
+                held = self._lease.held
+                taken_key = held.taken_key if may_overwrite or source_id in self.written else key
+                if (held.rotating, held.taken_key) != (source_id, taken_key):
+                    self._lease.note(replace(held, rotating=source_id, taken_key=taken_key))
             raise
         self._lease.verify()
         if self._location is not None:
@@ -127,6 +136,17 @@ class Minter:
             self._writer.key(source_id),
         )
         return self.completed(source_id, is_stored=True)
+
+    def check(self, source_id: str) -> None:
+        """Refuse a key that may not be written, or that is known to be taken, before a secret is minted in vain.
+
+        :raises CopassInputError: if it may not be written.
+        :raises SecretKeyTakenError: if it holds something else.
+        """
+        held = self._lease.held
+        if held.taken_key and held.taken_key == self._writer.shown_key(source_id):
+            self._writer.check_free(source_id, held.previous, is_ours=False)
+        self._writer.check_write(source_id)
 
     def completed(self, source_id: str, *, is_stored: bool = False, unissued_mode: str = "") -> Completed:
         """Return what the entry is to say of a source, with all that is known of it.

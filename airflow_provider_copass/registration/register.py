@@ -416,7 +416,7 @@ class Registration(Operation[Registered]):
         if is_new and self._writer.holds_new(source_id, held):
             # Written by a try that was interrupted before the entry was completed; nothing was minted since.
             return self._end(self._registered_here(self._minter.completed(source_id, is_stored=True)), source, outcome)
-        self._writer.check_write(source_id)
+        self._minter.check(source_id)
         self._rt.log.warning(
             "The webhook secret of source %s was not stored by the try that got it; minting a new one.", source_id
         )
@@ -485,11 +485,6 @@ class Registration(Operation[Registered]):
 
     def _outcome(self, source_id: str) -> Literal["created", "unchanged"]:
         return "created" if source_id in self.created_ids else "unchanged"
-
-    @staticmethod
-    def _only(source: Source) -> Inventory:
-
-        return Inventory.of([source])
 
 
 def without_secret(source: Source) -> Source:

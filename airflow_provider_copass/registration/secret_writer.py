@@ -73,6 +73,13 @@ class SecretWriter:
         """Return the key of a source's secret."""
         return self._store_key.render(self._identity, source_id)
 
+    def shown_key(self, source_id: str) -> str:
+        """Return the key of a source's secret, or its template if it is no good key."""
+        try:
+            return self.key(source_id)
+        except CopassInputError:
+            return self._store_key.template
+
     def location(self, key: str) -> str:
         """Return the name of the note on a key's location; empty if the key holds the source's id."""
         return location_name(self.store, self._secrets.location(key)) if self.needs_location else ""
@@ -122,7 +129,7 @@ class SecretWriter:
             # Something that nobody reads as a secret is not ours either.
             pass
         raise SecretKeyTakenError(
-            f"The {self.store} {self._shown_key(source_id)!r} cannot take the webhook secret of source {source_id}: it "
+            f"The {self.store} {self.shown_key(source_id)!r} cannot take the webhook secret of source {source_id}: it "
             "holds something else, or is no good key. Nothing was overwritten, and the secret is not stored. Give "
             "another store_as, or make room: the next try mints a new secret, if the server knows rotation; else "
             "delete the source.",
@@ -252,12 +259,6 @@ class SecretWriter:
 
     def _names(self, known: Completed | Tombstone | None, key: str) -> bool:
         return known is not None and (known.store, known.key) == (self.store, key)
-
-    def _shown_key(self, source_id: str) -> str:
-        try:
-            return self.key(source_id)
-        except CopassInputError:
-            return self._store_key.template
 
     def _read(self, key: str) -> SecretStr | None:
         return _asked(self._secrets, key, self._secrets.read)

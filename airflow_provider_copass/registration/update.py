@@ -171,18 +171,21 @@ class Rename(Operation[Updated]):
         self._ref = ref
         self._declared = change.declared
         self._new_name = str(change.new_name)
+        self._old_name = ref.name or ""
 
     def attempt(self) -> Steps[Updated]:
         """Find out between which names it is; then hold the leases on both."""
         source = yield from self._look()
         new = Identity(self._ref.sandbox_id, source.provider, self._new_name)
-        old_name = source.name
-        if old_name == self._new_name:
+        if source.name != self._new_name:
+            self._old_name = source.name
+        else:
             texts, _ = yield Read((self.lease_on(new).name,))
             entry = from_text(texts[self.lease_on(new).name], name=self.lease_on(new).name)
             noted = entry.write.other if isinstance(entry, Pending) and entry.write is not None else ""
-            old_name = noted or self._ref.name or self._new_name
-        old = replace(new, name=old_name)
+            # What an earlier attempt saw has this process's token in its entry.
+            self._old_name = noted or self._old_name or self._new_name
+        old = replace(new, name=self._old_name)
         leases = [self.lease_on(identity) for identity in dict.fromkeys((new, old))]
         return (yield from self.under(leases, lambda: self._work(new, old)))
 
@@ -230,10 +233,12 @@ class Rename(Operation[Updated]):
     def _note(self, to: Lease, away: Lease, source: Source, kept: Completed, *, sent_at: float) -> None:
         """Note the rename on both sides; the new name's entry knows all that is known of the source by then."""
         source_id, by = source.data_source_id, self._rt.owner.instance
-        is_unfinished = source_id in {away.held.rotating, *away.held.created_ids}
-        facts = away.held if is_unfinished else replace(to.held, created_ids=(), rotating="", rotated_by="")
-        here = Write("rename_here", sent_at, by, source_id, source.name)
-        to.note(replace(facts, write=here, previous=kept, secret_generation=kept.secret_generation))
+        facts = away.held
+        if not self._is_unfinished(away, source_id):
+            facts = replace(
+                to.held, created_ids=(), rotating="", rotated_by="", secret_generation=kept.secret_generation
+            )
+        to.note(replace(facts, write=Write("rename_here", sent_at, by, source_id, source.name), previous=kept))
         away.note(replace(away.held, write=Write("rename_away", sent_at, by, source_id, self._new_name)))
 
     def _again(self, inventory: Inventory, new: Identity, old: Identity) -> Steps[Source]:
@@ -289,16 +294,21 @@ class Rename(Operation[Updated]):
             to.verify_unless_fresh()
             self._rt.journal.write(kept.location, to.name)
         if to is not away:
-            to.note(replace(to.held, write=None, previous=kept))
-            if known_of(away.held, kept.source_id) is not None or kept.source_id in {
-                away.held.rotating,
-                *away.held.created_ids,
-            }:
+            is_unfinished = self._is_unfinished(away, kept.source_id)
+            # Its write stays until the old one is gone: it tells the next try the old name.
+            to.note(replace(away.held if is_unfinished else to.held, write=to.held.write, previous=kept))
+            if is_unfinished or known_of(away.held, kept.source_id) is not None:
                 away.remove()
             else:
                 away.note(replace(away.held, write=None))
                 away.release()
+            to.pending = replace(to.held, write=None)
         end_with(to, kept)
+
+    @staticmethod
+    def _is_unfinished(away: Lease, source_id: str) -> bool:
+        """Tell whether something was begun about the source under its old name."""
+        return source_id in {away.held.rotating, *away.held.created_ids}
 
 
 def send_changes(

@@ -24,7 +24,8 @@ class Kill:
     """A place in one try of a task, and what ends the try there.
 
     :param side: ``before`` or ``after``; of a request, before or after its effect on the server.
-    :param thing: ``list``, ``POST``, ``rotate``, ``entry``, ``store`` (each write of it) or ``execute``.
+    :param thing: ``list``, ``POST``, ``rotate``, ``entry`` or ``store`` (each write of it), ``look`` (each read of an
+        entry) or ``execute``.
     :param nth: which one of that try.
     :param late: the request that was held goes on all the same, once the blow has fallen.
     :param by: a signal, or ``timeout`` for the task's own ``execution_timeout``.
@@ -84,12 +85,14 @@ _LOST = Kill("after", "POST")
 _ONCE = tuple(
     Point((kill,))
     for kill in (
-        *(Kill(side, "list", nth) for nth in (1, 2, 3) for side in ("before", "after")),
+        *(Kill(side, "list") for side in ("before", "after")),
         Kill("before", "POST"),
         Kill("before", "POST", late=True),
         Kill("after", "POST"),
-        # The claim, the POST that is about to be sent, the answered id, the end.
+        # The lease, the POST that is about to be sent, the answered id, the end.
         *(Kill(side, "entry", nth) for nth in (1, 2, 3, 4) for side in ("before", "after")),
+        # After the pause, right before the POST and right after it, before the end.
+        *(Kill("after", "look", nth) for nth in (2, 3, 4, 5)),
         *(Kill(side, "store") for side in ("before", "after")),
         Kill("after", "execute"),
     )
@@ -116,9 +119,11 @@ _TWICE = tuple(
         (
             _LOST,
             (
-                *(Kill(side, "list", nth) for nth in (1, 2, 3) for side in ("before", "after")),
-                # The take-over, the rotation that is about to be sent, the end.
-                *(Kill(side, "entry", nth) for nth in (1, 2, 3) for side in ("before", "after")),
+                *(Kill(side, "list") for side in ("before", "after")),
+                # The lease, the rotation that is about to be sent, its answer, the end.
+                *(Kill(side, "entry", nth) for nth in (1, 2, 3, 4) for side in ("before", "after")),
+                # After the pause, right before the rotation, before the end.
+                *(Kill("after", "look", nth) for nth in (2, 3, 4)),
                 *(Kill(side, "store") for side in ("before", "after")),
                 Kill("after", "execute"),
             ),
@@ -139,8 +144,12 @@ LONG_LIST = (*_TWICE, *_THRICE)
 ROTATIONS = tuple(
     Point(kills, act="rotate")
     for kills in (
-        # The claim, then what tells that minting has begun, then the end.
-        *((Kill(side, "entry", nth),) for nth in (1, 2, 3) for side in ("before", "after")),
+        # Under the lease.
+        (Kill("after", "list", 2),),
+        # The lease, the rotation that is about to be sent, its answer, the end.
+        *((Kill(side, "entry", nth),) for nth in (1, 2, 3, 4) for side in ("before", "after")),
+        # After the pause, right before the rotation, before the end.
+        *((Kill("after", "look", nth),) for nth in (3, 4, 5)),
         # The secret that was valid before, then the new one.
         *((Kill(side, "store", nth),) for nth in (1, 2) for side in ("before", "after")),
         (Kill("before", "rotate"),),
@@ -160,8 +169,12 @@ OF_LISTS = tuple(
         (Kill("before", "POST", 2, late=True),),
         (Kill("after", "POST"),),
         (Kill("after", "POST", 3),),
-        # What is announced, what is about to be sent, the end.
-        *((Kill(side, "entry", nth),) for nth in (1, 2, 3) for side in ("before", "after")),
+        # The first lease and the last, the first POST that is about to be sent and the second.
+        *((Kill("after", "entry", nth),) for nth in (1, 3, 4, 5)),
+        # The answer to the first of them, the end of the first, the end of the last.
+        *((Kill(side, "entry", nth),) for nth in (6, 7, 12) for side in ("before", "after")),
+        # Of the first source: after the pause, right before the POST.
+        *((Kill("after", "look", nth),) for nth in (4, 5)),
         *((Kill(side, "store", nth),) for nth in (1, 3) for side in ("before", "after")),
         (Kill("after", "list", 2),),
         (Kill("after", "execute"),),

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from airflow_provider_copass.registration.journal import Completed, entry_name, from_text
-from airflow_provider_copass.registration.spec import Identity
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.pytest_plugin import connection_to
+from airflow_provider_copass.registration.journal import Completed, entry_name, from_text
+from airflow_provider_copass.registration.spec import Identity
 from tests.airflow.crash_points import KILLED, LISTED, PREPARED, REQUESTS, ROTATED, TIMED_OUT, Kill, Marks, Point
 from tests.harness.airflow2_processes import ServedAirflow2
 from tests.harness.airflow_home import AIRFLOW_3, AirflowHome

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from airflow_provider_copass.registration.journal import Completed, from_text
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.pytest_plugin import connection_to
+from airflow_provider_copass.registration.journal import Completed, from_text
 from tests.harness.airflow2_processes import ServedAirflow2
 from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
 from tests.harness.airflow_processes import Airflow, TaskOutcome

@@ -15,17 +15,15 @@ from airflow.providers.amazon.aws.secrets.systems_manager import SystemsManagerP
 from airflow.providers.hashicorp.secrets.vault import VaultBackend
 from pydantic import SecretStr
 
-from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError, SourceChangedError
-from airflow_provider_copass.registration.store_key import StoreKey
+from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
 from tests.backends import servers
 from tests.backends.google_stand_in import stand_in
 from tests.backends.test_google import backend as google_backend
+from tests.registration import acts
 from tests.registration.simulation import Process, World
-from tests.registration.worlds import run
 
-FIXED = StoreKey("copass_secret_fixed")
-KEY = FIXED.template
+KEY = "copass_secret_fixed"
 NO_METADATA = 'path "{mount}/data/*" {{ capabilities = ["create", "update", "read"] }}'
 THEIRS = SecretStr("somebody's")
 OTHER = SecretOwner("ds-99", "sb", "slack")
@@ -38,17 +36,24 @@ def _account(aws: str) -> Any:
     return boto3.client("secretsmanager")
 
 
-def register(world: World, store: BackendStore, *, attempt: int = 1, key: StoreKey = FIXED, **fields: Any) -> Process:
+def register(world: World, store: BackendStore, *, store_as: str | None = KEY, **how: Any) -> Process:
     """Run one try of a task that keeps its secret in a real store."""
-    return run(world, attempt=attempt, ingestion_mode="realtime", key=key, script={"secrets": store}, **fields)
+    return acts.register(world, store_as=store_as, secrets=store, **how)
+
+
+def check_refused(done: Process, kind: type[Exception], part: str) -> None:
+    """Check that a task failed with an error that says something."""
+    error = acts.error_of(done)
+    assert isinstance(error, kind), repr(error)
+    assert part in str(error)
 
 
 def check_kept(world: World, done: Process, store: BackendStore, source_id: str = "ds-1") -> None:
-    """Check that the store holds the valid secret, that it was issued once, and that the note is right or missing."""
-    assert done.error is None
-    assert done.result is not None
-    assert done.result.stored_as is not None
-    assert store.read(done.result.stored_as) == SecretStr(world.rows[source_id].secret or "")
+    """Check that the store holds the valid secret, and that it was issued once."""
+    assert acts.is_green(done), acts.error_of(done)
+    told = acts.told(done)
+    assert told.data_source_id == source_id
+    assert store.read(told.stored_as or "") == SecretStr(world.rows[source_id].secret or "")
     assert world.rotations == 0
 
 
@@ -58,14 +63,12 @@ def vault_store(vault: servers.Vault, mount: str, token: str = "") -> BackendSto
 
 
 def test_a_key_whose_note_names_another_source_is_refused_before_the_post(vault: servers.Vault) -> None:
-    """Even where the record remembers the key as ours: its source is gone, and another one's secret is there."""
+    """Even if the journal remembers the key as ours: its source is gone, and another one's secret is there."""
     world, store = World(), vault_store(vault, vault.mount(2))
     check_kept(world, register(world, store), store)
     world.rows["ds-1"].alive = False
     store.write(KEY, THEIRS, OTHER)
-    done = register(world, store, attempt=2)
-    assert isinstance(done.error, SecretKeyTakenError)
-    assert "nothing was registered" in str(done.error)
+    check_refused(register(world, store, attempt=2), SecretKeyTakenError, "nothing was registered")
     assert store.read(KEY) == THEIRS
     assert world.posts == 1
     # The same once that secret was removed by another tool.
@@ -81,9 +84,7 @@ def test_a_source_that_is_there_does_not_adopt_another_source_s_secret(vault: se
     check_kept(world, register(world, store), store)
     store.write(KEY, THEIRS, OTHER)
     for choice in ("fail", "rotate", "ignore"):
-        done = register(world, store, attempt=2, on_missing_secret=choice)
-        assert isinstance(done.error, SecretKeyTakenError), choice
-        assert "ds-99" in str(done.error)
+        check_refused(register(world, store, attempt=2, on_missing_secret=choice), SecretKeyTakenError, "ds-99")
     assert store.read(KEY) == THEIRS
     assert world.rotations == 0
 
@@ -105,8 +106,7 @@ def test_a_secret_that_waits_for_its_deletion_is_told_at_once(account: Any, choi
     check_kept(world, register(world, store), store)
     account.delete_secret(SecretId=store.location(KEY), RecoveryWindowInDays=7)
     done = register(world, store, attempt=2, on_missing_secret=choice)
-    assert isinstance(done.error, SecretKeyTakenError)
-    assert "scheduled for deletion" in str(done.error)
+    check_refused(done, SecretKeyTakenError, "scheduled for deletion")
     assert world.rotations == 0
 
 
@@ -115,9 +115,8 @@ def test_a_name_that_waits_for_its_deletion_is_refused_before_the_post(account: 
     world, store = World(), BackendStore(SecretsManagerBackend())
     store.write(KEY, THEIRS, OTHER)
     account.delete_secret(SecretId=store.location(KEY), RecoveryWindowInDays=7)
-    done = register(world, store)
-    assert isinstance(done.error, CopassInputError)
-    assert "Restore it, delete it at once, or choose another store_as" in str(done.error)
+    way_out = "Restore it, delete it at once, or choose another store_as"
+    check_refused(register(world, store), CopassInputError, way_out)
     assert world.posts == 0
 
 
@@ -138,19 +137,19 @@ def test_a_role_that_may_not_tag_registers_once(account: Any, kind: Any, tagging
 
 
 @pytest.mark.usefixtures("account")
-def test_a_spare_key_is_one_that_the_lookup_pattern_lets_be_read() -> None:
-    """The key holds somebody's value: the secret lies beside it, and no later try reports theirs."""
+def test_a_key_that_is_known_only_afterwards_and_taken_is_left_to_its_owner() -> None:
+    """No try reports or overwrites their value; a try that is given another key mints a secret for it."""
     world, store = World(), BackendStore(SecretsManagerBackend(variables_lookup_pattern="^team_"))
-    key, own = StoreKey("team_secret_{data_source_id}"), "team_secret_ds-1"
+    template, own = "team_secret_{data_source_id}", "team_secret_ds-1"
     store.write(own, THEIRS, OTHER)
-    done = register(world, store, key=key)
-    assert isinstance(done.error, SecretKeyTakenError)
-    assert store.read(f"{own}_spare") == SecretStr(world.rows["ds-1"].secret or "")
-    for attempt in (2, 3):
-        done = register(world, store, attempt=attempt, key=key)
-        assert isinstance(done.error, SourceChangedError)
+    for attempt in (1, 2):
+        done = register(world, store, store_as=template, attempt=attempt)
+        check_refused(done, SecretKeyTakenError, "the secret is not stored")
+    again = register(world, store, store_as="team_secret", attempt=3)
+    assert acts.is_green(again), acts.error_of(again)
+    assert store.read("team_secret") == SecretStr(world.rows["ds-1"].secret or "")
     assert store.read(own) == THEIRS
-    assert (world.posts, world.rotations) == (1, 0)
+    assert (world.posts, world.rotations) == (1, 1)
 
 
 @pytest.mark.usefixtures("account")
@@ -158,7 +157,7 @@ def test_a_pattern_that_only_an_id_meets_is_judged_with_one() -> None:
     """A key is checked before there is an id with one of the form that ids have."""
     store = BackendStore(SecretsManagerBackend(variables_lookup_pattern="^copass_webhook_secret_[0-9a-f-]{36}$"))
     world = World(names=lambda number: f"3f9c2d4e-0000-4000-8000-00000000000{number}")
-    check_kept(world, register(world, store, key=StoreKey()), store, world.names(1))
+    check_kept(world, register(world, store, store_as=None), store, world.names(1))
 
 
 def test_a_latest_version_that_is_seen_late_is_waited_for() -> None:
@@ -175,6 +174,6 @@ def test_a_key_with_a_team_s_separator_is_refused_before_the_post(monkeypatch: p
     """No task would find the secret there."""
     monkeypatch.setenv("AIRFLOW__CORE__MULTI_TEAM", "True")
     world = World()
-    done = register(world, BackendStore(SecretsManagerBackend()), key=StoreKey("copass_secret--{data_source_id}"))
-    assert isinstance(done.error, CopassInputError)
+    done = register(world, BackendStore(SecretsManagerBackend()), store_as="copass_secret--{data_source_id}")
+    check_refused(done, CopassInputError, "multi_team")
     assert world.posts == 0

@@ -28,7 +28,7 @@ def test_the_store_of_the_page_passes_the_suite_of_the_page(tmp_path: Path) -> N
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "9 passed" in done.stdout
+    assert "10 passed" in done.stdout
 
 
 def test_the_options_of_the_page_are_those_of_the_provider() -> None:

@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset
-from airflow_provider_copass.registration.journal import Pending, entry_name, to_text
-from airflow_provider_copass.registration.spec import Identity
 from lazy_object_proxy import Proxy
 
 from airflow_provider_copass.emulator import Emulator
@@ -24,6 +22,8 @@ from airflow_provider_copass.operators import (
     RotateWebhookSecretOperator,
 )
 from airflow_provider_copass.registration import Owner, Timing
+from airflow_provider_copass.registration.journal import Pending, entry_name, to_text
+from airflow_provider_copass.registration.spec import Identity
 from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, connect
 
 READS = {"list", "get"}

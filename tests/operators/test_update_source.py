@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
-from airflow_provider_copass.registration.journal import Pending, entry_name, to_text
-from airflow_provider_copass.registration.spec import Identity
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.errors import CopassServerError, EntryBusyError
 from airflow_provider_copass.operators import RegisterSourceOperator, RotateWebhookSecretOperator, UpdateSourceOperator
 from airflow_provider_copass.operators._redaction import value_of
 from airflow_provider_copass.registration import Owner
+from airflow_provider_copass.registration.journal import Pending, entry_name, to_text
+from airflow_provider_copass.registration.spec import Identity
 from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, connect
 
 

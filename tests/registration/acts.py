@@ -42,6 +42,7 @@ from airflow_provider_copass.registration import (
 from airflow_provider_copass.registration import (
     update as update_source,
 )
+from airflow_provider_copass.registration.ports import Secrets
 from tests.registration.simulation import Fault, Killed, Process, Row, Where, World, run_all
 
 SETTLE = 30.0
@@ -55,6 +56,9 @@ SANDBOX = "sb"
 TIMING = Timing(settle_timeout=SETTLE, lease_pause=2, wait_timeout=20, takeover_after=TAKEOVER_AFTER, poll_interval=1)
 _NUMBERS = itertools.count()
 
+Act = Callable[..., Process]
+"""One try of an operator, run to its end, such as :func:`register`; given a world, and what the operator is given."""
+
 
 class Script(TypedDict, total=False):
     """What happens to a process, as of :class:`tests.registration.simulation.Process`."""
@@ -64,6 +68,7 @@ class Script(TypedDict, total=False):
     faults: Mapping[int | str | tuple[str, int], Fault] | None
     ahead: float
     store: str
+    secrets: Secrets | None
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from airflow_provider_copass.registration import Owner
 from airflow_provider_copass.registration.batch import Batch
 from airflow_provider_copass.registration.batch_item import Outcome
 from airflow_provider_copass.registration.wish import Wish
+
+from airflow_provider_copass.registration import Owner
 from tests.registration.simulation import World, run_all
 from tests.registration.worlds import TIMING, Process, wish
 

@@ -1,10 +1,11 @@
-"""Records and secrets as files in a folder, for many processes at once; each write is atomic, as a database's is."""
+"""The protocol over the real client, with a folder as journal and store, for many processes at once."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,48 +13,51 @@ import httpx
 from pydantic import SecretStr
 
 from airflow_provider_copass.api import ClientSettings, CopassClient, RetryPolicy, Source, SourceList, calls
-from airflow_provider_copass.registration import Owner, Registered, Registration, Timing
+from airflow_provider_copass.api.requests import read_register
+from airflow_provider_copass.registration import Registered, Runtime, SourceSpec, Timing, register
+from airflow_provider_copass.registration.journal import Completed, from_text
 from airflow_provider_copass.registration.ports import SecretOwner
-from tests.registration.worlds import wish
+from tests.registration.acts import owner
 
-QUICK = Timing(settle=1.5, claim=0.4, take_over=0.8, takeover_after=20, patience=60, poll=0.1)
+SANDBOX = "sb_demo"
+QUICK = Timing(settle_timeout=1.5, lease_pause=0.4, wait_timeout=60, takeover_after=20, poll_interval=0.1)
 
 
 class Folder:
-    """Texts under names: a port for records."""
+    """Texts under names, as a journal has them; each write is atomic, as a database's is."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
 
-    def read(self, key: str) -> str | None:
-        """Read; a file that is not there is proof enough in a file system."""
+    def get(self, name: str) -> str | None:
+        """Return a text; a file that is not there is proof enough in a file system."""
         try:
-            return (self.path / key).read_text(encoding="utf-8")
+            return (self.path / name).read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
 
-    def write(self, key: str, value: str) -> None:
+    def read(self, names: Sequence[str]) -> dict[str, str | None]:
+        """Read texts."""
+        return {name: self.get(name) for name in names}
+
+    def write(self, name: str, text: str) -> None:
         """Write at once or not at all."""
         half = self.path / f".{secrets.token_hex(8)}"
-        half.write_text(value, encoding="utf-8")
-        os.replace(half, self.path / key)  # noqa: PTH105 - atomic, and says so
+        half.write_text(text, encoding="utf-8")
+        os.replace(half, self.path / name)  # noqa: PTH105 - atomic, and says so
 
-    def remove(self, key: str) -> None:
-        """Remove."""
-        (self.path / key).unlink(missing_ok=True)
+    def remove(self, name: str) -> None:
+        """Remove a text."""
+        (self.path / name).unlink(missing_ok=True)
 
     def texts(self) -> dict[str, str]:
-        """Return everything that is there, but for the sign that sources are being registered, which is no record."""
-        return {
-            file.name: file.read_text(encoding="utf-8")
-            for file in self.path.iterdir()
-            if file.name[0] != "." and not file.name.startswith("copass_record_singles_")
-        }
+        """Return everything that is there."""
+        return {file.name: file.read_text(encoding="utf-8") for file in self.path.iterdir() if file.name[0] != "."}
 
 
 class FolderStore:
-    """Secrets in a folder: a port for the store."""
+    """A secret store in a folder."""
 
     name = "test folder"
 
@@ -66,9 +70,13 @@ class FolderStore:
     def check_write(self, key: str) -> None:
         """Take any key."""
 
+    def location(self, key: str) -> str:
+        """Tell where a key is."""
+        return key
+
     def read(self, key: str) -> SecretStr | None:
         """Read."""
-        value = self.folder.read(key)
+        value = self.folder.get(key)
         return None if value is None else SecretStr(value)
 
     def owner_of(self, key: str) -> None:
@@ -78,49 +86,63 @@ class FolderStore:
         """Write."""
         self.folder.write(key, secret.get_secret_value())
 
+    def remove(self, key: str) -> None:
+        """Remove."""
+        self.folder.remove(key)
+
 
 class Api:
-    """The real client, as a port for the sources of one sandbox."""
+    """The real client, as the sources of one sandbox; the operators' own class would bring Airflow with it."""
 
-    def __init__(self, client: CopassClient, sandbox_id: str = "sb_demo") -> None:
-        self._client = client
-        self._sandbox_id = sandbox_id
+    def __init__(self, client: CopassClient) -> None:
+        self._send = client.send
 
-    def list_sources(self, provider: str | None = None, status: str | None = None) -> SourceList:
+    def list_sources(self, provider: str | None = None) -> SourceList:
         """List."""
-        return self._client.send(calls.list_sources(self._sandbox_id, provider=provider, status=status))
+        return self._send(calls.list_sources(SANDBOX, provider=provider))
 
     def get_source(self, data_source_id: str) -> Source:
         """Read one."""
-        return self._client.send(calls.get_source(self._sandbox_id, data_source_id))
+        return self._send(calls.get_source(SANDBOX, data_source_id))
 
-    def register_source(self, **fields: Any) -> Source:
+    def register_source(self, fields: Mapping[str, Any], *, before_attempt: Callable[[], None]) -> Source:
         """Register."""
-        return self._client.send(calls.register_source(self._sandbox_id, **fields))
+        return self._send(calls.registrations(SANDBOX)(dict(fields)), before_attempt=before_attempt)
 
-    def update_source(self, data_source_id: str, *, merge_adapter_config: bool = False, **changes: Any) -> Source:
+    def update_source(
+        self,
+        data_source_id: str,
+        changes: Mapping[str, Any],
+        *,
+        merge_adapter_config: bool,
+        before_attempt: Callable[[], None],
+    ) -> Source:
         """Change."""
-        call = calls.update_source(
-            self._sandbox_id,
-            data_source_id,
-            changes,  # type: ignore[arg-type]
-            merge_adapter_config=merge_adapter_config,
-        )
-        return self._client.send(call)
+        call = calls.update_source(SANDBOX, data_source_id, changes, merge_adapter_config=merge_adapter_config)  # type: ignore[arg-type]
+        return self._send(call, before_attempt=before_attempt)
 
-    def rotate_webhook_secret(self, data_source_id: str) -> Source:
+    def rotate_webhook_secret(self, data_source_id: str, *, before_attempt: Callable[[], None]) -> Source:
         """Rotate."""
-        return self._client.send(calls.rotate_webhook_secret(self._sandbox_id, data_source_id))
+        return self._send(calls.rotate_webhook_secret(SANDBOX, data_source_id), before_attempt=before_attempt)
 
-    def delete_source(self, data_source_id: str) -> None:
+    def disconnect_source(self, data_source_id: str, *, before_attempt: Callable[[], None]) -> object:
+        """Disconnect."""
+        return self._send(calls.disconnect_source(SANDBOX, data_source_id), before_attempt=before_attempt)
+
+    def delete_source(self, data_source_id: str, *, before_attempt: Callable[[], None]) -> None:
         """Delete."""
-        self._client.send(calls.delete_source(self._sandbox_id, data_source_id))
+        self._send(calls.delete_source(SANDBOX, data_source_id), before_attempt=before_attempt)
+
+    def purge_source(self, data_source_id: str) -> object:
+        """Purge."""
+        return self._send(calls.purge_source(SANDBOX, data_source_id))
 
 
 class Clock:
-    """The time of this machine."""
+    """The clocks of this machine."""
 
     now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
 
 
@@ -151,30 +173,46 @@ def client_for(
     return CopassClient(settings, policy=policy, transport=transport)
 
 
-def registration(
-    client: CopassClient,
-    folder: Path,
-    *,
-    task: str = "dag/run/task/-1",
-    attempt: int = 1,
-    timing: Timing = QUICK,
-    report: Log | None = None,
-    **fields: Any,
-) -> Registration:
-    """Make one try of a task."""
-    return Registration(
-        wish(**{"ingestion_mode": "realtime", **fields}),
-        sources=Api(client),
-        secrets=FolderStore(folder / "secrets"),
-        records=Folder(folder / "records"),
-        report=report or Log(),
-        clock=Clock(),
-        owner=Owner(task, attempt),
-        mark=secrets.token_hex(16),
-        timing=timing,
+def runtime(
+    client: CopassClient, folder: Path, *, task: str = "dag/run/task/-1", attempt: int = 1, **more: Any
+) -> Runtime:
+    """Return what one try of a task works with."""
+    return Runtime(
+        **{
+            "sources": Api(client),
+            "secrets": FolderStore(folder / "secrets"),
+            "journal": Folder(folder / "journal"),
+            "log": Log(),
+            "clock": Clock(),
+            "owner": owner(task, attempt),
+            "token": secrets.token_hex(16),
+            "timing": QUICK,
+            **more,
+        }
     )
 
 
-def register(client: CopassClient, folder: Path, **options: Any) -> Registered:
-    """Run one try of a task to its end."""
-    return registration(client, folder, **options).run()
+def realtime(name: str = "n", on_missing_secret: str = "fail") -> SourceSpec:
+    """Declare a realtime source."""
+    source = read_register(provider="slack", name=name, ingestion_mode="realtime")
+    return SourceSpec(SANDBOX, source, on_missing_secret=on_missing_secret)
+
+
+def register_one(client: CopassClient, folder: Path, name: str = "n", **how: Any) -> Registered:
+    """Run one try of a registration of a realtime source to its end."""
+    return register(realtime(name), runtime(client, folder, **how))
+
+
+def assert_kept(folder: Path, told: Mapping[str, str | None]) -> dict[str, str]:
+    """Each source has a completed entry, and the store holds one secret for each; nothing else is left in either.
+
+    :param told: the keys of the secrets, by the ids of the sources.
+    :return: the secrets, by the ids.
+    """
+    texts, stored = Folder(folder / "journal").texts(), Folder(folder / "secrets").texts()
+    entries = [from_text(text, name=name) for name, text in texts.items()]
+    assert sorted(entry.source_id for entry in entries if isinstance(entry, Completed)) == sorted(told)
+    assert len(entries) == len(told)
+    assert sorted(stored) == sorted(str(key) for key in told.values())
+    assert not [secret for secret in stored.values() if secret in str(texts)]
+    return {source_id: stored[str(key)] for source_id, key in told.items()}

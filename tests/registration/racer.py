@@ -1,6 +1,8 @@
-"""One of many processes that register the same source at the same moment: ``python -m tests.registration.racer``.
+"""One of many processes that register the same sources at once: ``python -m tests.registration.racer``.
 
-It waits at a gate (a file) so that all start together, and prints what it came to as one line of JSON.
+Its arguments are the server's URL, a folder, its number, and for each round the names of what it registers, with
+commas: one name as a source by itself, several as a list. In each round it waits at a gate (a file) so that all start
+together, and prints what it came to as one line of JSON.
 """
 
 from __future__ import annotations
@@ -11,21 +13,35 @@ import sys
 import time
 from pathlib import Path
 
-from tests.registration.file_world import client_for, register
+from airflow_provider_copass.api import CopassClient
+from airflow_provider_copass.registration import Registered, register_many
+from tests.registration.file_world import client_for, realtime, register_one, runtime
 
 
 def main() -> None:
-    """Wait for each round's gate, register, report; until there is no further round."""
-    url, folder, number, rounds = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    """Wait for each round's gate, register, tell."""
+    url, folder, number, *rounds = sys.argv[1:]
     with client_for(url, os.environ["COPASS_EMULATOR_TOKEN"], timeout=30) as client:
-        for turn in range(rounds):
-            here = folder / str(turn)
+        for turn, names in enumerate(rounds):
+            here = Path(folder) / str(turn)
             (here / "ready").mkdir(parents=True, exist_ok=True)
-            (here / "ready" / str(number)).touch()
+            (here / "ready" / number).touch()
             while not (here / "go").exists():
                 time.sleep(0.005)
-            done = register(client, here, task=f"dag/run {number}/task/-1", name=f"source {turn}")
-            print(json.dumps([done.source.data_source_id, done.stored_as]), flush=True)  # noqa: T201 - a command
+            done = run(client, here, names.split(","), task=f"dag/run {number}/task/-1")
+            print(json.dumps({one.source.name: [one.source.data_source_id, one.stored_as] for one in done}), flush=True)  # noqa: T201 - a command
+
+
+def run(client: CopassClient, folder: Path, names: list[str], *, task: str) -> list[Registered]:
+    """Register a source, or a list of them."""
+    if len(names) == 1:
+        return [register_one(client, folder, names[0], task=task)]
+    # It brings Airflow with it, which takes seconds.
+    from airflow_provider_copass.operators._threads import Threads
+
+    with Threads(4) as pool:
+        outcomes = register_many([realtime(name) for name in names], runtime(client, folder, task=task, pool=pool))
+    return [outcome.registered for outcome in outcomes if outcome.registered is not None]
 
 
 if __name__ == "__main__":

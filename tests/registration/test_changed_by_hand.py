@@ -1,4 +1,4 @@
-"""Somebody changes a source, a secret, a record or a task between two runs: what happens, and what the message says."""
+"""Somebody changes a source, a secret, an entry or a task between two runs: what happens, and what the message says."""
 
 from __future__ import annotations
 
@@ -6,184 +6,129 @@ import itertools
 
 import pytest
 
-from airflow_provider_copass.errors import (
-    CopassRegistrationError,
-    SecretKeyTakenError,
-    SecretMissingError,
-    SourceChangedError,
-)
-from airflow_provider_copass.registration.store_key import StoreKey
+from airflow_provider_copass.errors import EntryFormatError, SourceChangedError
+from tests.registration import acts
+from tests.registration.checks import assert_green, assert_once, assert_true
 from tests.registration.simulation import World
-from tests.registration.worlds import run
 
 KEY = "copass_webhook_secret_ds-1"
-NEXT = "dag/run 2/task/-1"
+NEXT = "dag/next run/task/-1"
+FIXED = "my_secret"
 
 
 @pytest.fixture
 def world() -> World:
     """A world in which a realtime source was registered."""
     world = World()
-    assert run(world, ingestion_mode="realtime").error is None
+    assert_green(acts.register(world))
     return world
 
 
-def test_a_renamed_source_is_not_made_again(world: World) -> None:
-    """The error names it by both names, and both ways out; giving the name back is one."""
+def test_a_renamed_source_that_gets_its_name_back_is_reused(world: World) -> None:
+    """The first of the two ways out that the error tells."""
     world.rows["ds-1"].fields["name"] = "renamed"
-    done = run(world, task=NEXT, ingestion_mode="realtime")
-    assert isinstance(done.error, SourceChangedError)
-    assert "'renamed'" in str(done.error)
-    assert "Give it its name back" in str(done.error)
-    (record,) = world.records
-    assert f"delete the record '{record}'" in str(done.error)
+    error = acts.error_of(acts.register(world, task=NEXT))
+    assert isinstance(error, SourceChangedError)
+    assert "Give it its name back" in str(error)
     world.rows["ds-1"].fields["name"] = "n"
-    assert run(world, task=NEXT, attempt=2, ingestion_mode="realtime").result is not None
+    assert_once(world, acts.register(world, task=NEXT, attempt=2))
     assert world.posts == 1
 
 
-def test_a_renamed_source_whose_record_is_deleted_gets_a_sibling(world: World) -> None:
-    """That is the other way out: another source is registered under the name."""
+def test_a_renamed_source_whose_entry_is_deleted_gets_a_sibling(world: World) -> None:
+    """The second one: another source is registered under the name."""
     world.rows["ds-1"].fields["name"] = "renamed"
-    world.records.clear()
-    done = run(world, task=NEXT, ingestion_mode="realtime")
-    assert done.result is not None
-    assert done.result.source.data_source_id == "ds-2"
+    world.entries.clear()
+    assert assert_once(world, acts.register(world, task=NEXT)) == "ds-2"
+    assert len(world.live()) == 2
 
 
-def test_a_deleted_source_is_registered_anew(world: World) -> None:
-    """Its record is stale, and a new one takes its place; the new secret lies under the new source's key."""
-    world.rows["ds-1"].alive = False
-    done = run(world, task=NEXT, ingestion_mode="realtime")
-    assert done.result is not None
-    assert done.result.source.data_source_id == "ds-2"
-    assert world.store["copass_webhook_secret_ds-2"] == world.rows["ds-2"].secret
+@pytest.mark.parametrize("end", ["deleted", "disconnected", "archived"])
+@pytest.mark.parametrize("way", ["one", "list"])
+def test_a_source_that_is_gone_is_registered_anew(world: World, way: str, end: str) -> None:
+    """A status that is terminal counts like a deletion; the new secret is under the new source's key."""
+    if end == "deleted":
+        world.rows["ds-1"].alive = False
+    else:
+        world.rows["ds-1"].fields["status"] = end
+    done = acts.register_one(way, world, task=NEXT)
+    assert assert_once(world, done) == "ds-2"
+    assert acts.told(done) == acts.Told("created", "ds-2", "copass_webhook_secret_ds-2")
 
 
-def test_a_deleted_source_s_own_key_may_be_written_again() -> None:
-    """A fixed key holds the secret of a source that is gone: by the record it is ours, and void."""
-    world = World()
-    fixed = StoreKey("my_secret")
-    run(world, ingestion_mode="realtime", key=fixed)
-    world.rows["ds-1"].alive = False
-    done = run(world, task=NEXT, ingestion_mode="realtime", key=fixed)
-    assert done.result is not None
-    assert world.store == {"my_secret": world.rows["ds-2"].secret}
-
-
-def test_a_fixed_key_s_old_secret_is_never_taken_for_the_new_one() -> None:
+def test_a_fixed_keys_old_secret_is_never_taken_for_the_new_one() -> None:
     """Wherever the registration that follows a deleted source is killed, its retry leaves the valid secret."""
-    fixed = StoreKey("my_secret")
     for kill_at in itertools.count():
         world = World()
-        run(world, ingestion_mode="realtime", key=fixed)
+        assert_green(acts.register(world, store_as=FIXED))
         world.rows["ds-1"].alive = False
-        killed = run(world, task=NEXT, ingestion_mode="realtime", key=fixed, script={"kill_at": kill_at})
-        done = run(world, task=NEXT, attempt=2, ingestion_mode="realtime", key=fixed)
-        assert done.error is None
-        assert world.live() == ["ds-2"]
-        assert world.store == {"my_secret": world.rows["ds-2"].secret}
-        if killed.error is None:
+        killed = acts.register(world, task=NEXT, store_as=FIXED, kill_at=kill_at)
+        assert assert_once(world, acts.register(world, task=NEXT, attempt=2, store_as=FIXED)) == "ds-2"
+        if not acts.is_killed(killed):
             break
+    assert kill_at > 10
 
 
-def test_a_key_that_the_store_knows_to_be_another_source_s_is_refused(world: World) -> None:
-    """The message names both sources and the way out; nothing is rotated or overwritten."""
-    before = dict(world.store)
-    world.owners[KEY] = "ds-of-others"
-    done = run(world, task=NEXT, ingestion_mode="realtime", on_missing_secret="rotate")
-    assert isinstance(done.error, SecretKeyTakenError)
-    assert "holds the webhook secret of source ds-of-others, not of ds-1" in str(done.error)
-    assert (world.rotations, world.store) == (0, before)
-
-
-def test_a_key_noted_for_another_source_is_not_overwritten_by_a_mended_registration() -> None:
-    """A dead try's secret is lost, and its key came to be another's: the new one goes under a spare key."""
-    world = World()
-    at = run(World(), ingestion_mode="realtime").trace.index("before write secret")
-    run(world, ingestion_mode="realtime", script={"kill_at": at})
-    world.store[KEY] = "somebody's"
-    world.owners[KEY] = "ds-of-others"
-    done = run(world, attempt=2, ingestion_mode="realtime")
-    assert isinstance(done.error, SecretKeyTakenError)
-    assert world.store == {KEY: "somebody's", "copass_spare_secret_ds_1": world.rows["ds-1"].secret}
-
-
-@pytest.mark.parametrize("status", ["disconnected", "archived"])
-def test_a_disconnected_source_is_gone(world: World, status: str) -> None:
-    """A status that is terminal counts like a deletion."""
-    world.rows["ds-1"].fields["status"] = status
-    done = run(world, task=NEXT, ingestion_mode="realtime")
-    assert done.result is not None
-    assert done.result.source.data_source_id == "ds-2"
-
-
-@pytest.mark.parametrize(("on_missing", "rotations"), [("fail", 0), ("ignore", 0), ("rotate", 1)])
-def test_a_deleted_secret_is_missed_as_was_asked_for(world: World, on_missing: str, rotations: int) -> None:
-    """Nobody rotates unasked, though the source is our own: its secret may be in use."""
-    world.store.clear()
-    done = run(world, task=NEXT, ingestion_mode="realtime", on_missing_secret=on_missing)
-    assert world.rotations == rotations
-    assert isinstance(done.error, SecretMissingError) is (on_missing == "fail")
-    assert world.store == ({KEY: world.rows["ds-1"].secret} if rotations else {})
-
-
-def test_a_deleted_record_is_made_again(world: World) -> None:
+def test_a_deleted_entry_is_written_again(world: World) -> None:
     """The source is found by its name and the secret by its key; nothing is registered or rotated."""
-    before = dict(world.records)
-    world.records.clear()
-    done = run(world, task=NEXT, ingestion_mode="realtime")
-    assert done.result is not None
-    assert done.result.stored_as == KEY
-    assert (world.posts, world.rotations) == (1, 0)
-    assert list(world.records) == list(before)
+    before = dict(world.entries)
+    world.entries.clear()
+    done = acts.register(world, task=NEXT)
+    assert acts.told(done) == acts.Told("unchanged", "ds-1", KEY)
+    assert world.sent == [("register", "n")]
+    assert list(world.entries) == list(before)
 
 
-@pytest.mark.parametrize(
-    "changed", [{"key": StoreKey("another_secret")}, {"script": {"store": "another store"}}], ids=["key", "store"]
-)
-@pytest.mark.parametrize("task", [NEXT, "another dag/run/task/-1"])
-def test_another_place_for_the_secret_is_an_error_that_names_both(
-    world: World, changed: dict[str, object], task: str
-) -> None:
-    """Whether one task changed its mind or two tasks disagree: the message says where it is, and what to do."""
-    done = run(world, task=task, ingestion_mode="realtime", **changed)  # type: ignore[arg-type]
-    assert isinstance(done.error, SourceChangedError)
-    said = str(done.error)
-    assert f"is in the test store '{KEY}'" in said
-    assert "Ask for the same; or move the secret there by hand and delete the record" in said
-    assert "canary" not in said
-    assert (world.posts, world.rotations) == (1, 0)
+def test_another_store_for_the_secret_is_an_error_that_names_both(world: World) -> None:
+    """It says where the secret is, and what to do; nothing is minted."""
+    error = acts.error_of(acts.register(world, task=NEXT, store="another store"))
+    assert isinstance(error, SourceChangedError)
+    assert f"is in the test store '{KEY}', and this task declares the another store" in str(error)
+    assert "Declare the same; or move the secret there by hand and delete the journal entry" in str(error)
+    assert "canary" not in str(error)
+    assert world.sent == [("register", "n")]
 
 
 def test_the_way_out_of_another_key_works(world: World) -> None:
-    """Moved by hand and the record deleted, the next run takes it from there."""
-    world.store["another_secret"] = world.store.pop(KEY)
-    world.records.clear()
-    done = run(world, task=NEXT, ingestion_mode="realtime", key=StoreKey("another_secret"))
-    assert done.result is not None
-    assert done.result.stored_as == "another_secret"
+    """Moved by hand and the entry deleted, the next run takes it from there."""
+    assert isinstance(acts.error_of(acts.register(world, task=NEXT, store_as=FIXED)), SourceChangedError)
+    world.store[FIXED] = world.store.pop(KEY)
+    world.entries.clear()
+    done = acts.register(world, task=NEXT, attempt=2, store_as=FIXED)
+    assert_once(world, done)
+    assert acts.told(done).stored_as == FIXED
     assert world.rotations == 0
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "5", '{"copass_record": 2}', '{"copass_record": 1, "state": "closed"}']
-)
-def test_a_record_that_makes_no_sense_is_not_guessed_at(world: World, text: str) -> None:
-    """Nothing is concluded from it, and the message says what to do."""
-    (name,) = world.records
-    world.records[name] = text
-    done = run(world, task=NEXT, ingestion_mode="realtime")
-    assert isinstance(done.error, CopassRegistrationError)
-    assert "Delete it to have the source looked up by its name" in str(done.error)
-    assert (world.posts, world.rotations) == (1, 0)
+@pytest.mark.parametrize("text", ["canary", '{"copass_entry": 2}'], ids=["garbage", "a newer format"])
+@pytest.mark.parametrize("act", [acts.register, acts.rotate, acts.delete, acts.disconnect, acts.rename])
+def test_an_entry_that_makes_no_sense_stops_every_operator(world: World, act: acts.Act, text: str) -> None:
+    """Nothing is concluded from it and nothing written over it; the message says what to do."""
+    (name,) = world.entries
+    world.entries[name] = text
+    error = acts.error_of(act(world, task=NEXT))
+    assert isinstance(error, EntryFormatError)
+    assert name in str(error)
+    assert "delete the Variable, and the source is looked up by its name" in str(error)
+    assert "canary" not in str(error)
+    assert (world.entries, world.sent) == ({name: text}, [("register", "n")])
 
 
-def test_twins_made_by_others_are_named_and_left_alone(world: World) -> None:
-    """The recorded source stays the one; a warning lists the others."""
-    world.rows["ds-2"] = world.rows["ds-1"]
-    done = run(world, task=NEXT, ingestion_mode="realtime")
-    assert done.result is not None
-    assert done.result.source.data_source_id == "ds-1"
-    assert len(done.said_of("ds-2")) == 1
-    assert world.live() == ["ds-1", "ds-2"]
+def test_the_way_out_of_an_entry_that_makes_no_sense_works(world: World) -> None:
+    """Deleted, it is written again."""
+    (name,) = world.entries
+    world.entries[name] = "garbage"
+    assert not acts.is_green(acts.register(world, task=NEXT))
+    del world.entries[name]
+    assert_once(world, acts.register(world, task=NEXT, attempt=2))
+    assert world.sent == [("register", "n")]
+
+
+def test_a_secret_that_is_changed_by_hand_is_left(world: World) -> None:
+    """Nobody can tell which of the two is valid: the source is reused, and the value stays."""
+    world.store[KEY] = "put there by hand"
+    done = acts.register(world, task=NEXT)
+    assert acts.told(done).outcome == "unchanged"
+    assert world.store == {KEY: "put there by hand"}
+    world.store[KEY] = world.rows["ds-1"].secret or ""
+    assert_true(world, done)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import pytest
 
-from airflow_provider_copass.api import CopassError
-from airflow_provider_copass.registration import Registered
+from airflow_provider_copass.errors import CopassError
+from airflow_provider_copass.operators._threads import Threads
+from airflow_provider_copass.registration import Registered, register_many
 from tests.harness.emulator import Emulator, fingerprint
-from tests.registration.file_world import QUICK, Folder, client_for, register
+from tests.registration.file_world import QUICK, assert_kept, client_for, realtime, register_one, runtime
+
+T = TypeVar("T")
 
 THREADS = 16
 TRIES = 40
+TIMING = replace(QUICK, settle_timeout=0.5, lease_pause=0.2, poll_interval=0.05)
 FATES = ("dropped before", "dropped after", "503 before", "502 after", "a page after", "cut off after", "429 before")
 
 
@@ -58,38 +64,53 @@ class Storm(httpx.BaseTransport):
         self._inner.close()
 
 
+def until_it_works(attempt: Callable[[int], T]) -> T:
+    """Try a task as often as it takes."""
+    failure: CopassError | None = None
+    for number in range(1, TRIES + 1):
+        try:
+            return attempt(number)
+        except CopassError as error:
+            failure = error
+    raise AssertionError(f"it does not work in {TRIES} tries") from failure
+
+
 def chaos(folder: Path, count: int, seed: int) -> None:
-    """Register many sources through the storm and look at what is left."""
+    """Register many sources through the storm, each by itself and a quarter of them in a list as well."""
     storm = Storm(seed)
+    names = [f"source {number}" for number in range(count)]
     with Emulator(folder / "outputs") as emulator, client_for(emulator.url, emulator.token, transport=storm) as client:
 
-        def until_it_works(number: int) -> Registered:
-            failure: CopassError | None = None
-            for attempt in range(1, TRIES + 1):
-                try:
-                    return register(
-                        client,
-                        folder / str(number),
-                        task=f"dag/run/task/{number}",
-                        attempt=attempt,
-                        name=f"source {number}",
-                        timing=replace(QUICK, settle=0.5, claim=0.05, take_over=0.1),
+        def alone(name: str) -> list[Registered]:
+            def attempt(number: int) -> Registered:
+                return register_one(client, folder, name, task=f"dag/run/{name}/-1", attempt=number, timing=TIMING)
+
+            return [until_it_works(attempt)]
+
+        def in_a_list(task: str, names: list[str]) -> list[Registered]:
+            def attempt(number: int) -> list[Registered]:
+                with Threads(4) as pool:
+                    of_list = runtime(
+                        client, folder, task=f"dag/run/{task}/-1", attempt=number, timing=TIMING, pool=pool
                     )
-                except CopassError as error:
-                    failure = error
-            raise AssertionError(f"source {number} is not there after {TRIES} tries") from failure
+                    outcomes = register_many([realtime(name) for name in names], of_list)
+                failed = [outcome.error for outcome in outcomes if outcome.registered is None]
+                if failed:
+                    raise failed[0] or CopassError("skipped")
+                return [outcome.registered for outcome in outcomes if outcome.registered is not None]
+
+            return until_it_works(attempt)
 
         with ThreadPoolExecutor(THREADS) as pool:
-            results = list(pool.map(until_it_works, range(count)))
+            jobs = [pool.submit(in_a_list, "list", names[: count // 4])]
+            jobs += [pool.submit(alone, name) for name in names]
+            told = {(one.source.name, one.source.data_source_id, one.stored_as) for job in jobs for one in job.result()}
         assert storm.met > storm.requests / 4
         live = {source["name"]: source["data_source_id"] for source in emulator.sources() if not source["deleted"]}
         assert len([source for source in emulator.sources() if not source["deleted"]]) == count
-        for number, done in enumerate(results):
-            assert live[f"source {number}"] == done.source.data_source_id
-            stored = Folder(folder / str(number) / "secrets").texts()
-            assert list(stored) == [done.stored_as]
-            value = stored[str(done.stored_as)]
-            assert emulator.secret_is_valid(done.source.data_source_id, sha256=fingerprint(value))
+        assert {(name, source_id) for name, source_id, _ in told} == set(live.items())
+        for source_id, secret in assert_kept(folder, {source_id: key for _, source_id, key in told}).items():
+            assert emulator.secret_is_valid(source_id, sha256=fingerprint(secret))
 
 
 def test_forty_registrations_in_a_storm(tmp_path: Path) -> None:

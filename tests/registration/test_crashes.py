@@ -1,259 +1,241 @@
-"""Killed, frozen, raced, answers lost: wherever it happens, one live source is left and its secret is in the store."""
+"""Killed, frozen, overtaken, at every pair of boundaries: one live source is left, and its secret is in the store.
+
+What befalls one process alone is in ``test_same_try_twice.py``, for its next try knows no more than a second process
+of the same one. The dead leave nothing but the world as it was then, so of boundaries at which it was the same, but for
+the time, one stands for all.
+"""
 
 from __future__ import annotations
 
+import copy
 import itertools
-import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_copass.errors import CopassRegistrationError
-from airflow_provider_copass.registration import Owner, Timing
-from airflow_provider_copass.registration.record import Closed, from_text
-from airflow_provider_copass.registration.store_key import StoreKey
-from tests.registration.simulation import Fault, Killed, World, run_all, server_error, timed_out
-from tests.registration.worlds import Process, run, wish
+from tests.registration import acts
+from tests.registration.checks import assert_green, assert_once, assert_retryable, assert_true, live_of
+from tests.registration.simulation import Fault, Process, World, run_all, run_to, timed_out
 
 pytestmark = pytest.mark.rounds
 
-TIMING = Timing(settle=30, claim=1, take_over=5, takeover_after=300, patience=90, poll=1)
-REALTIME = {"ingestion_mode": "realtime"}
+LONG = acts.TAKEOVER_AFTER + 100
 
 
-def attempt(world: World, number: int = 1, *, task: str = "dag/run/task/-1", **script: object) -> Process:
-    """Run one try of a task to its end."""
-    process = Process(world, wish(**REALTIME), Owner(task, number), TIMING, **script)  # type: ignore[arg-type]
-    run_all(world, [process])
-    return process
+@dataclass(frozen=True)
+class Case:
+    """A task.
+
+    :param start: starts one try of it, as those of ``acts`` do.
+    :param names: the live sources that it leaves.
+    :param is_prepared: whether a source is registered before.
+    :param step: 1 to freeze it at every boundary, 2 at those alone that are before something.
+    """
+
+    start: Callable[..., Process]
+    names: str = "n"
+    is_prepared: bool = False
+    step: int = 1
+
+    def world(self) -> World:
+        """Return the world as the task finds it."""
+        world = World()
+        if self.is_prepared:
+            assert_green(acts.register(world, task="before/run/task/-1"))
+        return world
+
+    def run(self, world: World, attempt: int, **how: Any) -> Process:
+        """Run one try to its end."""
+        process = self.start(world, attempt=attempt, **how)
+        run_all(world, [process])
+        return process
+
+    def pairs(self) -> Iterable[tuple[int, int]]:
+        """Return all pairs of boundaries of an undisturbed try."""
+        at = range(0, len(self.run(self.world(), 1).trace), self.step)
+        return itertools.product(at, at)
+
+    def check(self, world: World, *tasks: Process) -> None:
+        """Each name lives once, the tasks are green and what they tell is true, and nobody holds an entry."""
+        for task in tasks:
+            assert_green(task)
+        if self.names:
+            assert_true(world, *tasks)
+        for name in self.names:
+            assert len(live_of(world, name)) == 1, (name, world.sent)
+        assert len(world.live()) == len(self.names)
+        assert not [text for text in world.entries.values() if "lease_token" in text]
 
 
-def assert_good(world: World, process: Process, key: str = "copass_webhook_secret_{}") -> None:
-    """One live source, its valid secret in the store under the key that was reported, the record closed."""
-    assert process.error is None, (process.error, process.trace)
-    assert process.result is not None
-    (source_id,) = world.live()
-    assert process.result.source.data_source_id == source_id
-    assert process.result.stored_as == key.format(source_id)
-    assert world.store[process.result.stored_as] == world.rows[source_id].secret
-    (text,) = world.records.values()
-    record = from_text(text, name="r")
-    assert isinstance(record, Closed)
-    assert record.source_id == source_id
-    assert "canary" not in text
-    assert "canary" not in json.dumps(process.said)
+def fixed(world: World, **how: Any) -> Process:
+    """Register a source whose secret has a key without its id."""
+    return acts.start_register(world, store_as="fixed_secret", **how)
 
 
-def boundaries() -> int:
-    """Count the boundaries of an undisturbed registration."""
-    return len(attempt(World()).trace)
+def two(world: World, **how: Any) -> Process:
+    """Register a list of two."""
+    return acts.start_register_list(world, "ab", **how)
 
 
-def test_undisturbed_it_is_one_post_and_no_rotation() -> None:
-    """The secret of the POST's own answer is the one that is stored."""
-    world = World()
-    assert_good(world, attempt(world))
-    assert (world.posts, world.rotations) == (1, 0)
+def rename(world: World, **how: Any) -> Process:
+    """Rename a source."""
+    return acts.start_rename(world, "n", "m", **how)
 
 
-def test_the_second_run_writes_nothing() -> None:
-    """It looks at the list, the record and the store, and that is all."""
-    world = World()
-    attempt(world)
-    second = attempt(world, task="dag/second run/task/-1")
-    assert_good(world, second)
-    assert [step for step in second.trace if step.startswith("before")] == [
-        "before list",
-        "before read record",
-        "before read secret",
-    ]
+def deletion(world: World, **how: Any) -> Process:
+    """Delete a source and its secret."""
+    return acts.start_delete(world, remove_secret=True, **how)
 
 
-@pytest.mark.parametrize("at", range(boundaries()))
-def test_killed_at_any_boundary_the_retry_mends_it(at: int) -> None:
-    """Before and after each request, each record and each secret: the retry ends with one source and a valid secret."""
-    world = World()
-    first = attempt(world, 1, kill_at=at)
-    assert isinstance(first.error, Killed)
-    assert_good(world, attempt(world, 2))
-    assert world.posts == 1
-
-
-def test_killed_at_any_pair_of_boundaries_the_third_try_mends_it() -> None:
-    """The first try and its retry are both killed, wherever."""
-    for first_at in range(boundaries()):
-        for second_at in itertools.count():
-            world = World()
-            attempt(world, 1, kill_at=first_at)
-            second = attempt(world, 2, kill_at=second_at)
-            if not isinstance(second.error, Killed):
-                assert_good(world, second)
-                break
-            assert_good(world, attempt(world, 3))
-
-
-@pytest.mark.parametrize("at", range(boundaries()))
-def test_frozen_at_any_boundary_it_wakes_to_a_finished_registration(at: int) -> None:
-    """A process that stands still while its retry does the work harms nothing when it goes on."""
-    world = World()
-    zombie = Process(world, wish(**REALTIME), Owner("dag/run/task/-1", 1), TIMING, freezes={at: 1000.0})
-    while zombie.wakes_at < world.now + 500 and not zombie.is_over:
-        world.advance(max(world.now, zombie.wakes_at))
-        zombie.step()
-    retry = attempt(world, 2)
-    assert_good(world, retry)
-    stored = dict(world.store)
-    run_all(world, [zombie])
-    assert_good(world, zombie)
-    if "before write secret" not in zombie.trace[at : at + 2]:
-        assert world.store == stored
-        return
-    # Between its look at the record and its write nothing can stop it: it sees afterwards what it did, and mends it.
-    assert (world.posts, world.rotations) == (1, 2)
-    assert len(zombie.said_of("wrote over it")) == 1
-
-
-def test_a_late_write_over_the_secret_of_the_next_source_is_mended() -> None:
-    """Under a fixed key the one who wakes up may find another source there than the one that it made."""
-    world = World()
-    key = StoreKey("my_secret")
-    at = run(World(), **REALTIME, key=key).trace.index("before write secret")
-    zombie = Process(world, wish(**REALTIME, key=key), Owner("dag/run/task/-1", 1), TIMING, freezes={at: 1000.0})
-    while zombie.wakes_at < world.now + 500 and not zombie.is_over:
-        world.advance(max(world.now, zombie.wakes_at))
-        zombie.step()
-    assert run(world, attempt=2, **REALTIME, key=key).error is None
-    world.rows["ds-1"].alive = False
-    assert run(world, task="dag/run 2/task/-1", **REALTIME, key=key).error is None
-    run_all(world, [zombie])
-    assert_good(world, zombie, "my_secret")
-    assert len(zombie.said_of("wrote over it")) == 1
-
-
-@pytest.mark.parametrize("at", range(boundaries()))
-def test_a_stranger_takes_over_only_what_is_dead_for_long(at: int) -> None:
-    """Another task waits in vain for a dead one, says so, and takes over when that is old enough."""
-    world = World()
-    attempt(world, 1, kill_at=at)
-    early = attempt(world, 1, task="other/run/task/-1")
-    if early.error is not None:
-        assert isinstance(early.error, CopassRegistrationError)
-        assert not early.error.is_final
-        world.advance(world.now + 301)
-        early = attempt(world, 2, task="other/run/task/-1")
-    assert_good(world, early)
-
-
-EFFECTS = attempt(World()).effects
-LOST = {
-    "dropped before the effect": Fault(applies=False),
-    "dropped after the effect": Fault(),
-    "503 before the effect": Fault(applies=False, error=server_error),
-    "503 after the effect": Fault(error=server_error),
-    "timed out, effect 20 s late": Fault(late=20, error=timed_out),
+CASES = {
+    "a source": Case(acts.start_register),
+    "a source with a fixed key": Case(fixed),
+    "a list": Case(two, "ab", step=2),
+    "a rotation": Case(acts.start_rotate, is_prepared=True, step=2),
+    "a rename": Case(rename, "m", is_prepared=True),
+    "a deletion": Case(deletion, "", is_prepared=True),
 }
+each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+BOTH = {"a source": CASES["a source"], "a list": CASES["a list"]}
+FROZEN = {**BOTH, "a rotation": CASES["a rotation"]}
+both = pytest.mark.parametrize("case", BOTH.values(), ids=BOTH)
 
 
-@pytest.mark.parametrize("lost", LOST)
-@pytest.mark.parametrize("number", [n for n, name in enumerate(EFFECTS) if name in {"list", "register"}])
-def test_a_lost_answer_never_makes_a_second_source(number: int, lost: str) -> None:
-    """The same try or the next one heals it, and a POST is repeated only where the first one had no effect."""
+def killed(world: World, process: Process) -> Iterator[World]:
+    """Give the world that a process leaves if it is killed, for each of its boundaries; and the one that it ends with."""
+    before = ""
+    is_alive = True
+    while is_alive:
+        is_alive = run_to(world, process, len(process.trace))
+        left = repr((world.rows, world.store, world.entries, world.locations, world.later))
+        if left != before:
+            yield copy.deepcopy(world)
+        before = left
+
+
+@each_case
+def test_killed_at_any_pair_of_boundaries_the_third_try_is_green(case: Case) -> None:
+    """The first try and its retry are both killed, wherever; no POST is repeated that had an effect."""
+    pairs = 0
+    start = case.world()
+    for after_first in killed(start, case.start(start, attempt=1)):
+        for after_second in killed(after_first, case.start(after_first, attempt=2)):
+            case.check(after_second, case.run(after_second, 3))
+            assert after_second.posts == max(1, len(case.names))
+            pairs += 1
+    assert pairs > 30
+
+
+@pytest.mark.parametrize("case", FROZEN.values(), ids=FROZEN)
+def test_frozen_at_any_pair_of_boundaries_they_wake_to_finished_work(case: Case) -> None:
+    """The first try and its retry both stand still while the third one does the work; then they go on."""
+    for first_at, second_at in case.pairs():
+        world = case.world()
+        first = case.start(world, attempt=1)
+        run_to(world, first, first_at)
+        second = case.start(world, attempt=2)
+        run_to(world, second, second_at)
+        third = case.run(world, 3)
+        assert_green(third)
+        sleepers = [first, second] if (first_at + second_at) // case.step % 2 else [second, first]
+        for sleeper in sleepers:
+            run_all(world, [sleeper])
+        case.check(world, third, *[each for each in sleepers if acts.is_green(each)])
+
+
+@both
+def test_overtaken_at_any_pair_of_boundaries_by_another_task_nothing_is_left_over(case: Case) -> None:
+    """The first goes to a boundary, another task to one of its own; then the first ends, and then the other."""
+    for first_at, second_at in case.pairs():
+        world = case.world()
+        first = case.start(world, task=acts.TASK)
+        run_to(world, first, first_at)
+        second = case.start(world, task=acts.OTHER)
+        run_to(world, second, second_at)
+        run_all(world, [first])
+        run_all(world, [second])
+        assert acts.is_green(first) or acts.is_green(second)
+        ended = [
+            process if acts.is_green(process) else case.run(world, 2, task=task)
+            for process, task in ((first, acts.TASK), (second, acts.OTHER))
+        ]
+        case.check(world, *ended)
+
+
+@both
+@pytest.mark.parametrize("act", [acts.start_register_list, acts.start_register])
+def test_another_task_takes_over_only_what_is_dead_for_long(case: Case, act: Callable[..., Process]) -> None:
+    """It waits in vain for a dead one, says so, and takes over when that is old enough."""
+    start = case.world()
+    for world in killed(start, case.start(start)):
+        for attempt in (1, 2):
+            others = [act(world, name, task="other/run/task/-1", attempt=attempt) for name in case.names]
+            run_all(world, others)
+            for other in others:
+                if not acts.is_green(other):
+                    assert_retryable(other)
+                    assert attempt == 1
+            world.advance(world.now + LONG)
+        case.check(world, *others)
+        assert world.posts == len(case.names)
+
+
+@pytest.mark.parametrize("store_as", [None, "fixed_secret"], ids=["key with the id", "fixed key"])
+def test_frozen_until_another_source_has_its_name_it_takes_nothing_from_that(store_as: str | None) -> None:
+    """At each boundary: its retry registers, a task deletes that source, another registers anew; then it wakes."""
+    for at in itertools.count():
+        world = World()
+        zombie = acts.start_register(world, store_as=store_as)
+        if not run_to(world, zombie, at):
+            break
+        assert_green(acts.register(world, attempt=2, store_as=store_as))
+        assert_green(acts.delete(world, store_as=store_as, remove_secret=True))
+        other = acts.register(world, task=acts.OTHER, store_as=store_as)
+        assert_green(other)
+        run_all(world, [zombie])
+        assert_once(world, other)
+        assert len(world.store) == 1
+    assert at > 10
+
+
+def test_an_effect_later_than_a_write_may_be_is_reported_and_not_deleted() -> None:
+    """A server that breaks its promise leaves a second source: its id is said, and nobody touches it."""
     world = World()
-    process = attempt(world, 1, faults={number: LOST[lost]})
-    if process.error is not None:
-        process = attempt(world, 2)
-    assert_good(world, process)
-    applied = EFFECTS[number] != "register" or "before" not in lost
-    assert world.posts == (1 if applied else 2)
-
-
-def test_an_effect_later_than_settle_is_reported_and_not_deleted() -> None:
-    """A server that breaks its promise leaves a twin: its id is said, and nobody touches it."""
-    world = World()
-    number = EFFECTS.index("register")
-    first = attempt(world, 1, faults={number: Fault(late=200, error=timed_out)})
-    assert first.result is not None
+    first = acts.register(world, faults={("register", 0): Fault(late=200, error=timed_out)})
+    assert_green(first)
     world.advance(world.now + 300)
-    second = attempt(world, 1, task="dag/run 2/task/-1")
-    assert second.result is not None
-    assert second.result.source.data_source_id == first.result.source.data_source_id
-    assert len(world.live()) == 2
-    twin = next(source_id for source_id in world.live() if source_id != first.result.source.data_source_id)
-    assert any(twin in said for said in second.said)
+    second = acts.register(world, task=acts.OTHER, if_exists="update", fields={"external_account_id": "T1"})
+    assert acts.told(second).data_source_id == acts.told(first).data_source_id
+    (other,) = set(live_of(world)) - {acts.told(first).data_source_id}
+    assert second.said_of(other)
 
 
 @given(st.data())
 @settings(max_examples=150, deadline=None)
-def test_raced_in_any_order_there_is_one_source(data: st.DataObject) -> None:
-    """Up to six tasks interleave at every boundary as they like; all end with the same source."""
+def test_raced_in_any_order_there_is_one_source_of_each_name(data: st.DataObject) -> None:
+    """Up to six tasks, each with one source or a list, interleave at every boundary as they like."""
     world = World()
-    count = data.draw(st.integers(2, 6))
-    racers = [Process(world, wish(**REALTIME), Owner(f"dag/run {n}/task/-1", 1), TIMING) for n in range(count)]
-    run_all(world, racers, lambda awake: data.draw(st.integers(0, awake - 1)))
-    for racer in racers:
-        assert_good(world, racer)
+    of = st.sampled_from(["a", "b", "c", "ab", "bc", "abc"])
+    tasks = {f"dag/run {n}/task/-1": names for n, names in enumerate(data.draw(st.lists(of, min_size=2, max_size=6)))}
+
+    def start(task: str, attempt: int = 1) -> Process:
+        names = tasks[task]
+        if len(names) == 1:
+            return acts.start_register(world, names, task=task, attempt=attempt)
+        return acts.start_register_list(world, names, task=task, attempt=attempt)
+
+    racers = {task: start(task) for task in tasks}
+    run_all(world, list(racers.values()), lambda awake: data.draw(st.integers(0, awake - 1)))
+    for task, racer in racers.items():
+        if not acts.is_green(racer):
+            assert_retryable(racer)
+            racers[task] = start(task, 2)
+            run_all(world, [racers[task]])
+        assert_green(racers[task])
+    Case(acts.start_register, "".join(sorted(set("".join(tasks.values()))))).check(world, *racers.values())
+    assert world.posts == len(world.live())
     assert world.rotations == 0
-
-
-@pytest.mark.parametrize("key", [StoreKey(), StoreKey("my_secret")], ids=["key with the id", "fixed key"])
-@given(data=st.data())
-@settings(max_examples=200, deadline=None)
-def test_whatever_happens_the_last_try_finds_one_source(data: st.DataObject, key: StoreKey) -> None:
-    """Racing tasks are killed or frozen, and lose answers, at random, and are tried again until each succeeds."""
-    world = World()
-    tasks = [f"dag/run {n}/task/-1" for n in range(data.draw(st.integers(1, 3)))]
-    fault = st.sampled_from([None, None, None, *LOST.values()])
-
-    def process(task: str, number: int, *, calm: bool) -> Process:
-        if calm:
-            return Process(world, wish(**REALTIME, key=key), Owner(task, number), TIMING)
-        # One that stood still, wrote over a newer secret and is killed before it sees that: a stated limit.
-        is_frozen = data.draw(st.booleans())
-        pauses = st.dictionaries(st.integers(0, 50), st.sampled_from([3.0, 20.0, 400.0, 1000.0]), max_size=2)
-        return Process(
-            world,
-            wish(**REALTIME, key=key),
-            Owner(task, number),
-            TIMING,
-            kill_at=None if is_frozen else data.draw(st.none() | st.integers(0, 50)),
-            freezes=data.draw(pauses) if is_frozen else None,
-            faults={n: f for n, f in enumerate(data.draw(st.lists(fault, max_size=30))) if f is not None},
-        )
-
-    for number in range(1, 4):
-        run_all(
-            world,
-            [process(task, number, calm=False) for task in tasks],
-            lambda awake: data.draw(st.integers(0, awake - 1)),
-        )
-        world.advance(world.now + data.draw(st.sampled_from([0.0, 10.0, 400.0])))
-    world.advance(world.now + 400)
-    last = [process(task, 4, calm=True) for task in tasks]
-    run_all(world, last)
-    for done in last:
-        assert_good(world, done, key.template.replace("{data_source_id}", "{}"))
-
-
-@pytest.mark.parametrize("claim", [0.0, 0.02])
-@given(data=st.data())
-@settings(max_examples=150, deadline=None)
-def test_a_claim_that_was_too_short_is_tidied_up(data: st.DataObject, claim: float) -> None:
-    """Where the pause does not keep racers apart, twins are made, and each is deleted by the one that made it."""
-    world = World()
-    timing = Timing(settle=30, claim=claim, take_over=5, takeover_after=300, patience=90, poll=1)
-    # One of them stands still for long as well.
-    pauses = [data.draw(st.dictionaries(st.integers(15, 45), st.just(50.0), max_size=1)), None, None, None]
-    racers = [
-        Process(world, wish(**REALTIME), Owner(f"dag/run {n}/task/-1", 1), timing, freezes=freezes)
-        for n, freezes in enumerate(pauses)
-    ]
-    run_all(world, racers, lambda awake: data.draw(st.integers(0, awake - 1)))
-    again = [
-        racer if racer.error is None else attempt(world, 2, task=f"dag/run {n}/task/-1")
-        for n, racer in enumerate(racers)
-    ]
-    for racer in again:
-        assert_good(world, racer)
-    # Nor does a secret of a source that was deleted stay behind, even one that was written late.
-    assert list(world.store) == [again[0].result.stored_as if again[0].result else None]

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_copass.errors import SecretStoreError
-from airflow_provider_copass.registration.store_key import StoreKey
-from tests.registration.simulation import Fault, World
-from tests.registration.worlds import run
+from airflow_provider_copass.registration.failure_kind import kind_of
+from tests.registration import acts
+from tests.registration.checks import assert_green, assert_once, assert_retryable
+from tests.registration.simulation import Fault, Process, World
 
 KEY = "copass_webhook_secret_ds-1"
+both = pytest.mark.parametrize("way", ["one", "list"])
 
 
 class StoreError(Exception):
@@ -25,38 +27,20 @@ def broken() -> Exception:
     return StoreError("cannot write canary-1")
 
 
-def everything_said(error: BaseException | None) -> str:
-    """Return all that an exception and what hangs on it could print."""
-    said = []
+def assert_store_error(process: Process) -> str:
+    """The task fails with an error that is retried, and that shows nothing of any value.
+
+    :return: what the error says.
+    """
+    failure = acts.error_of(process)
+    assert isinstance(failure, SecretStoreError), repr(failure)
+    assert_retryable(process)
+    said, error = [], failure
     while error is not None:
         said += [str(error), repr(error.args), repr(error.__dict__)]
         error = error.__cause__ or error.__context__
-    return "\n".join(said)
-
-
-def test_a_write_that_fails_once_is_mended_in_the_same_try() -> None:
-    """The secret is still in hand, so it is written again, and nothing is rotated."""
-    world = World()
-    fault = Fault(applies=False, error=broken)
-    done = run(world, ingestion_mode="realtime", script={"faults": {("write secret", 0): fault}})
-    assert done.error is None
-    assert world.store == {KEY: "canary-1"}
-    assert world.rotations == 0
-
-
-def test_a_write_that_always_fails_is_mended_by_the_next_try() -> None:
-    """The error is not final, tells what to do and shows nothing; the next try mints anew."""
-    world = World()
-    faults = {"write secret": Fault(applies=False, error=broken)}
-    done = run(world, ingestion_mode="realtime", script={"faults": faults})
-    assert isinstance(done.error, SecretStoreError)
-    assert not done.error.is_final
-    assert "Mend the store; the next try mints a new secret" in str(done.error)
-    assert "canary" not in everything_said(done.error)
-    again = run(world, attempt=2, ingestion_mode="realtime")
-    assert again.error is None
-    assert world.store == {KEY: world.rows["ds-1"].secret}
-    assert (world.posts, world.rotations) == (1, 1)
+    assert not [line for line in said if "canary" in line or "somebody" in line]
+    return str(failure)
 
 
 class ClientError(Exception):
@@ -116,89 +100,99 @@ KINDS: list[tuple[Callable[[], Exception], str]] = [
 
 
 @pytest.mark.parametrize(("raised", "told"), KINDS, ids=[told for _, told in KINDS])
-def test_a_write_that_fails_tells_its_kind(raised: Callable[[], Exception], told: str) -> None:
+def test_a_failure_tells_its_kind(raised: Callable[[], Exception], told: str) -> None:
     """A missing right and a throttled call are told apart, by fixed words and codes and nothing that a server wrote."""
+    assert kind_of(raised()) == told
+
+
+@both
+def test_a_write_that_fails_once_is_repeated_in_the_same_try(way: str) -> None:
+    """The secret is still in hand, so it is written again, and nothing is rotated."""
     world = World()
-    faults = {"write secret": Fault(applies=False, error=raised)}
-    done = run(world, ingestion_mode="realtime", script={"faults": faults})
-    assert isinstance(done.error, SecretStoreError)
-    assert f"cannot be written ({told})" in str(done.error)
-    assert "canary" not in everything_said(done.error)
+    faults = {("write secret", 0): Fault(applies=False, error=broken)}
+    assert_once(world, acts.register_one(way, world, faults=faults))
+    assert (world.store, world.rotations) == ({KEY: "canary-1"}, 0)
+
+
+@both
+def test_a_write_that_always_fails_is_made_up_for_by_the_next_try(way: str) -> None:
+    """The error tells what kind of failure it is and what comes next; the next try mints anew."""
+    world = World()
+    faults = {"write secret": Fault(applies=False, error=lambda: ClientError("AccessDeniedException"))}
+    said = assert_store_error(acts.register_one(way, world, faults=faults))
+    assert "cannot be written (ClientError: AccessDeniedException)" in said
+    assert "The next try mints a new secret and stores it" in said
+    assert_once(world, acts.register_one(way, world, attempt=2))
+    assert (world.posts, world.rotations) == (1, 1)
 
 
 def test_a_read_that_fails_tells_its_kind() -> None:
     """As a write does."""
     faults = {"read secret": Fault(error=lambda: ClientError("ThrottlingException"))}
-    done = run(World(), ingestion_mode="realtime", script={"faults": faults})
-    assert isinstance(done.error, SecretStoreError)
-    assert "cannot be read (ClientError: ThrottlingException)" in str(done.error)
-    assert "canary" not in everything_said(done.error)
+    said = assert_store_error(acts.register(World(), faults=faults))
+    assert "cannot be read (ClientError: ThrottlingException)" in said
 
 
-@pytest.mark.parametrize("key", [StoreKey(), StoreKey("my_secret")])
-def test_a_value_that_reads_back_otherwise_is_an_error_until_it_is_mended(key: StoreKey) -> None:
+@pytest.mark.parametrize("key", [KEY, "my_secret"], ids=["key with the id", "fixed key"])
+def test_a_value_that_reads_back_otherwise_is_an_error_until_it_is_gone(key: str) -> None:
     """A backend that came to stand before the store: the next try does not take its value for the secret."""
     world = World()
-    name = key.render(sandbox_id="sb", provider="slack", name="n", data_source_id="ds-1")
+    how = {"store_as": None if key == KEY else key}
+
+    def shadowed() -> Exception:
+        world.shadow[key] = "somebody's"
+        return StoreError("written, but the answer was lost")
+
     # It comes up after the key was found to be free.
-    write = {("write secret", 0): Fault(error=lambda: _shadowed(world, name))}
-    done = run(world, ingestion_mode="realtime", key=key, script={"faults": write})
-    assert isinstance(done.error, SecretStoreError)
-    assert "does not give back the webhook secret" in str(done.error)
-    assert "canary" not in everything_said(done.error)
-    assert "somebody" not in everything_said(done.error)
-    still = run(world, attempt=2, ingestion_mode="realtime", key=key)
-    assert isinstance(still.error, SecretStoreError)
+    first = acts.register(world, **how, faults={("write secret", 0): Fault(error=shadowed)})
+    assert "does not give back the webhook secret" in assert_store_error(first)
+    assert_store_error(acts.register(world, attempt=2, **how))
     world.shadow.clear()
-    mended = run(world, attempt=3, ingestion_mode="realtime", key=key)
-    assert mended.error is None
-    assert world.store[name] == world.rows["ds-1"].secret
+    assert_once(world, acts.register(world, attempt=3, **how))
     assert world.posts == 1
 
 
 @pytest.mark.parametrize("reads", [(0,), range(1, 7)], ids=["before the write", "after it"])
 def test_a_store_that_cannot_be_read_is_an_error_that_shows_nothing(reads: Iterable[int]) -> None:
-    """What a store raises while it is asked may hold the secret too."""
+    """What a store raises while it is asked may hold the secret too; the next try makes up for it."""
     world = World()
-    faults = {("read secret", nth): Fault(error=broken) for nth in reads}
-    done = run(world, ingestion_mode="realtime", script={"faults": faults})
-    assert isinstance(done.error, SecretStoreError)
-    assert not done.error.is_final
-    assert "canary" not in everything_said(done.error)
-    again = run(world, attempt=2, ingestion_mode="realtime")
-    assert again.error is None
-    assert world.store == {KEY: world.rows["ds-1"].secret}
+    assert_store_error(acts.register(world, faults={("read secret", nth): Fault(error=broken) for nth in reads}))
+    assert_once(world, acts.register(world, attempt=2))
     assert world.posts == 1
+
+
+def test_a_store_that_cannot_be_read_later_is_not_taken_for_empty() -> None:
+    """A source in place: nothing is minted because of an outage, whatever is asked for."""
+    world = World()
+    assert_green(acts.register(world))
+    down = Fault(applies=False, error=broken)
+    for choice in ("fail", "rotate", "ignore"):
+        process = acts.register(world, task=acts.OTHER, on_missing_secret=choice, faults={"read secret": down})
+        assert_store_error(process)
+    assert world.rotations == 0
 
 
 def test_a_read_back_that_fails_once_is_repeated() -> None:
     """The secret is good, and is not rotated for an outage that is over."""
     world = World()
-    done = run(world, ingestion_mode="realtime", script={"faults": {("read secret", 1): Fault(error=broken)}})
-    assert done.error is None
-    assert world.store == {KEY: "canary-1"}
-    assert world.rotations == 0
+    assert_once(world, acts.register(world, faults={("read secret", 1): Fault(error=broken)}))
+    assert (world.store, world.rotations) == ({KEY: "canary-1"}, 0)
 
 
+@both
 @pytest.mark.parametrize("lag", [1.0, 10.0])
-def test_a_store_that_shows_a_write_late_is_waited_for(lag: float) -> None:
+def test_a_store_that_shows_a_write_late_is_waited_for(way: str, lag: float) -> None:
     """Reads that are behind by seconds are no reason to rotate a good secret."""
     world = World(lag=lag)
-    done = run(world, ingestion_mode="realtime")
-    assert done.error is None
+    assert_once(world, acts.register_one(way, world))
     assert (world.posts, world.rotations) == (1, 0)
     assert world.shown == {KEY: world.rows["ds-1"].secret}
 
 
 def test_a_store_that_never_shows_a_write_is_not_waited_for_for_ever() -> None:
     """The error names it as a cause, beside a backend that stands before the store."""
-    world = World(lag=1000)
-    done = run(world, ingestion_mode="realtime")
-    assert isinstance(done.error, SecretStoreError)
-    assert "for 16 seconds" in str(done.error)
-    assert "shows what is written very late" in str(done.error)
-
-
-def _shadowed(world: World, name: str) -> Exception:
-    world.shadow[name] = "somebody's"
-    return StoreError("written, but the answer was lost")
+    process = acts.register(World(lag=1000))
+    said = assert_store_error(process)
+    assert "for 16 seconds" in said
+    assert "the store shows a write very late" in said
+    assert process.elapsed < 60

@@ -1,6 +1,8 @@
 """The DAGs whose tasks ``test_crash_matrix`` kills; where, a run is told by its parameter."""
 
+import math
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from airflow_provider_copass.operators import (
     RegisterSourcesOperator,
     RotateWebhookSecretOperator,
 )
+from airflow_provider_copass.registration import Timing
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, VariableStore
 from tests.airflow.crash_points import (
     BY_WORD,
@@ -71,20 +74,40 @@ class StoppingStore(STORE):  # type: ignore[misc,valid-type]
 
 
 class StoppingJournal(AirflowVariables):
-    """The journal, with a place before and after each write of an entry."""
+    """The journal, with a place before and after each write of an entry, and after each read of one."""
 
     def __init__(self, stops: Stops) -> None:
         super().__init__()
         self._stops = stops
 
-    def write(self, name: str, text: str) -> None:
+    def read(self, names: Sequence[str]) -> dict[str, str | None]:
+        """Read."""
+        found = super().read(names)
+        for name in names:
+            if name.startswith("copass_entry_"):
+                self._stops.pass_by("after", "look")
+        return found
+
+    def write(self, name: str, text: str, *, within: float = math.inf) -> None:
         """Write."""
         if not name.startswith("copass_entry_"):
-            super().write(name, text)
+            super().write(name, text, within=within)
             return
         self._stops.pass_by("before", "entry")
-        super().write(name, text)
+        super().write(name, text, within=within)
         self._stops.pass_by("after", "entry")
+
+
+def timing_of(operator: Any) -> Timing:
+    """Return the waiting times of a task.
+
+    A request is held for as long as the test takes to see it and to kill the task: some seconds, or the task's own
+    ``execution_timeout``. Then it takes effect at once, or never. That is how late a write can be here; by the
+    connection's ``timeout``, which is long because a request that is held must not end by itself, it would be minutes.
+
+    The API server and SQLite are slow while many tasks start, so leases are tried for longer than usual.
+    """
+    return Timing(settle_timeout=60 if operator.execution_timeout else 10, wait_timeout=60)
 
 
 class StoppingOperator(RegisterSourceOperator):
@@ -97,6 +120,10 @@ class StoppingOperator(RegisterSourceOperator):
     def _journal(self, *, may_write: bool = True) -> AirflowVariables:
         del may_write
         return StoppingJournal(self._stops)
+
+    def _timing(self, hook: object) -> Timing:
+        del hook
+        return timing_of(self)
 
     def execute(self, context: Context) -> str:
         """Register the source."""
@@ -118,6 +145,10 @@ class StoppingRotation(RotateWebhookSecretOperator):
         del may_write
         return StoppingJournal(self._stops)
 
+    def _timing(self, hook: object) -> Timing:
+        del hook
+        return timing_of(self)
+
     def execute(self, context: Context) -> str:
         """Rotate the secret."""
         self._stops.begin(context["params"]["word"])
@@ -136,6 +167,10 @@ class StoppingList(RegisterSourcesOperator):
     def _journal(self, *, may_write: bool = True) -> AirflowVariables:
         del may_write
         return StoppingJournal(self._stops)
+
+    def _timing(self, hook: object) -> Timing:
+        del hook
+        return timing_of(self)
 
     def execute(self, context: Context) -> list[Any]:
         """Register the sources."""

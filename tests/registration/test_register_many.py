@@ -1,0 +1,186 @@
+"""A list of sources: each secret in the store, and what fails leaves the rest alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from airflow_provider_copass.errors import (
+    CopassError,
+    DuplicateSourcesError,
+    EntryFormatError,
+    JournalError,
+    SecretMissingError,
+    SourceChangedError,
+)
+from airflow_provider_copass.registration.journal import entry_name
+from airflow_provider_copass.registration.spec import Identity
+from tests.registration import acts
+from tests.registration.checks import assert_green, assert_true
+from tests.registration.simulation import Fault, Process, World, run_all
+
+NAMES = "abcde"
+NEXT = "list/next run/task/-1"
+
+
+def outcomes(process: Process) -> list[str]:
+    """Return what became of each source."""
+    return [one.outcome for one in acts.all_told(process)]
+
+
+@pytest.fixture
+def world() -> World:
+    """A world in which a list was registered."""
+    world = World()
+    done = acts.register_list(world, NAMES)
+    assert_green(done)
+    assert outcomes(done) == ["created"] * 5
+    return world
+
+
+def test_each_source_has_its_secret_in_the_store(world: World) -> None:
+    """In the order of the list; each entry is completed, and holds no secret."""
+    again = acts.register_list(world, reversed(NAMES), task=NEXT)
+    assert_true(world, again)
+    told = [world.rows[one.data_source_id or ""].fields["name"] for one in acts.all_told(again)]
+    assert told == list(reversed(NAMES))
+    assert len(world.store) == 5
+    assert [json.loads(text)["state"] for text in world.entries.values()] == ["completed"] * 5
+    assert "canary" not in f"{world.entries}"
+
+
+def test_what_is_missing_is_created_beside_what_is_there(world: World) -> None:
+    """A list with one entry more, of which an old one was deleted."""
+    world.rows["ds-2"].alive = False
+    done = acts.register_list(world, "abcdef", task=NEXT)
+    assert_green(done)
+    assert_true(world, done)
+    assert outcomes(done) == ["unchanged", "created", "unchanged", "unchanged", "unchanged", "created"]
+
+
+def rename(world: World) -> None:
+    """Rename a source by hand."""
+    world.rows["ds-2"].fields["name"] = "another"
+
+
+def duplicate(world: World) -> None:
+    """Forget which of two sources is meant."""
+    acts.seed(world, "b")
+    del world.entries[entry_name(Identity("sb", "slack", "b"))]
+
+
+def lose_secret(world: World) -> None:
+    """Remove a secret from the store."""
+    del world.store["copass_webhook_secret_ds-2"]
+
+
+def garble(world: World) -> None:
+    """Write over an entry."""
+    world.entries[entry_name(Identity("sb", "slack", "b"))] = "garbage"
+
+
+@pytest.mark.parametrize(
+    ("disturb", "error"),
+    [
+        (rename, SourceChangedError),
+        (duplicate, DuplicateSourcesError),
+        (lose_secret, SecretMissingError),
+        (garble, EntryFormatError),
+    ],
+)
+def test_one_that_fails_leaves_the_others(
+    world: World, disturb: Callable[[World], None], error: type[CopassError]
+) -> None:
+    """What exists is reused, what is missing is created, and nothing is done about the one."""
+    disturb(world)
+    before = {source_id: row.secret for source_id, row in world.rows.items()}
+    done = acts.register_list(world, [*NAMES, *"fghijklmno"], task=NEXT)
+    told = acts.all_told(done)
+    assert isinstance(told[1].error, error)
+    assert outcomes(done) == ["unchanged", "failed", *["unchanged"] * 3, *["created"] * 10]
+    assert before.items() <= {source_id: row.secret for source_id, row in world.rows.items()}.items()
+    assert_true(world, done)
+
+
+def test_a_missing_secret_is_minted_if_that_is_asked_for(world: World) -> None:
+    """Its source is ``updated``; the others' secrets stay."""
+    lose_secret(world)
+    done = acts.register_list(world, NAMES, task=NEXT, on_missing_secret="rotate")
+    assert outcomes(done) == ["unchanged", "updated", "unchanged", "unchanged", "unchanged"]
+    assert_true(world, done)
+    assert world.rotations == 1
+
+
+def test_a_list_that_cannot_look_keeps_nobody_waiting() -> None:
+    """If the look under the leases fails, all are given back: another task goes on at once, and the retry too."""
+    world = World()
+    assert not acts.is_green(acts.register_list(world, NAMES, faults={("list", 0): Fault(applies=False)}))
+    other = acts.register(world, "b", task=acts.OTHER)
+    again = acts.register_list(world, NAMES, attempt=2)
+    for process in (other, again):
+        assert_green(process)
+        assert process.elapsed < 10
+    assert (world.posts, world.rotations) == (5, 0)
+
+
+def test_a_last_look_that_fails_is_no_failure() -> None:
+    """All is done by then; the log says that nobody has looked for duplicates."""
+    world = World()
+    done = acts.register_list(world, NAMES, faults={("list", 1): Fault(applies=False)})
+    assert_green(done)
+    assert_true(world, done)
+    assert done.said_of("were not listed once more")
+
+
+def test_duplicates_are_told() -> None:
+    """Somebody registers one of the names by hand while the list is at work: both ids are named, none is touched."""
+    world = World()
+    of_list = acts.start_register_list(world, NAMES)
+    while "before register" not in of_list.trace:
+        world.advance(max(world.now, of_list.wakes_at))
+        of_list.step()
+    by_hand = acts.seed(world, "c")
+    run_all(world, [of_list])
+    assert_green(of_list)
+    (said,) = of_list.said_of("Several live sources")
+    assert by_hand in said
+    assert len(world.live()) == 6
+
+
+def test_a_single_task_that_is_at_work_is_waited_for() -> None:
+    """A list that begins while a task has sent its POST creates the others first, and reuses what comes of it."""
+    world = World()
+    single = acts.start_register(world, "b")
+    while "after register" not in single.trace:
+        world.advance(max(world.now, single.wakes_at))
+        single.step()
+    of_list = acts.start_register_list(world, NAMES, task=NEXT)
+    run_all(world, [of_list, single])
+    assert outcomes(of_list) == ["created", "unchanged", "created", "created", "created"]
+    assert_green(single)
+    assert_true(world, of_list, single)
+    assert (world.posts, world.rotations) == (5, 0)
+
+
+def test_a_long_list_tells_how_far_it_is() -> None:
+    """Once a chunk; a list that is one chunk says nothing."""
+    done = acts.register_list(World(), [f"n{number}" for number in range(201)], ingestion_mode="manual")
+    assert_green(done)
+    assert [line.split()[0] for line in done.said_of(" of 201 sources are done.")] == ["100", "200", "201"]
+    assert acts.register_list(World(), NAMES).said == []
+
+
+def test_if_the_store_cannot_be_read_no_more_is_sent() -> None:
+    """Each further source would be one whose secret is lost; the retry finishes what was created, and the rest."""
+    world = World()
+    names = [f"n{number}" for number in range(40)]
+    down = Fault(applies=False, error=lambda: JournalError("down"))
+    first = acts.register_list(world, names, faults={"read secret": down})
+    assert set(outcomes(first)) == {"failed", "skipped"}
+    assert world.posts < 10
+    again = acts.register_list(world, names, attempt=2)
+    assert_green(again)
+    assert_true(world, again)
+    assert world.posts == 40
