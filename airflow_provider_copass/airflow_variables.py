@@ -88,7 +88,7 @@ class AirflowVariables:
 
         :param name: its name.
         :param text: its value.
-        :param within: seconds; no try is begun later, for by then the write would replace what others have written.
+        :param within: seconds; no try begins later, since by then the write could replace what others have written.
         :raises JournalError: if it cannot be written.
         """
         self._try(name, "written", lambda: set_variable(name, text), within=within)
@@ -103,11 +103,12 @@ class AirflowVariables:
 
     def _try(self, name: str, done: str, change: Callable[[], None], *, within: float = math.inf) -> None:
         """Change a Variable, several times if need be, with full jitter between the tries."""
-        until = self._monotonic() + within
         if not self._may_write:
             raise RuntimeError(f"these Variables are read only: {name!r} is not to be {done}")
-        kind = ""
+        until = self._monotonic() + within
+        kind, tries = "", 0
         for bound in (*_PAUSES, None):
+            tries += 1
             try:
                 change()
             except Exception as error:  # noqa: BLE001 - Airflow raises anything here, and it may hold the value
@@ -119,8 +120,7 @@ class AirflowVariables:
                 break
             self._sleep(pause)
         failure = JournalError(
-            f"The Airflow Variable {name!r} was not {done} ({kind}), in {len(_PAUSES) + 1} tries or fewer. Try again "
-            "later."
+            f"The Airflow Variable {name!r} was not {done} ({kind}; tries: {tries}). Try again later."
         )
         failure.kind = kind
         raise failure

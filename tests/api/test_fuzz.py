@@ -119,7 +119,7 @@ def test_no_input_brings_forth_another_error_or_its_value(given_fields: dict[str
 
 @given(values | st.text())
 @settings(max_examples=500, deadline=None)
-def test_no_template_and_no_entry_brings_forth_another_error(value: Any) -> None:
+def test_no_template_and_no_entry_raises_another_error(value: Any) -> None:
     """A key's template and a journal entry's text are good, or are refused by an error of our own."""
     text = value if isinstance(value, str) else json.dumps(value)
     for read in (lambda: StoreKey(value), lambda: from_text(text, name="entry")):

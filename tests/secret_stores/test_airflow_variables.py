@@ -193,12 +193,20 @@ def test_a_write_that_collides_is_tried_again_after_a_random_pause(backend: Back
 def test_a_write_that_fails_four_times_is_an_error_without_its_value(backend: Backend, time: Time) -> None:
     """Airflow's exceptions may hold it; the error is one that Airflow retries."""
     backend.refusals = 4
-    with pytest.raises(JournalError, match=r"'a' was not written in 4 tries \(KeyError\)") as failed:
+    with pytest.raises(JournalError, match=r"'a' was not written \(KeyError; tries: 4\)") as failed:
         variables_of(backend, time).write("a", "canary")
     assert not failed.value.is_final
     assert failed.value.kind == "KeyError"
     assert failed.value.__context__ is None
     assert "canary" not in str(failed.value)
+
+
+def test_a_write_that_may_not_be_late_is_given_up_early(backend: Backend, time: Time) -> None:
+    """Before a pause that would end too late."""
+    backend.refusals = 4
+    with pytest.raises(JournalError, match=r"KeyError; tries: 2"):
+        variables_of(backend, time).write("a", "1", within=2.0)
+    assert time.pauses == [0.75]
 
 
 def read_in(folder: Path, home: Path, program: str = READ) -> str:
