@@ -243,7 +243,7 @@ class Ending(Operation["str | None"]):
             "held the lease.",
             known.source_id,
         )
-        writer = SecretWriter(identity, StoreKey(known.key), secrets, self._rt.clock)
+        writer = SecretWriter(identity, StoreKey(known.key), self._rt)
         minted = yield from Minter(lease, writer, None, self._rt).mint(source)
         lease.note(replace(lease.held, rotating="", rotated_by="", previous=minted))
         self._removed.clear()

@@ -92,13 +92,11 @@ class Registration(Operation[Registered]):
 
     def __init__(self, spec: SourceSpec, runtime: Runtime, brake: Brake | None = None) -> None:
         super().__init__(runtime, spec.label)
-        if runtime.secrets is None:
-            raise TypeError("a registration needs a secret store")
         self.spec = spec
         self.created_ids: list[str] = []
         self._brake = brake
         self._lease = self.lease_on(spec.identity)
-        self._writer = SecretWriter(spec.identity, spec.store_key, runtime.secrets, runtime.clock)
+        self._writer = SecretWriter(spec.identity, spec.store_key, runtime)
         self._location: LocationClaim | None = None
         if spec.is_realtime and self._writer.needs_location:
             key = self._writer.key()

@@ -139,9 +139,7 @@ class Rotation(Operation[Registered]):
         """Return what mints and writes the secret of an identity, and the claims on the locations of its keys."""
         if identity not in self._minters:
             rt, lease = self._rt, self.lease_on(identity)
-            if rt.secrets is None:
-                raise TypeError("a rotation needs a secret store")
-            writer = SecretWriter(identity, self._store_key, rt.secrets, rt.clock)
+            writer = SecretWriter(identity, self._store_key, rt)
             keys = [writer.key()] if writer.needs_location else []
             if keys and self._keep_previous:
                 keys.append(previous_key(keys[0]))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from airflow_provider_copass.registration.journal import Completed, Pending, Tombstone
-    from airflow_provider_copass.registration.ports import Clock, Secrets
+    from airflow_provider_copass.registration.ports import Runtime, Secrets
     from airflow_provider_copass.registration.spec import Identity, StoreKey
 
     T = TypeVar("T")
@@ -49,15 +49,17 @@ class SecretWriter:
 
     :param identity: the identity.
     :param store_key: the key.
-    :param secrets: the store.
-    :param clock: how to wait.
+    :param runtime: what this try works with; it has a store.
     """
 
-    def __init__(self, identity: Identity, store_key: StoreKey, secrets: Secrets, clock: Clock) -> None:
+    def __init__(self, identity: Identity, store_key: StoreKey, runtime: Runtime) -> None:
+        if runtime.secrets is None:
+            raise TypeError("there is no store to write to")
         self._identity = identity
         self._store_key = store_key
-        self._secrets = secrets
-        self._clock = clock
+        self._secrets = runtime.secrets
+        self._clock = runtime.clock
+        self._mask = runtime.mask
 
     @property
     def store(self) -> str:
@@ -174,6 +176,7 @@ class SecretWriter:
         secret = self._read(key)
         if secret is None:
             return
+        self._mask(secret)
         previous = previous_key(key)
         stored = self._read(previous)
         if stored is not None and not is_same(stored, secret):
