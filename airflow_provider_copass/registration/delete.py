@@ -17,6 +17,7 @@ from airflow_provider_copass.registration.journal import (
     deleted_by_of,
     from_text,
     known_of,
+    location_name,
 )
 from airflow_provider_copass.registration.lease import LookAgainError
 from airflow_provider_copass.registration.minter import Minter
@@ -174,6 +175,11 @@ class Ending(Operation["str | None"]):
                 self._rt.log.info(
                     "The %s %r holds no secret of source %s any more.", self._rt.secrets.name, key, source_id
                 )
+            known = known_of(lease.held, source_id)
+            if known is not None and known.location:
+                # Before the source is gone: a retry by the source's id cannot tell the identity any more.
+                for key in keys:
+                    self._rt.journal.remove(location_name(self._rt.secrets.name, self._rt.secrets.location(key)))
             self._removed.clear()
         write = Write(self._kind, self._rt.clock.now(), self._rt.owner.instance, source_id)
         try:
@@ -200,8 +206,6 @@ class Ending(Operation["str | None"]):
     def _end(self, lease: Lease, source_id: str, *, is_secret_removed: bool = False) -> str:
         """Let the entry tell that the source is gone."""
         of_it = known_of(lease.held, source_id)
-        if is_secret_removed and of_it is not None and of_it.location:
-            self._rt.journal.remove(of_it.location)
         if not self._ref.data_source_id:
             left = of_it if of_it is not None and not is_secret_removed else Completed(source_id)
             lease.complete(Tombstone(source_id, self._rt.owner.instance, left.store, left.key, left.location))

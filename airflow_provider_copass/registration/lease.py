@@ -49,11 +49,13 @@ class HeldError(LookAgainError):
     """Another process holds the entry.
 
     :param name: the entry's name.
+    :param label: the source that it is about, for a message; empty for the one of this operation.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, label: str = "") -> None:
         super().__init__(name)
         self.name = name
+        self.label = label
 
 
 class Lease:
@@ -278,7 +280,7 @@ class LocationClaim:
             texts, looked = yield Read((other,))
             entry = from_text(texts[other], name=other)
             if isinstance(entry, Pending):
-                raise HeldError(other)
+                raise HeldError(other, f"a source with the key {self.key!r}")
             if entry is not None and entry.location == self.name:
                 raise SecretKeyTakenError(
                     f"store_as gives {self._lease.identity.label} the key {self.key!r}, which holds the webhook secret "

@@ -70,16 +70,16 @@ class Operation(Generic[T]):
         is_last = False
         self._began = clock.now()
         while True:
-            name = ""
+            held = HeldError("")
             try:
                 return (yield from self.attempt())
-            except HeldError as held:
-                name = held.name
+            except HeldError as error:
+                held = error
                 is_last = is_last or not (is_patient or self.owes)
             except LookAgainError:
                 pass
             if is_last:
-                raise EntryBusyError(self._busy(name))
+                raise EntryBusyError(self._busy(held))
             since = clock.monotonic() if since is None else since
             yield Wait(timing.poll_interval)
             # A process that was paused for long looks once more before it gives up.
@@ -154,11 +154,11 @@ class Operation(Generic[T]):
         began = self._began + inventory.server_ahead - DATE_SLACK
         return source.created_at is not None and source.created_at.timestamp() >= began
 
-    def _busy(self, name: str) -> str:
-        where = f" (journal entry {name!r})" if name else ""
+    def _busy(self, held: HeldError) -> str:
+        where = f" (journal entry {held.name!r})" if held.name else ""
         return (
-            f"Another task works on {self._label} at this moment, or died while it did{where}. Nothing was done. Try "
-            "again later; if the other task is dead for good, delete the entry."
+            f"Another task works on {held.label or self._label} at this moment, or died while it did{where}. Nothing "
+            "was done. Try again later; if the other task is dead for good, delete the entry."
         )
 
 

@@ -20,10 +20,13 @@ from airflow_provider_copass.registration.operation import Operation, identity_o
 from airflow_provider_copass.registration.spec import Identity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.api.requests import SourceChanges
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.inventory import Inventory
+    from airflow_provider_copass.registration.journal import Entry
     from airflow_provider_copass.registration.lease import Lease
     from airflow_provider_copass.registration.ports import Runtime
     from airflow_provider_copass.registration.spec import SourceRef
@@ -180,14 +183,28 @@ class Rename(Operation[Updated]):
         if source.name != self._new_name:
             self._old_name = source.name
         else:
-            texts, _ = yield Read((self.lease_on(new).name,))
-            entry = from_text(texts[self.lease_on(new).name], name=self.lease_on(new).name)
+            names = [self.lease_on(replace(new, name=name)).name for name in (self._new_name, self._old_name) if name]
+            texts, _ = yield Read(tuple(names))
+            entries = [from_text(texts[name], name=name) for name in names]
+            entry = entries[0]
             noted = entry.write.other if isinstance(entry, Pending) and entry.write is not None else ""
             # What an earlier attempt saw has this process's token in its entry.
             self._old_name = noted or self._old_name or self._new_name
+            if self._is_done(source, entries):
+                return Updated(source)
         old = replace(new, name=self._old_name)
         leases = [self.lease_on(identity) for identity in dict.fromkeys((new, old))]
         return (yield from self.under(leases, lambda: self._work(new, old)))
+
+    def _is_done(self, source: Source, entries: Sequence[Entry | None]) -> bool:
+        """Tell whether nothing is left to do: the source is as declared, and only the new name's entry knows it.
+
+        :param entries: of the new name, and of the old one if it is known.
+        """
+        source_id = source.data_source_id
+        is_left = any(known_of(entry, source_id) is not None for entry in entries[1:])
+        is_pending = any(isinstance(entry, Pending) for entry in entries)
+        return not (is_left or is_pending or self._declared.unsent(source, known_of(entries[0], source_id)))
 
     def _look(self) -> Steps[Source]:
         """Return the source: if it was renamed already, the one of the new name."""
