@@ -26,6 +26,11 @@ class Case:
         """How many sources it registers."""
         return COUNT if self.is_list else 1
 
+    @property
+    def limit(self) -> int:
+        """How many calls it may make in all: two more for a new list, which prove that its entries are absent."""
+        return self.most * self.sources + (2 if self.is_list and self.most > 2 else 0)
+
     def __str__(self) -> str:
         return f"{'list of ' if self.is_list else ''}{self.word}, at most {self.most}"
 

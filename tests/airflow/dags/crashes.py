@@ -46,6 +46,7 @@ class Stops:
         self._attempt = 0
         self._here: Kill | None = None
         self._seen: dict[tuple[str, str], int] = {}
+        self._written: tuple[str, int] | None = None
 
     def begin(self, word: str) -> None:
         """Begin a try."""
@@ -55,7 +56,18 @@ class Stops:
     def pass_by(self, side: str, thing: str) -> None:
         """Go on, or stand still where this is the place."""
         nth = self._seen[side, thing] = self._seen.get((side, thing), 0) + 1
-        if self._here == Kill(side, thing, nth):
+        if side == "after":
+            self._written = (thing, nth)
+        self._stop_at(Kill(side, thing, nth))
+
+    def look(self) -> None:
+        """Go on, or stand still where this is the place: the first look after a write is one."""
+        if self._written is not None:
+            (thing, nth), self._written = self._written, None
+            self._stop_at(Kill("after", f"look past {thing}", nth))
+
+    def _stop_at(self, place: Kill) -> None:
+        if self._here == place:
             MARKS.stand_still(self._word, self._attempt)
 
 
@@ -83,9 +95,8 @@ class StoppingJournal(AirflowVariables):
     def read(self, names: Sequence[str]) -> dict[str, str | None]:
         """Read."""
         found = super().read(names)
-        for name in names:
-            if name.startswith("copass_entry_"):
-                self._stops.pass_by("after", "look")
+        if any(name.startswith("copass_entry_") for name in names):
+            self._stops.look()
         return found
 
     def write(self, name: str, text: str, *, within: float = math.inf) -> None:
