@@ -106,7 +106,7 @@ both = pytest.mark.parametrize("case", BOTH.values(), ids=BOTH)
 
 
 def killed(world: World, process: Process) -> Iterator[World]:
-    """Give the world that a process leaves if it is killed, for each of its boundaries; and the one that it ends with."""
+    """Give the world that a process leaves if it is killed, for each of its boundaries, or if it comes to its end."""
     before = ""
     is_alive = True
     while is_alive:
@@ -127,7 +127,7 @@ def test_killed_at_any_pair_of_boundaries_the_third_try_is_green(case: Case) -> 
             case.check(after_second, case.run(after_second, 3))
             assert after_second.posts == max(1, len(case.names))
             pairs += 1
-    assert pairs > 30
+    assert pairs > 20
 
 
 @pytest.mark.parametrize("case", FROZEN.values(), ids=FROZEN)
@@ -215,7 +215,7 @@ def test_an_effect_later_than_a_write_may_be_is_reported_and_not_deleted() -> No
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_raced_in_any_order_there_is_one_source_of_each_name(data: st.DataObject) -> None:
     """Up to six tasks, each with one source or a list, interleave at every boundary as they like."""
     world = World()

@@ -25,7 +25,7 @@ from airflow_provider_copass.registration import (
     rotate,
     update,
 )
-from airflow_provider_copass.registration.journal import Completed, Tombstone, from_text
+from airflow_provider_copass.registration.journal import Tombstone, from_text
 from tests.registration.acts import InTurn
 from tests.registration.file_world import (
     QUICK,
@@ -109,12 +109,12 @@ def test_a_lost_answer_to_a_post_of_a_list(
 
 
 @each_lost
-@pytest.mark.parametrize("operation", ["list", "get"])
-def test_a_lost_answer_to_a_look(
-    emulator: Emulator, client: CopassClient, tmp_path: Path, operation: str, when: str, action: dict[str, Any]
+def test_lost_answers_to_looks(
+    emulator: Emulator, client: CopassClient, tmp_path: Path, when: str, action: dict[str, Any]
 ) -> None:
-    """No look that fails makes a second source, before there is one or after."""
-    emulator.add_fault(operation=operation, when=when, action=action)
+    """No look that fails makes a second source, neither the list before there is one nor the GET of it afterwards."""
+    for operation in ("list", "get"):
+        emulator.add_fault(operation=operation, when=when, action=action)
     for task in ("dag/run/task/-1", "dag/next run/task/-1"):
 
         def attempt(number: int, task: str = task) -> Registered:

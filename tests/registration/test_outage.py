@@ -1,64 +1,70 @@
-"""The records, the store or the API cannot be had at some step: no second POST, no rotation, and Airflow may retry."""
+"""The journal, the store or the API fails at some step: no second POST, nothing rotated, and Airflow may retry."""
 
 from __future__ import annotations
 
 import pytest
 
 from airflow_provider_copass.errors import JournalError, SecretStoreError
-from tests.registration.failure_table import EFFECTS
+from tests.registration import acts
+from tests.registration.checks import assert_green, assert_once, assert_retryable
 from tests.registration.simulation import Fault, World, server_error
-from tests.registration.worlds import run
 
-KEY = "copass_webhook_secret_ds-1"
-NEXT = "dag/run 2/task/-1"
+NEXT = "dag/next run/task/-1"
+both = pytest.mark.parametrize("way", ["one", "list"])
 
 
-def no_record() -> Exception:
-    """Say that a record cannot be read or written."""
+def no_entry() -> Exception:
+    """Say that an entry cannot be read or written."""
     return JournalError("down")
 
 
-def no_store() -> Exception:
+def no_secret() -> Exception:
     """Say that the store cannot be read or written."""
     return SecretStoreError("down")
 
 
-ERRORS = {"list": server_error, "read record": no_record, "write record": no_record, "read secret": no_store}
+ERRORS = {
+    "list": server_error,
+    "get": server_error,
+    "read entry": no_entry,
+    "write entry": no_entry,
+    "read secret": no_secret,
+    "write secret": no_secret,
+}
 
 
-@pytest.mark.parametrize("number", [n for n, name in enumerate(EFFECTS) if name in ERRORS])
-def test_an_outage_at_any_step_of_a_registration(number: int) -> None:
+@both
+@pytest.mark.parametrize("applies", [False, True])
+@pytest.mark.parametrize("store_as", [None, "fixed_secret"])
+def test_an_outage_at_any_step_of_a_registration(way: str, store_as: str | None, applies: bool) -> None:
     """The try fails with an error that Airflow retries, or gets by; then there is one source from one POST."""
-    world = World()
-    fault = Fault(applies=False, error=ERRORS[EFFECTS[number]])
-    done = run(world, ingestion_mode="realtime", script={"faults": {number: fault}})
-    if done.error is not None:
-        assert not getattr(done.error, "is_final", True), done.error
-        done = run(world, attempt=2, ingestion_mode="realtime")
-    assert done.error is None, done.error
-    assert world.live() == ["ds-1"]
-    assert world.posts == 1
-    assert world.store[KEY] == world.rows["ds-1"].secret
+    effects = acts.register_one(way, World(), store_as=store_as).effects
+    for number, effect in enumerate(effects):
+        if effect not in ERRORS:
+            continue
+        world = World()
+        fault = Fault(applies=applies, error=ERRORS[effect])
+        done = acts.register_one(way, world, store_as=store_as, faults={number: fault})
+        if not acts.is_green(done):
+            assert_retryable(done)
+            done = acts.register_one(way, world, attempt=2, store_as=store_as)
+        assert_once(world, done)
+        assert world.posts == 1
 
 
-@pytest.mark.parametrize("name", ["list", "get", "read record", "read secret"])
-def test_an_outage_for_good_registers_and_rotates_nothing(name: str) -> None:
-    """Of a source that is there, whatever cannot be looked at is not taken for missing, try after try."""
+@both
+@pytest.mark.parametrize("effect", ["get", "list", "read entry", "read secret"])
+def test_an_outage_for_good_registers_and_rotates_nothing(way: str, effect: str) -> None:
+    """What cannot be looked at is not taken for missing, try after try."""
     world = World()
-    run(world, ingestion_mode="realtime")
-    if name == "get":
-        # A recorded source that is in no list is asked for by its id.
-        world.rows["ds-1"].fields["name"] = "renamed"
-    errors = {**ERRORS, "get": server_error}
-    for attempt in range(1, 4):
-        faults = {name: Fault(applies=False, error=errors[name])}
-        done = run(
-            world,
-            task=NEXT,
-            attempt=attempt,
-            ingestion_mode="realtime",
-            on_missing_secret="rotate",
-            script={"faults": faults},
+    assert_green(acts.register(world))
+    if effect == "list":
+        # What is not recorded is looked for in the list.
+        world.entries.clear()
+    for attempt in (1, 2, 3):
+        faults = {effect: Fault(applies=False, error=ERRORS[effect])}
+        done = acts.register_one(
+            way, world, task=NEXT, attempt=attempt, on_missing_secret="rotate", faults=faults
         )
-        assert not getattr(done.error, "is_final", True), done.error
+        assert_retryable(done)
     assert (world.posts, world.rotations) == (1, 0)
