@@ -84,9 +84,8 @@ class Task:
         """Take note of how a try ended."""
         if acts.is_green(process):
             self.green = (*self.green, process)
-            self.is_over = True
-        elif not acts.is_killed(process) and acts.is_final(acts.error_of(process)):
-            self.is_over = True
+        # The last one to end counts: a deletion that woke up, removed the secret and failed is to be tried again.
+        self.is_over = acts.is_green(process) or (not acts.is_killed(process) and acts.is_final(acts.error_of(process)))
 
 
 def task_of(draw: random.Random, number: int, kinds: list[str], store_as: str | None) -> Task:
@@ -126,7 +125,7 @@ def storm(draw: random.Random) -> tuple[World, list[Task]]:
         for _, process in running:
             process.wakes_at = world.now + draw.choice([0.0, 0.0, 1.0, 5.0, 40.0, 400.0])
         run_all(world, [process for _, process in running], draw.randrange)
-        for task, process in running:
+        for task, process in sorted(running, key=lambda each: each[1].ended_at):
             task.look_at(process)
         world.advance(world.now + draw.choice([0.0, 10.0, 400.0]))
     world.advance(world.now + 400)
