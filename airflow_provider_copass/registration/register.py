@@ -16,7 +16,14 @@ from airflow_provider_copass.registration.decide import decide, fits, may_still_
 from airflow_provider_copass.registration.drift import CHANGEABLE, Declared
 from airflow_provider_copass.registration.driver import GetSource, ListSources, Read, Wait, run_alone
 from airflow_provider_copass.registration.inventory import Inventory
-from airflow_provider_copass.registration.journal import Completed, Write, deleted_by_of, from_text, known_of
+from airflow_provider_copass.registration.journal import (
+    Completed,
+    Write,
+    completed_of,
+    deleted_by_of,
+    from_text,
+    known_of,
+)
 from airflow_provider_copass.registration.lease import LocationClaim, LookAgainError
 from airflow_provider_copass.registration.minter import Minter
 from airflow_provider_copass.registration.operation import Operation, now_on_server
@@ -164,6 +171,10 @@ class Registration(Operation[Registered]):
             if held.write is not None and held.write.kind in {"delete", "disconnect"}:
                 ended = inventory.live(held.write.source_id) is None
                 self._lease.pending = held.without_write(took_effect=ended)
+            known = completed_of(held)
+            if known is not None and self._lives_elsewhere(inventory.live(known.source_id)):
+                # A rename of ours took it away; its own entry knows of it.
+                self._lease.pending = replace(self._lease.held, previous=None)
             if decision.source is None:
                 created = yield from self._create(inventory)
                 if created is not None:
@@ -480,6 +491,9 @@ class Registration(Operation[Registered]):
         self._lost_post = None
         self.created_ids.extend(beside[:1])
         return False
+
+    def _lives_elsewhere(self, source: Source | None) -> bool:
+        return source is not None and not self.spec.identity.matches(source)
 
     def _outcome(self, source_id: str) -> Literal["created", "unchanged"]:
         return "created" if source_id in self.created_ids else "unchanged"

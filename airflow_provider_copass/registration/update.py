@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow_provider_copass.api.requests import read_update
 from airflow_provider_copass.errors import CopassCallError, CopassInputError, SourceChangedError, SourceExistsError
+from airflow_provider_copass.registration.decide import fits
 from airflow_provider_copass.registration.drift import SETTINGS, Declared
 from airflow_provider_copass.registration.driver import Read, run_alone
 from airflow_provider_copass.registration.journal import Completed, Pending, Write, from_text, known_of
@@ -250,6 +251,10 @@ class Rename(Operation[Updated]):
     def _note(self, to: Lease, away: Lease, source: Source, kept: Completed, *, sent_at: float) -> None:
         """Note the rename on both sides; the new name's entry knows all that is known of the source by then."""
         source_id, by = source.data_source_id, self._rt.owner.instance
+        lost = away.held.write
+        if lost is not None and lost.kind == "register" and fits(source, lost, self._rt.timing):
+            # It was created by a POST without an answer, and its secret is still to be minted.
+            away.pending = away.held.with_created(source_id)
         facts = away.held
         if not self._is_unfinished(away, source_id):
             facts = replace(

@@ -85,7 +85,9 @@ ROWS: dict[str, Callable[[], str]] = {
     "sixteen tasks of one source at once": raced,
     "a process is paused before the POST, and wakes up after its retry": lambda: frozen("before register"),
     "a process is paused after the POST, and wakes up after its retry": lambda: frozen("after register"),
-    "a process is paused before the secret is written, and wakes up after its retry": lambda: frozen("before write secret"),
+    "a process is paused before the secret is written, and wakes up after its retry": lambda: frozen(
+        "before write secret"
+    ),
 }
 
 

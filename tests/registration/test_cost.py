@@ -96,7 +96,11 @@ def calls_of(variables: Variables, world: World, names: list[str], **how: Any) -
     """Return how many calls on Variables a source costs, by itself or in a list."""
     ours = AirflowVariables(backends=[variables], monotonic=lambda: world.now)
     how["secrets"] = VariableStore(ours)
-    start = acts.start_register(world, names[0], **how) if len(names) == 1 else acts.start_register_list(world, names, **how)
+    start = (
+        acts.start_register(world, names[0], **how)
+        if len(names) == 1
+        else acts.start_register_list(world, names, **how)
+    )
     start.journal = ours
     before = variables.calls
     run_all(world, [start])
@@ -113,7 +117,13 @@ def calls_of(variables: Variables, world: World, names: list[str], **how: Any) -
         (100, {"ingestion_mode": "polling"}, 8, 1),
         (100, {}, 16, 2),
     ],
-    ids=["a source", "with a secret", "with a secret under a key without the id", "in a list", "in a list with a secret"],
+    ids=[
+        "a source",
+        "with a secret",
+        "with a secret under a key without the id",
+        "in a list",
+        "in a list with a secret",
+    ],
 )
 def test_variable_calls(variables: Variables, count: int, how: dict[str, str], new: int, in_place: int) -> None:
     """At most so many for a new source, and exactly so many for one in place."""

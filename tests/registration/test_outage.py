@@ -63,8 +63,6 @@ def test_an_outage_for_good_registers_and_rotates_nothing(way: str, effect: str)
         world.entries.clear()
     for attempt in (1, 2, 3):
         faults = {effect: Fault(applies=False, error=ERRORS[effect])}
-        done = acts.register_one(
-            way, world, task=NEXT, attempt=attempt, on_missing_secret="rotate", faults=faults
-        )
+        done = acts.register_one(way, world, task=NEXT, attempt=attempt, on_missing_secret="rotate", faults=faults)
         assert_retryable(done)
     assert (world.posts, world.rotations) == (1, 0)
