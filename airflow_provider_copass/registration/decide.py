@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_copass.errors import DuplicateSourcesError, SourceChangedError
-from airflow_provider_copass.registration.journal import Pending, completed_of
+from airflow_provider_copass.registration.journal import Completed, Pending, completed_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,8 +69,7 @@ def decide(
             raise _renamed(identity, recorded)
         recorded = None
     if recorded is not None:
-        is_rotating = isinstance(entry, Pending) and entry.rotating == recorded.data_source_id
-        return _found("finish" if is_rotating else "recorded", recorded, matching)
+        return _found("finish" if _is_begun(entry, recorded.data_source_id) else "recorded", recorded, matching)
     ours = _ours(entry, matching, set(created_ids), timing)
     if ours is not None:
         return _found("finish", ours, matching)
@@ -82,6 +81,14 @@ def decide(
             data_source_ids=ids,
         )
     return Decision("adopt", matching[0]) if matching else Decision("create")
+
+
+def _is_begun(entry: Entry | None, source_id: str) -> bool:
+    """Tell whether the secret of a recorded source is still to be minted: a rename records it by its id alone."""
+    if not isinstance(entry, Pending):
+        return False
+    known = completed_of(entry)
+    return entry.rotating == source_id or (source_id in entry.created_ids and known == Completed(source_id))
 
 
 def ids_to_look_up(entry: Entry | None, inventory: Inventory, created_ids: Iterable[str] = ()) -> list[str]:

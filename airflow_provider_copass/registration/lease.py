@@ -224,12 +224,14 @@ class Lease:
     def is_settled(self) -> bool:
         """Tell whether the write that the entry notes can no longer take effect.
 
-        Only this process's own clock counts, from its own first look: clocks of two hosts may differ.
+        Only this process's own clock counts, from its own first look: clocks of two hosts may differ. Ask before a look
+        at the server: one from before that moment may not show the effect yet.
         """
         write = self.held.write
         if write is None:
             return True
-        return self._rt.clock.monotonic() - self._first_seen[write] > self._rt.timing.settle_timeout
+        since = self._first_seen.get(write)
+        return since is not None and self._rt.clock.monotonic() - since > self._rt.timing.settle_timeout
 
     def expect_late(self, write: Write) -> None:
         """Let the wait for a write's effect begin now: its answer was just lost."""

@@ -128,18 +128,17 @@ class Operation(Generic[T]):
     def settled(self, leases: Sequence[Lease], look: Callable[[], Steps[Inventory]]) -> Steps[Inventory]:
         """Look, with the leases in hand, until no write that an entry notes may still take effect."""
         while True:
+            open_leases = [lease for lease in leases if not lease.is_settled()]
             inventory = yield from look()
             for lease in leases:
                 lease.verify()
-            if not any(self._may_still_act(lease, inventory) for lease in leases):
+            if not any(self._may_still_act(lease, inventory) for lease in open_leases):
                 return inventory
             yield Wait(self._rt.timing.poll_interval)
 
     def _may_still_act(self, lease: Lease, inventory: Inventory) -> bool:
         write = lease.held.write
-        if write is None or lease.is_settled():
-            return False
-        return may_still_act(write, lease.identity, inventory, self._rt.timing)
+        return write is not None and may_still_act(write, lease.identity, inventory, self._rt.timing)
 
     def delete_source(self, source_id: str, lease: Lease) -> Steps[None]:
         """Delete a source, with the lease in hand; one that is gone already is fine."""

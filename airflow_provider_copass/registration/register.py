@@ -152,6 +152,7 @@ class Registration(Operation[Registered]):
     def _work(self) -> Steps[Registered]:
         """Decide with the lease in hand, and act."""
         while True:
+            is_settled, is_lost_post_settled = self._lease.is_settled(), self._is_lost_post_settled()
             inventory = yield from self.list_all(self.spec.identity, self._lease.held, self.created_ids)
             self._lease.verify()
             if self._location is not None:
@@ -162,10 +163,12 @@ class Registration(Operation[Registered]):
                 held,
                 inventory,
                 timing=self._rt.timing,
-                is_settled=self._lease.is_settled(),
+                is_settled=is_settled,
                 created_ids=self.created_ids,
             )
-            if decision.step == "wait" or self._is_post_in_flight(decision.source, inventory):
+            if decision.step == "wait" or self._is_post_in_flight(
+                decision.source, inventory, is_settled=is_lost_post_settled
+            ):
                 yield Wait(self._rt.timing.poll_interval)
                 continue
             if held.write is not None and held.write.kind in {"delete", "disconnect"}:
@@ -473,20 +476,26 @@ class Registration(Operation[Registered]):
         is_created_beside = any(source_id != known.source_id for source_id in self.created_ids)
         return self._minter.owes(known) or is_created_beside or self._lost_post is not None
 
-    def _is_post_in_flight(self, chosen: Source | None, inventory: Inventory) -> bool:
+    def _is_lost_post_settled(self) -> bool:
+        """Tell whether a POST that was sent while the lease was lost can no longer take effect. Ask before a look."""
+        if self._lost_post is None:
+            return True
+        return self._rt.clock.monotonic() - self._lost_post[1] > self._rt.timing.settle_timeout
+
+    def _is_post_in_flight(self, chosen: Source | None, inventory: Inventory, *, is_settled: bool) -> bool:
         """Tell whether a POST that was sent while the lease was lost, and not answered, may still take effect.
 
         The entry knows nothing of it. Once its effect shows beside the chosen source, that is a source of our own.
         """
         if self._lost_post is None:
             return False
-        write, since = self._lost_post
+        write, _ = self._lost_post
         beside = [
             source.data_source_id
             for source in inventory.matching(self.spec.identity)
             if fits(source, write, self._rt.timing) and source is not chosen
         ]
-        if not beside and self._rt.clock.monotonic() - since <= self._rt.timing.settle_timeout:
+        if not beside and not is_settled:
             return True
         self._lost_post = None
         self.created_ids.extend(beside[:1])

@@ -234,6 +234,11 @@ class Rename(Operation[Updated]):
         inventory = yield from self.settled(leases, lambda: self.list_all(new, to.held))
         source = yield from self._again(inventory, new, old)
         source_id = source.data_source_id
+        for lease in leases:
+            write = lease.held.write
+            if write is not None and write.kind == "register" and fits(source, write, self._rt.timing):
+                # It was created by a POST without an answer, and its secret is still to be minted.
+                lease.pending = lease.held.with_created(source_id)
         of_it = [known for lease in leases if (known := known_of(lease.held, source_id)) is not None]
         # Rather with the key of its secret than without.
         known = max(of_it, key=lambda known: bool(known.key), default=None)
@@ -251,10 +256,6 @@ class Rename(Operation[Updated]):
     def _note(self, to: Lease, away: Lease, source: Source, kept: Completed, *, sent_at: float) -> None:
         """Note the rename on both sides; the new name's entry knows all that is known of the source by then."""
         source_id, by = source.data_source_id, self._rt.owner.instance
-        lost = away.held.write
-        if lost is not None and lost.kind == "register" and fits(source, lost, self._rt.timing):
-            # It was created by a POST without an answer, and its secret is still to be minted.
-            away.pending = away.held.with_created(source_id)
         facts = away.held
         if not self._is_unfinished(away, source_id):
             facts = replace(
