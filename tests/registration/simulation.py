@@ -7,8 +7,9 @@ but only one runs at a time: it hands over at every boundary, so a run is the sa
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -596,6 +597,18 @@ def run_to(world: World, process: Process, boundary: int) -> bool:
         process.step()
         world.advance(world.now + 0.01)
     return not process.is_over
+
+
+def killed(world: World, process: Process) -> Iterator[World]:
+    """Give the world that a process leaves if it is killed, for each of its boundaries, or if it comes to its end."""
+    before = ""
+    is_alive = True
+    while is_alive:
+        is_alive = run_to(world, process, len(process.trace))
+        left = repr((world.rows, world.store, world.entries, world.locations, world.later))
+        if left != before:
+            yield copy.deepcopy(world)
+        before = left
 
 
 def settle(world: World) -> None:

@@ -7,9 +7,8 @@ the time, one stands for all.
 
 from __future__ import annotations
 
-import copy
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable, assert_true, live_of
-from tests.registration.simulation import Fault, Process, World, run_all, run_to, timed_out
+from tests.registration.simulation import Fault, Process, World, killed, run_all, run_to, timed_out
 
 pytestmark = pytest.mark.rounds
 
@@ -103,18 +102,6 @@ each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 BOTH = {"a source": CASES["a source"], "a list": CASES["a list"]}
 FROZEN = {**BOTH, "a rotation": CASES["a rotation"]}
 both = pytest.mark.parametrize("case", BOTH.values(), ids=BOTH)
-
-
-def killed(world: World, process: Process) -> Iterator[World]:
-    """Give the world that a process leaves if it is killed, for each of its boundaries, or if it comes to its end."""
-    before = ""
-    is_alive = True
-    while is_alive:
-        is_alive = run_to(world, process, len(process.trace))
-        left = repr((world.rows, world.store, world.entries, world.locations, world.later))
-        if left != before:
-            yield copy.deepcopy(world)
-        before = left
 
 
 @each_case

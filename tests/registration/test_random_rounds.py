@@ -1,8 +1,9 @@
-"""Tasks of all kinds at once, killed, frozen, with lost and late answers, tried again until calm: all is in its place."""
+"""Tasks of all kinds at once, killed, frozen, with lost and late answers, tried again until calm: all is well."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_copass.errors import CopassError, JournalError, SecretStoreError
+from airflow_provider_copass.errors import CopassError, JournalError, SecretKeyTakenError, SecretStoreError
 from airflow_provider_copass.registration.journal import Pending, from_text
 from tests.registration import acts
 from tests.registration.checks import assert_green, is_stored, live_of
@@ -86,13 +87,20 @@ class Task:
         self.green = (*self.green, *(process for process in tries if acts.is_green(process)))
         # Airflow goes by the last try. But a deletion that slept before it began may have removed a secret since, and
         # failed then: whoever sees that tries it again.
-        last = max(tries, key=lambda process: process.ended_at) if self.kind == "delete" else tries[-1]
-        self.is_over = acts.is_green(last) or (not acts.is_killed(last) and acts.is_final(acts.error_of(last)))
+        last = {tries[-1], max(tries, key=lambda process: process.ended_at)} if self.kind == "delete" else {tries[-1]}
+        self.is_over = all(
+            acts.is_green(each) or (not acts.is_killed(each) and acts.is_final(acts.error_of(each))) for each in last
+        )
 
 
 def task_of(draw: random.Random, number: int, kinds: list[str], store_as: str | None) -> Task:
     """Draw a task."""
     return Task(f"{number}", draw.choice(kinds), "".join(draw.sample(NAMES, 2)), store_as)
+
+
+def frozen_at(at: int) -> Callable[[str, int], bool]:
+    """Return which boundary it is, but for those right before an entry is written: see ``test_handed_over.py``."""
+    return lambda name, number: number == at and name != "before write entry"
 
 
 def script_of(draw: random.Random) -> dict[str, Any]:
@@ -109,7 +117,7 @@ def script_of(draw: random.Random) -> dict[str, Any]:
         case "killed":
             script["kill_at"] = draw.randrange(60)
         case "frozen":
-            script["freezes"] = {draw.randrange(60): draw.choice(FREEZES) for _ in range(draw.randint(1, 2))}
+            script["freezes"] = {frozen_at(draw.randrange(60)): draw.choice(FREEZES) for _ in range(draw.randint(1, 2))}
     return script
 
 
@@ -143,6 +151,15 @@ def storm(draw: random.Random) -> tuple[World, list[Task]]:
     return world, tasks
 
 
+def is_left_over(process: Process, tasks: list[Task]) -> bool:
+    """Tell whether a source was ended before its entry was completed, and nobody knows whose secret its key holds.
+
+    Without the source's id in the key that cannot be told; a person is asked to remove it.
+    """
+    is_ended = any(task.kind in {"delete", "disconnect"} and task.store_as for task in tasks)
+    return is_ended and isinstance(acts.error_of(process), SecretKeyTakenError)
+
+
 @given(seed=st.integers(0, 2**32))
 # A smaller seed is no simpler.
 @settings(max_examples=200, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
@@ -153,6 +170,9 @@ def test_after_a_storm_each_name_has_one_source_and_a_valid_secret(seed: int) ->
     last = [acts.register(world, name, task=f"last/{name}/task/-1", store_as=store_as) for name in NAMES]
     settle(world)
     for name, process in zip(NAMES, last, strict=True):
+        if is_left_over(process, tasks):
+            assert live_of(world, name) == []
+            continue
         assert_green(process)
         assert live_of(world, name) == [acts.told(process).data_source_id], (name, world.sent)
     for process in [*last, *(process for task in tasks for process in task.green)]:
