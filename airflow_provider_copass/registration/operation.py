@@ -139,7 +139,7 @@ class Operation(Generic[T]):
         write = lease.held.write
         if write is None or lease.is_settled():
             return False
-        return may_still_act(write, lease.identity, inventory, self._rt.timing)
+        return may_still_act(write, lease.identity, inventory, self._rt.timing, lease.held.created_ids)
 
     def delete_source(self, source_id: str, lease: Lease) -> Steps[None]:
         """Delete a source, with the lease in hand; one that is gone already is fine."""
