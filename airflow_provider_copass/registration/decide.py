@@ -145,7 +145,7 @@ def fits(source: Source, write: Write, timing: Timing) -> bool:
     if source.created_at is None:
         return False
     since = source.created_at.timestamp() - write.sent_at
-    return -DATE_SLACK <= since <= timing.lease_pause + timing.settle_timeout + 2 * DATE_SLACK
+    return -DATE_SLACK <= since <= write.took + timing.lease_pause + timing.settle_timeout + 2 * DATE_SLACK
 
 
 def _is_renamed_by_us(write: Write | None, recorded: Source) -> bool:

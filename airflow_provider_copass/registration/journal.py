@@ -58,6 +58,7 @@ class Write:
     :param by: the task instance that sends it.
     :param source_id: the source that it is about; empty for ``register``.
     :param other: of a rename, the source's name on the other side.
+    :param took: of a POST whose answer was lost, the seconds in which it may have been sent, if they were many.
     """
 
     kind: WriteKind
@@ -65,6 +66,7 @@ class Write:
     by: str
     source_id: str = ""
     other: str = ""
+    took: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

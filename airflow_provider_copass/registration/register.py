@@ -27,6 +27,7 @@ from airflow_provider_copass.registration.journal import (
 from airflow_provider_copass.registration.lease import LocationClaim, LookAgainError
 from airflow_provider_copass.registration.minter import Minter
 from airflow_provider_copass.registration.operation import Operation, now_on_server
+from airflow_provider_copass.registration.ports import Moment
 from airflow_provider_copass.registration.secret_writer import SecretWriter
 from airflow_provider_copass.registration.update import send_changes
 
@@ -115,6 +116,7 @@ class Registration(Operation[Registered]):
         self._posts = 0
         self._failure: CopassCallError | None = None
         self._lost_post: tuple[Write, float] | None = None
+        self._sent = Moment(0.0, 0.0)
 
     def check(self) -> None:
         """Refuse a key that the store cannot hold, before any request."""
@@ -356,6 +358,7 @@ class Registration(Operation[Registered]):
         fields = self.spec.source.body()
 
         def note(pending: Pending) -> Pending:
+            self._sent = Moment.of(self._rt.clock)
             sent_at = now_on_server(self._rt, inventory)
             return replace(pending, write=Write("register", sent_at, self._rt.owner.instance))
 
@@ -420,11 +423,16 @@ class Registration(Operation[Registered]):
             self.spec.label,
             self._rt.timing.settle_timeout,
         )
-        self._lost_post = (write, self._rt.clock.monotonic())
+        took = self._sent.age(self._rt.clock)
+        # A process that was paused may have sent it long after it was noted.
+        known = replace(write, took=took) if took > self._rt.timing.settle_timeout else write
+        self._lost_post = (known, self._rt.clock.monotonic())
+        if known != write:
+            self._lease.note(replace(self._lease.held, write=known))
         self._lease.verify()
         # From here on the entry tells of it.
         self._lost_post = None
-        self._lease.expect_late(write)
+        self._lease.expect_late(known)
         self._failure = failure
 
     def _finish(self, source: Source, *, is_new: bool) -> Steps[Registered]:

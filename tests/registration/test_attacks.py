@@ -12,7 +12,7 @@ from airflow_provider_copass.registration.journal import Completed, entry_name, 
 from airflow_provider_copass.registration.spec import Identity
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_true, live_of
-from tests.registration.simulation import Process, World, run_all
+from tests.registration.simulation import Fault, Process, World, run_all
 
 PAUSE = acts.TAKEOVER_AFTER + 100
 THIRD = "third/run/task/-1"
@@ -126,6 +126,16 @@ def test_a_late_post_leaves_no_twin_beside_a_dead_winner(after: str) -> None:
     assert acts.is_killed(winner)
     retry = acts.until_green(acts.register, world, first=2, pause=120)
     assert_once(world, retry, acts.until_green(acts.register, world, task=acts.OTHER, first=2, pause=120))
+
+
+@pytest.mark.parametrize("late", [None, 10.0])
+def test_a_post_that_was_sent_late_and_not_answered_is_found(late: float | None) -> None:
+    """Its task stood still right before it, longer than a write takes, and knows how long the call took."""
+    world = World()
+    lost = acts.register(
+        world, freezes={("before register", 0): acts.SETTLE + 10}, faults={("register", 0): Fault(late=late)}
+    )
+    assert_once(world, lost)
 
 
 @pytest.mark.parametrize("kill_at", range(3, 12))
