@@ -97,6 +97,7 @@ class Ending(Operation["str | None"]):
         self._identity = ref.identity
         self._removed: dict[str, str] = {}
         # The keys that this process may have removed while it did not hold the lease, and whose they were.
+        self._begun = ""
         self._ended = ""
 
     @property
@@ -163,6 +164,9 @@ class Ending(Operation["str | None"]):
             return inventory.by_id.get(source_id) if self._kind == "delete" else inventory.live(source_id)
         source = only_one(self._ref, inventory.matching(identity))
         lease = self.lease_on(identity)
+        if source is not None and source.data_source_id == self._begun:
+            # Its secret may be removed already.
+            return source
         if source is not None and (lease.was_late or lease.was_lost) and self.came_up_since(source, inventory):
             # This process was paused; what is meant was ended by another one, and this was registered since.
             if lease.was_late:
@@ -173,7 +177,7 @@ class Ending(Operation["str | None"]):
 
     def _end_source(self, source: Source, lease: Lease) -> Steps[str]:
         """Remove what belongs to the source, then end it: so a retry finds what is left to do."""
-        source_id = source.data_source_id
+        source_id = self._begun = source.data_source_id
         keys = self._keys(source, lease)
         if self._purge:
             self._rt.sources.purge_source(source_id)

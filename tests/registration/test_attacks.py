@@ -112,6 +112,16 @@ def test_a_registration_that_wakes_after_a_rename_mints_once_more() -> None:
     assert_true(world, other)
 
 
+@pytest.mark.parametrize("nth", range(4))
+def test_a_deletion_that_is_late_leaves_no_source_without_its_secret(nth: int) -> None:
+    """The source was registered a moment before; the task stands still after a write of its entry."""
+    world = World()
+    other = acts.register(world)
+    deletion = acts.delete(world, remove_secret=True, freezes={("after write entry", nth): 10})
+    assert_green(deletion)
+    assert world.live() == [] or world.store == {"copass_webhook_secret_ds-1": world.rows["ds-1"].secret}, other.said
+
+
 # Three tasks on one entry.
 
 
