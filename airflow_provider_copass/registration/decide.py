@@ -12,7 +12,7 @@ from airflow_provider_copass.errors import DuplicateSourcesError, SourceChangedE
 from airflow_provider_copass.registration.journal import Completed, Pending, completed_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.inventory import Inventory
@@ -59,8 +59,9 @@ def decide(
     :raises DuplicateSourcesError: if several sources live and none is ours.
     """
     write = entry.write if isinstance(entry, Pending) else None
+    answered = {*created_ids, *(entry.created_ids if isinstance(entry, Pending) else ())}
     matching = inventory.matching(identity)
-    if write is not None and not is_settled and may_still_act(write, identity, inventory, timing):
+    if write is not None and not is_settled and may_still_act(write, identity, inventory, timing, answered):
         return Decision("wait")
     known = completed_of(entry)
     recorded = None if known is None else inventory.live(known.source_id)
@@ -70,7 +71,7 @@ def decide(
         recorded = None
     if recorded is not None:
         return _found("finish" if _is_begun(entry, recorded.data_source_id) else "recorded", recorded, matching)
-    ours = _ours(entry, matching, set(created_ids), timing)
+    ours = _ours(entry, matching, answered, timing)
     if ours is not None:
         return _found("finish", ours, matching)
     if len(matching) > 1:
@@ -105,13 +106,20 @@ def ids_to_look_up(entry: Entry | None, inventory: Inventory, created_ids: Itera
     return sorted(ids - {""} - set(inventory.by_id))
 
 
-def may_still_act(write: Write, identity: Identity, inventory: Inventory, timing: Timing) -> bool:
+def may_still_act(
+    write: Write, identity: Identity, inventory: Inventory, timing: Timing, answered: Collection[str] = ()
+) -> bool:
     """Tell whether a write without an answer may still take effect, as far as what lives shows.
 
     :param write: the write, from the identity's entry.
+    :param answered: ids of sources that other POSTs have made.
     """
     if write.kind == "register":
-        return not any(fits(source, write, timing) for source in inventory.matching(identity))
+        return not any(
+            fits(source, write, timing)
+            for source in inventory.matching(identity)
+            if source.data_source_id not in answered
+        )
     if write.kind == "rotate":
         # A rotation leaves no trace.
         return True
@@ -121,20 +129,22 @@ def may_still_act(write: Write, identity: Identity, inventory: Inventory, timing
     return source is not None and source.name == (identity.name if write.kind == "rename_away" else write.other)
 
 
-def _ours(entry: Entry | None, matching: list[Source], created_ids: set[str], timing: Timing) -> Source | None:
-    """Return the source that this registration made: by its id, else by the time of the POST without an answer."""
-    write = None
-    if isinstance(entry, Pending):
-        created_ids |= {*entry.created_ids, entry.rotating}
-        write = entry.write
-    for source in matching:
-        if source.data_source_id in created_ids:
-            return source
-    if write is None or write.kind != "register":
-        return None
-    fitting = [source for source in matching if fits(source, write, timing)]
-    # Of two that fit, nothing tells which one is ours.
-    return fitting[0] if len(fitting) == 1 else None
+def _ours(entry: Entry | None, matching: list[Source], answered: set[str], timing: Timing) -> Source | None:
+    """Return the source that this registration made.
+
+    One that fits the POST without an answer comes before one whose id was answered: this one can be deleted as a twin,
+    since it is certain who made it.
+    """
+    write = entry.write if isinstance(entry, Pending) else None
+    if write is not None and write.kind == "register":
+        fitting = [
+            source for source in matching if source.data_source_id not in answered and fits(source, write, timing)
+        ]
+        # Of two that fit, nothing tells which one is ours.
+        if len(fitting) == 1:
+            return fitting[0]
+    known = answered | ({entry.rotating} if isinstance(entry, Pending) else set())
+    return next((source for source in matching if source.data_source_id in known), None)
 
 
 def fits(source: Source, write: Write, timing: Timing) -> bool:
@@ -142,7 +152,7 @@ def fits(source: Source, write: Write, timing: Timing) -> bool:
     if source.created_at is None:
         return False
     since = source.created_at.timestamp() - write.sent_at
-    return -DATE_SLACK <= since <= timing.lease_pause + timing.settle_timeout + 2 * DATE_SLACK
+    return -DATE_SLACK <= since <= write.took + timing.lease_pause + timing.settle_timeout + 2 * DATE_SLACK
 
 
 def _is_renamed_by_us(write: Write | None, recorded: Source) -> bool:

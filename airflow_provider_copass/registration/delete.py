@@ -96,7 +96,9 @@ class Ending(Operation["str | None"]):
         self._store_key = store_key
         self._purge = purge
         self._identity = ref.identity
-        self._removed: set[str] = set()
+        self._removed: dict[str, str] = {}
+        # The keys that this process may have removed while it did not hold the lease, and whose they were.
+        self._begun = ""
         self._ended = ""
 
     @property
@@ -111,6 +113,11 @@ class Ending(Operation["str | None"]):
             if source is None or (self._kind == "disconnect" and not source.is_live):
                 return self._nothing_left(source)
             self._identity = identity_of(self._ref, source)
+        if self.owes:
+            # It may have been renamed meanwhile.
+            owed: Source | None = yield GetSource(next(iter(self._removed.values())))
+            if owed is not None and owed.is_live:
+                self._identity = identity_of(self._ref, owed)
         identity = self._identity
         if identity is None:
             raise LookAgainError
@@ -129,9 +136,13 @@ class Ending(Operation["str | None"]):
         write = lease.held.write
         is_own = write is not None and write.kind == self._kind and write.by == self._rt.owner.instance
         if write is not None and is_own and not self._ref.data_source_id and inventory.live(write.source_id) is None:
-            # An earlier try of this task instance has sent it, and it took effect: the work is done.
-            return self._end(lease, write.source_id)
+            # An earlier try of this task instance has sent it, and it took effect: the work is done. The secret was
+            # removed before.
+            return self._end(lease, write.source_id, is_secret_removed=self._store_key is not None)
         yield from self._make_up(identity)
+        if self._ref.identity not in {None, identity}:
+            self._identity = self._ref.identity
+            raise LookAgainError
         source = self._found(identity, inventory)
         if source is None:
             lease.release()
@@ -154,14 +165,20 @@ class Ending(Operation["str | None"]):
             return inventory.by_id.get(source_id) if self._kind == "delete" else inventory.live(source_id)
         source = only_one(self._ref, inventory.matching(identity))
         lease = self.lease_on(identity)
+        if source is not None and source.data_source_id == self._begun:
+            # Its secret may be removed already.
+            return source
         if source is not None and (lease.was_late or lease.was_lost) and self.came_up_since(source, inventory):
             # This process was paused; what is meant was ended by another one, and this was registered since.
+            if lease.was_late:
+                # The entry that it may have replaced told of that one; its own tells of one that is gone.
+                lease.pending = replace(lease.held, previous=None)
             return None
         return source
 
     def _end_source(self, source: Source, lease: Lease) -> Steps[str]:
         """Remove what belongs to the source, then end it: so a retry finds what is left to do."""
-        source_id = source.data_source_id
+        source_id = self._begun = source.data_source_id
         keys = self._keys(source, lease)
         if self._purge:
             self._rt.sources.purge_source(source_id)
@@ -169,7 +186,7 @@ class Ending(Operation["str | None"]):
         if self._rt.secrets is not None:
             for key in keys:
                 lease.verify()
-                self._removed.add(key)
+                self._removed[key] = source_id
                 self._rt.secrets.remove(key)
                 lease.verify()
                 self._rt.log.info(

@@ -139,7 +139,10 @@ def _hash_of(value: object) -> str:
 
 def _is_hash_of(known_hash: str | None, value: object) -> bool:
     salt, separator, digest = (known_hash or "").partition("$")
-    return bool(separator) and hmac.compare_digest(_digest(value, bytes.fromhex(salt)), digest)
+    try:
+        return bool(separator) and hmac.compare_digest(_digest(value, bytes.fromhex(salt)), digest)
+    except (ValueError, TypeError):  # edited by hand
+        return False
 
 
 def _digest(value: object, salt: bytes) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from airflow_provider_copass.errors import EntryFormatError
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.spec import Identity
 
 FORMAT = 1
+
+T = TypeVar("T")
 
 WriteKind = Literal["register", "rotate", "rename_away", "rename_here", "disconnect", "delete"]
 
@@ -56,6 +58,7 @@ class Write:
     :param by: the task instance that sends it.
     :param source_id: the source that it is about; empty for ``register``.
     :param other: of a rename, the source's name on the other side.
+    :param took: of a POST whose answer was lost, the seconds in which it may have been sent, if they were many.
     """
 
     kind: WriteKind
@@ -63,6 +66,7 @@ class Write:
     by: str
     source_id: str = ""
     other: str = ""
+    took: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +162,19 @@ class Pending:
             return replace(self, write=None)
         is_of_it = known is not None and known.source_id == write.source_id
         left = known if known is not None and is_of_it else Completed(write.source_id)
-        tombstone = Tombstone(write.source_id, write.by, left.store, left.key, left.location)
-        return replace(self, write=None, created_ids=(), rotating="", rotated_by="", previous=tombstone)
+        ended: Completed | Tombstone = Tombstone(write.source_id, write.by, left.store, left.key, left.location)
+        if isinstance(known, Completed) and not is_of_it:
+            # It was another one of the same name; what is known of this one stays.
+            ended = replace(known, deleted_by=write.by)
+        rotating = "" if self.rotating == write.source_id else self.rotating
+        return replace(
+            self,
+            write=None,
+            created_ids=tuple(source_id for source_id in self.created_ids if source_id != write.source_id),
+            rotating=rotating,
+            rotated_by=self.rotated_by if rotating else "",
+            previous=ended,
+        )
 
     def with_created(self, source_id: str) -> Pending:
         """Note an id that was answered; the POST is answered then."""
@@ -247,20 +262,54 @@ def from_text(text: str | None, *, name: str) -> Entry | None:
 def _entry(read: dict[str, Any]) -> Entry:
     state = read.pop("state")
     if state == "completed":
-        return Completed(**read)
+        return _checked(Completed(**read))
     if state == "tombstone":
-        return Tombstone(**read)
+        return _checked(Tombstone(**read))
     if state != "pending":
         raise ValueError(state)
     write, previous = read.pop("write", None), read.pop("previous", None)
     known = None if previous is None else _entry(previous)
     if isinstance(known, Pending):
         raise TypeError(state)
-    return Pending(
-        lease_token=read.pop("lease_token", ""),
-        owner=Owner(**read.pop("owner")),
-        created_ids=tuple(read.pop("created_ids", ())),
-        write=None if write is None else Write(**write),
-        previous=known,
-        **read,
+    return _checked(
+        Pending(
+            lease_token=read.pop("lease_token", ""),
+            owner=_checked(Owner(**read.pop("owner"))),
+            created_ids=tuple(_list_of(read.pop("created_ids", []))),
+            write=None if write is None else _checked(Write(**write)),
+            previous=known,
+            **read,
+        )
     )
+
+
+def _checked(part: T) -> T:
+    """Refuse a part of an entry that was edited by hand into another type.
+
+    :raises TypeError: if a field has not its type.
+    """
+    for each in fields(part):  # type: ignore[arg-type]
+        value = getattr(part, each.name)
+        kinds = _KINDS.get(str(each.type), object)
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise TypeError(each.name)
+        if isinstance(value, dict) and not all(isinstance(text, str) for text in value.values()):
+            raise TypeError(each.name)
+    if isinstance(part, Write) and part.kind not in get_args(WriteKind):
+        raise ValueError(part.kind)
+    return part
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "int": int,
+    "float": (int, float),
+    "dict[str, str]": dict,
+    "WriteKind": str,
+}
+
+
+def _list_of(read: object) -> list[str]:
+    if not isinstance(read, list) or not all(isinstance(text, str) for text in read):
+        raise TypeError("created_ids")
+    return read

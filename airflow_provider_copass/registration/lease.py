@@ -2,7 +2,8 @@
 
 Write your token where the entry is free, wait longer than anybody's write takes, read it back: if it is your token,
 you hold the lease (M. Fischer's timed mutual exclusion). Whoever was too slow holds nothing, and whoever has lost a
-lease never takes it over again. Each holder looks again right before and right after each write that it sends.
+lease takes it over again only from a task that is dead. Each holder looks again right before and right after each
+write that it sends.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from airflow_provider_copass.registration.journal import (
 from airflow_provider_copass.registration.ports import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.journal import Entry, Owner, Write
@@ -92,11 +93,9 @@ class Lease:
         """Tell whether this process may write its token over an entry."""
         if not isinstance(entry, Pending) or entry.lease_token in {"", self._rt.token}:
             return True
-        if self.was_lost:
-            return False
-        return self._may_take_over_from(entry.owner) or (
-            self._rt.clock.now() - entry.since > self._rt.timing.takeover_after
-        )
+        if not self.was_lost and self._may_take_over_from(entry.owner):
+            return True
+        return self._rt.clock.now() - entry.since > self._rt.timing.takeover_after
 
     def _may_take_over_from(self, other: Owner) -> bool:
         """Tell whether another task instance is over: an earlier process of this task, or a teardown's setup."""
@@ -160,9 +159,10 @@ class Lease:
         self.verify_unless_fresh()
         self._write(pending, self._looked)
 
-    def forget_created(self) -> None:
+    def forget_created(self, gone: Collection[str]) -> None:
         """Let the next write of the entry say nothing of sources that were created and are gone."""
-        self.pending = replace(self.held, created_ids=())
+        left = tuple(source_id for source_id in self.held.created_ids if source_id not in gone)
+        self.pending = replace(self.held, created_ids=left)
 
     def send(
         self, job: Callable[[Guard], T], *, note: Callable[[Pending], Pending] = lambda pending: pending
@@ -285,9 +285,8 @@ class LocationClaim:
                 raise HeldError(other, f"a source with the key {self.key!r}")
             if entry is not None and entry.location == self.name:
                 raise SecretKeyTakenError(
-                    f"store_as gives {self._lease.identity.label} the key {self.key!r}, which holds the webhook secret "
-                    "of another source. Nothing was registered, rotated or overwritten. Put {data_source_id} into "
-                    "store_as, or choose another key."
+                    f"store_as gives the key {self.key!r}, which holds the webhook secret of another source. Nothing "
+                    "was registered, rotated or overwritten. Put {data_source_id} into store_as, or choose another key."
                 )
         self._rt.journal.write(self.name, self._lease.name)
         if looked.age(self._rt.clock) > self._rt.timing.lease_pause:

@@ -138,7 +138,9 @@ class Operation(Generic[T]):
 
     def _may_still_act(self, lease: Lease, inventory: Inventory) -> bool:
         write = lease.held.write
-        return write is not None and may_still_act(write, lease.identity, inventory, self._rt.timing)
+        if write is None:
+            return False
+        return may_still_act(write, lease.identity, inventory, self._rt.timing, lease.held.created_ids)
 
     def delete_source(self, source_id: str, lease: Lease) -> Steps[None]:
         """Delete a source, with the lease in hand; one that is gone already is fine."""

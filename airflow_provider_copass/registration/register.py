@@ -27,6 +27,7 @@ from airflow_provider_copass.registration.journal import (
 from airflow_provider_copass.registration.lease import LocationClaim, LookAgainError
 from airflow_provider_copass.registration.minter import Minter
 from airflow_provider_copass.registration.operation import Operation, now_on_server
+from airflow_provider_copass.registration.ports import Moment
 from airflow_provider_copass.registration.secret_writer import SecretWriter
 from airflow_provider_copass.registration.update import send_changes
 
@@ -113,6 +114,7 @@ class Registration(Operation[Registered]):
         self._posts = 0
         self._failure: CopassCallError | None = None
         self._lost_post: tuple[Write, float] | None = None
+        self._sent = Moment(0.0, 0.0)
 
     def check(self) -> None:
         """Refuse a key that the store cannot hold, before any request."""
@@ -130,8 +132,8 @@ class Registration(Operation[Registered]):
 
     @property
     def owes(self) -> bool:
-        """Whether this process may have voided a secret while another one held the lease."""
-        return self._minter.owes()
+        """Whether this process may have voided a secret, or created a source, while another one held the lease."""
+        return self._minter.owes() or bool(self.created_ids) or self._lost_post is not None
 
     def attempt(self) -> Steps[Registered]:
         """Look at what is recorded; if that is not all, go on with the lease in hand."""
@@ -179,6 +181,7 @@ class Registration(Operation[Registered]):
                 # A rename of ours took it away; its own entry knows of it.
                 self._lease.pending = replace(self._lease.held, previous=None)
             if decision.source is None:
+                self._let_go_of_renamed(inventory)
                 created = yield from self._create(inventory)
                 if created is not None:
                     return created
@@ -195,6 +198,8 @@ class Registration(Operation[Registered]):
         same = known_of(self._lease.held, source_id)
         if same is not None:
             duplicates = yield from self._delete_created_beside(same, duplicates)
+        elif is_ours:
+            duplicates = yield from self._delete_twins(source_id, duplicates)
         if duplicates:
             self._rt.log.warning(
                 "%s is source %s. Other live sources have the same provider and name, and were not touched: %s.",
@@ -217,10 +222,27 @@ class Registration(Operation[Registered]):
             raise LookAgainError
         return done
 
-    def assess(self, known: Completed, source: Source) -> Assessment:
+    def _let_go_of_renamed(self, inventory: Inventory) -> None:
+        """Leave a source that lives under another name now to that name's entry: its key is not ours to write."""
+        held = self._lease.held
+
+        def is_here(source_id: str) -> bool:
+            source = inventory.live(source_id)
+            return source is None or self.spec.identity.matches(source)
+
+        known = completed_of(held)
+        if known is not None and not is_here(known.source_id):
+            held = replace(held, write=None, previous=None)
+        created_ids = tuple(source_id for source_id in held.created_ids if is_here(source_id))
+        self._lease.pending = replace(
+            held, created_ids=created_ids, rotating=held.rotating if is_here(held.rotating) else ""
+        )
+
+    def assess(self, known: Completed, source: Source, *, before: Completed | Tombstone | None = None) -> Assessment:
         """Compare a source that exists with what is declared. Reads the store, and changes nothing.
 
         :param known: what the journal knows of it.
+        :param before: what the journal knows of the source that was registered here before it.
         :raises SourceExistsError: if no source may exist.
         :raises SourceChangedError: if its secret is under another key.
         :raises SecretKeyTakenError: if the key holds another source's secret.
@@ -236,9 +258,11 @@ class Registration(Operation[Registered]):
         unsent = self._declared.unsent(source, known)
         changes = {name: value for name, value in unsent.items() if name.partition(".")[0] in CHANGEABLE}
         fixed = tuple(name for name in unsent if name not in changes)
-        return Assessment(changes, fixed, self._secret_of(known, source))
+        return Assessment(changes, fixed, self._secret_of(known, source, before))
 
-    def _secret_of(self, known: Completed, source: Source) -> Literal["stored", "missing", "not needed"]:
+    def _secret_of(
+        self, known: Completed, source: Source, before: Completed | Tombstone | None
+    ) -> Literal["stored", "missing", "not needed"]:
         source_id = source.data_source_id
         mode = source.ingestion_mode or self.spec.source.ingestion_mode
         if not self.spec.is_realtime or mode != "realtime" or known.unissued_mode == mode:
@@ -250,7 +274,9 @@ class Registration(Operation[Registered]):
                 f"same; or move the secret there by hand and delete the journal entry {self._lease.name!r}.",
                 data_source_ids=(source_id,),
             )
-        return "stored" if self._writer.holds(source_id) else "missing"
+        if not self._writer.holds(source_id) or self._writer.is_left_by(before, source_id):
+            return "missing"
+        return "stored"
 
     def _use(self, known: Completed, source: Source, *, is_leased: bool) -> Steps[Registered | None]:
         """Use a source that exists, and update it if that is declared.
@@ -260,7 +286,8 @@ class Registration(Operation[Registered]):
         :return: None if something has to be written, and the lease is not in hand.
         """
         source_id = source.data_source_id
-        seen = self.assess(known, source)
+        before = self._lease.held.previous if is_leased else None
+        seen = self.assess(known, source, before=before)
         is_update = self.spec.if_exists == "update" and bool(seen.changes)
         if is_update and not is_leased:
             return None
@@ -268,7 +295,7 @@ class Registration(Operation[Registered]):
             source, known = yield from send_changes(
                 self._declared, seen.changes, (source, known), self._lease, self._rt
             )
-            seen = replace(seen, changes={}, secret=self._secret_of(known, source))
+            seen = replace(seen, changes={}, secret=self._secret_of(known, source, before))
         if seen.secret == "missing" and self.spec.on_missing_secret == "rotate":
             if not is_leased:
                 return None
@@ -281,7 +308,7 @@ class Registration(Operation[Registered]):
             minted = yield from self._minter.mint(source)
             return self._end(replace(minted, write_only_hashes=known.write_only_hashes), source, "updated")
         if seen.secret == "missing":
-            self._on_missing(source_id)
+            self._on_missing(source_id, before)
         kept = known
         if seen.secret == "stored" and not known.key:
             key = self._writer.key(source_id)
@@ -298,17 +325,24 @@ class Registration(Operation[Registered]):
         self._rt.log.info("%s exists as source %s.", self.spec.label, source_id)
         return Registered(without_secret(source), "updated" if is_update else self._outcome(source_id), stored_as)
 
-    def _on_missing(self, source_id: str) -> None:
+    def _on_missing(self, source_id: str, before: Completed | Tombstone | None) -> None:
         """Decide about a secret that is not in the store, and not ours to mint unasked."""
+        left = self._writer.is_left_by(before, source_id)
         key = self._writer.key(source_id)
         if self.spec.on_missing_secret == "ignore":
             self._rt.log.warning(
                 "The webhook secret of source %s is not in the %s %r.", source_id, self._writer.store, key
             )
             return
+        way_out = "Put it there by hand if somebody has it"
+        if before is not None and left:
+            way_out = (
+                f"What is there is that of source {before.source_id}, which is gone. Put the right one there by hand "
+                f"if somebody has it, and delete the journal entry {self._lease.name!r}"
+            )
         raise SecretMissingError(
             f"The webhook secret of source {source_id} is not in the {self._writer.store} {key!r}, and Copass shows it "
-            "only once. Nothing was done. Put it there by hand if somebody has it; or set on_missing_secret='rotate' "
+            f"only once. Nothing was done. {way_out}; or set on_missing_secret='rotate' "
             "to mint a new one, which makes the old one worthless to whoever uses it; or 'ignore' to go on without.",
             data_source_ids=(source_id,),
         )
@@ -329,6 +363,7 @@ class Registration(Operation[Registered]):
         fields = self.spec.source.body()
 
         def note(pending: Pending) -> Pending:
+            self._sent = Moment.of(self._rt.clock)
             sent_at = now_on_server(self._rt, inventory)
             return replace(pending, write=Write("register", sent_at, self._rt.owner.instance))
 
@@ -393,11 +428,16 @@ class Registration(Operation[Registered]):
             self.spec.label,
             self._rt.timing.settle_timeout,
         )
-        self._lost_post = (write, self._rt.clock.monotonic())
+        took = self._sent.age(self._rt.clock)
+        # A process that was paused may have sent it long after it was noted.
+        known = replace(write, took=took) if took > self._rt.timing.settle_timeout else write
+        self._lost_post = (known, self._rt.clock.monotonic())
+        if known != write:
+            self._lease.note(replace(self._lease.held, write=known))
         self._lease.verify()
         # From here on the entry tells of it.
         self._lost_post = None
-        self._lease.expect_late(write)
+        self._lease.expect_late(known)
         self._failure = failure
 
     def _finish(self, source: Source, *, is_new: bool) -> Steps[Registered]:
@@ -459,7 +499,7 @@ class Registration(Operation[Registered]):
             return duplicates
         if own - set(held.created_ids):
             # So that another try deletes them if this one is killed.
-            self._lease.note(replace(held, created_ids=tuple(sorted(own))))
+            self._lease.note(replace(held, created_ids=tuple(sorted({*self.created_ids, *held.created_ids}))))
         for source_id in sorted(own):
             self._rt.log.warning("Deleting source %s, which this task created beside %s.", source_id, known.source_id)
             yield from self.delete_source(source_id, self._lease)
@@ -468,8 +508,19 @@ class Registration(Operation[Registered]):
                 self._rt.secrets.remove(key)
         self._lease.verify()
         self.created_ids = [source_id for source_id in self.created_ids if source_id not in own]
-        self._lease.forget_created()
+        self._lease.forget_created(own)
         return tuple(source_id for source_id in duplicates if source_id not in own)
+
+    def _delete_twins(self, source_id: str, duplicates: tuple[str, ...]) -> Steps[tuple[str, ...]]:
+        """Delete what was created beside a source that this registration created too, and is to finish.
+
+        :return: the duplicates that are left.
+        """
+        left = yield from self._delete_created_beside(Completed(source_id), duplicates)
+        if left != duplicates:
+            # Under a key without the id there may be the secret of a twin.
+            self._lease.pending = replace(self._lease.held, rotating=source_id)
+        return left
 
     def _is_owed_to(self, known: Completed) -> bool:
         """Tell whether there is something to make up for, beside a source that another process has completed."""

@@ -187,7 +187,8 @@ def _planned(
             return Outcome(spec, "created", why="an interrupted try is finished", planned_id=source_id)
         known = completed_of(entry)
         same = known if known is not None and known.source_id == source_id else Completed(source_id)
-        seen = registration.assess(same, source)
+        before = entry.previous if isinstance(entry, Pending) else entry
+        seen = registration.assess(same, source, before=before)
         if seen.secret == "missing" and spec.on_missing_secret != "ignore":
             return _planned_secret(spec, source_id, seen.differing)
     except CopassError as error:

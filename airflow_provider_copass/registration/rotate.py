@@ -14,13 +14,13 @@ from airflow_provider_copass.registration.minter import Minter
 from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, missing
 from airflow_provider_copass.registration.register import Registered, without_secret
 from airflow_provider_copass.registration.secret_writer import SecretWriter
-from airflow_provider_copass.registration.spec import Identity, previous_key
+from airflow_provider_copass.registration.spec import Identity, SourceRef, previous_key
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.ports import Runtime
-    from airflow_provider_copass.registration.spec import SourceRef, StoreKey
+    from airflow_provider_copass.registration.spec import StoreKey
 
 
 def rotate(ref: SourceRef, store_key: StoreKey, runtime: Runtime, *, keep_previous: bool = False) -> Registered:
@@ -51,12 +51,17 @@ class Rotation(Operation[Registered]):
         self._ref = ref
         self._store_key = store_key
         self._keep_previous = keep_previous
+        self._source_id = ""
         self._minters: dict[Identity, tuple[SecretWriter, Minter, tuple[LocationClaim, ...]]] = {}
 
     @property
     def owes(self) -> bool:
         """Whether this process may have voided a secret while another one held the lease."""
         return any(minter.owes() for _, minter, _ in self._minters.values())
+
+    def _owes_to(self, known: Completed) -> bool:
+        """Tell whether a source's secret may be void, under whichever name this process worked on it."""
+        return any(minter.owes(known) for _, minter, _ in self._minters.values())
 
     def attempt(self) -> Steps[Registered]:
         """Look; if this task instance has not rotated yet, do so with the lease in hand."""
@@ -82,9 +87,12 @@ class Rotation(Operation[Registered]):
         :raises SourceMissingError: if there is no live one.
         :raises SourceChangedError: if it is not realtime.
         """
-        source = yield from looked_up(self._ref)
+        # What this process may have voided, it mints anew, also if it was renamed meanwhile.
+        ref = SourceRef(self._ref.sandbox_id, data_source_id=self._source_id) if self.owes else self._ref
+        source = yield from looked_up(ref)
         if source is None or not source.is_live:
             raise missing(self._ref)
+        self._source_id = source.data_source_id
         if source.ingestion_mode not in {"", "realtime"}:
             raise SourceChangedError(
                 f"Source {source.data_source_id} is not realtime, and only a realtime source has a webhook secret. "
@@ -105,7 +113,7 @@ class Rotation(Operation[Registered]):
         is_unfinished = lease.held.rotating == source.data_source_id
         if same is not None:
             self._check_key(same, writer)
-            if not minter.owes(same) and not is_unfinished and self._is_done(same, writer):
+            if not self._owes_to(same) and not is_unfinished and self._is_done(same, writer):
                 lease.release()
                 return Registered(without_secret(source), "unchanged", same.key)
         if self._keep_previous:

@@ -19,7 +19,7 @@ from airflow_provider_copass.errors import (
 from airflow_provider_copass.registration.failure_kind import kind_of
 from airflow_provider_copass.registration.journal import location_name
 from airflow_provider_copass.registration.ports import SecretOwner
-from airflow_provider_copass.registration.spec import in_key, previous_key
+from airflow_provider_copass.registration.spec import id_in_key, previous_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +154,17 @@ class SecretWriter:
             "overwritten. Choose another store_as, or remove it if that source is gone.",
             data_source_ids=(source_id,),
         )
+
+    def is_left_by(self, before: Completed | Tombstone | None, source_id: str) -> bool:
+        """Tell whether what the key holds is, as far as is known, the secret of a source that is gone.
+
+        :param before: what the journal knows of the source that was registered here before.
+        :param source_id: the source that is here now.
+        """
+        if before is None or before.source_id == source_id:
+            return False
+        key = self.key(source_id)
+        return self._names(before, key) and self._owner_of(key) != source_id
 
     def holds_new(self, source_id: str, held: Pending) -> bool:
         """Tell whether the store holds a secret that this registration wrote before it was interrupted.
@@ -314,7 +325,7 @@ class SecretRemover:
                 )
             key, is_own = known.key, True
             # Only a rotation keeps the secret before it; without one, a key of that name is another source's.
-            is_previous_own = rotations > 0 or in_key(source_id) in key
+            is_previous_own = rotations > 0 or id_in_key(source_id) in key
         elif not is_realtime or (known is not None and known.unissued_mode):
             return []
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import string
 from dataclasses import dataclass, field
@@ -87,9 +88,9 @@ class StoreKey:
             "sandbox_id": identity.sandbox_id,
             "provider": identity.provider,
             "name": identity.name,
-            "data_source_id": data_source_id,
         }
-        key = self.template.format(**{field: in_key(value) for field, value in values.items()})
+        rendered = {field: in_key(value) for field, value in values.items()}
+        key = self.template.format(**rendered, data_source_id=id_in_key(data_source_id))
         if len(key) > LONGEST_KEY:
             raise CopassInputError(
                 f"store_as gives a key of {len(key)} characters, and a key holds {LONGEST_KEY}. Leave {{name}} out of "
@@ -105,6 +106,15 @@ def in_key(value: str) -> str:
     :param value: what a placeholder stands for.
     """
     return _DASHES.sub("-", _OUTSIDE.sub("_", value))
+
+
+def id_in_key(source_id: str) -> str:
+    """Put a source's id into the characters that a key may hold; two ids never become one.
+
+    :param source_id: the id.
+    """
+    good = in_key(source_id)
+    return good if good == source_id else f"{good}-{hashlib.sha256(source_id.encode()).hexdigest()[:12]}"
 
 
 def previous_key(key: str) -> str:

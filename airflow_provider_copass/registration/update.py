@@ -15,7 +15,7 @@ from airflow_provider_copass.errors import CopassCallError, CopassInputError, So
 from airflow_provider_copass.registration.decide import fits
 from airflow_provider_copass.registration.drift import SETTINGS, Declared
 from airflow_provider_copass.registration.driver import Read, run_alone
-from airflow_provider_copass.registration.journal import Completed, Pending, Write, from_text, known_of
+from airflow_provider_copass.registration.journal import Completed, Pending, Write, deleted_by_of, from_text, known_of
 from airflow_provider_copass.registration.lease import LookAgainError
 from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, missing, only_one
 from airflow_provider_copass.registration.spec import Identity
@@ -232,6 +232,10 @@ class Rename(Operation[Updated]):
         to, away = self.lease_on(new), self.lease_on(old)
         leases = [to] if to is away else [to, away]
         inventory = yield from self.settled(leases, lambda: self.list_all(new, to.held))
+        for lease in leases:
+            write = lease.held.write
+            if write is not None and write.kind in {"delete", "disconnect"}:
+                lease.pending = lease.held.without_write(took_effect=inventory.live(write.source_id) is None)
         source = yield from self._again(inventory, new, old)
         source_id = source.data_source_id
         for lease in leases:
@@ -243,7 +247,8 @@ class Rename(Operation[Updated]):
         # Rather with the key of its secret than without.
         known = max(of_it, key=lambda known: bool(known.key), default=None)
         unsent = self._declared.unsent(source, known)
-        kept = known or Completed(source_id)
+        # A deletion under the new name is not made again by its retry.
+        kept = replace(known or Completed(source_id), deleted_by=deleted_by_of(to.held))
         noted = to.held.write
         names = ("name",) if noted is not None and noted.kind == "rename_here" and source.name == new.name else ()
         if source.name != new.name:

@@ -1,0 +1,311 @@
+"""Attacks on "once", "never lost" and "never broken unasked" that needed two or three tasks and the right moment."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_provider_copass.errors import CopassError, SecretKeyTakenError, SecretMissingError
+from airflow_provider_copass.registration.journal import Completed, entry_name, from_text
+from airflow_provider_copass.registration.spec import Identity
+from tests.registration import acts
+from tests.registration.checks import assert_green, assert_once, assert_true, live_of
+from tests.registration.simulation import Fault, Process, World, run_all
+
+PAUSE = acts.TAKEOVER_AFTER + 100
+THIRD = "third/run/task/-1"
+PENDING = {
+    "copass_entry": 1,
+    "state": "pending",
+    "owner": {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, "try_number": 1},
+}
+COMPLETED = {"copass_entry": 1, "state": "completed", "source_id": "ds-1"}
+
+
+def _entry(name: str) -> str:
+    return entry_name(Identity(acts.SANDBOX, "slack", name))
+
+
+def _run_to(world: World, process: Process, boundary: str) -> None:
+    """Let a process run until it stands at a boundary where it is frozen, and a lease of its is old."""
+    while boundary not in process.trace:
+        if process.wakes_at > world.now:
+            world.advance(process.wakes_at)
+        process.step()
+        world.advance(world.now + 0.01)
+    world.advance(world.now + acts.TAKEOVER_AFTER + 10)
+
+
+# Renames.
+
+
+def test_a_fixed_key_goes_with_a_killed_rename() -> None:
+    """Killed at any boundary: who registers the old name anew under the same key does not write over the secret."""
+    boundary, is_over = 0, False
+    while not is_over:
+        world = World()
+        acts.register(world, "a", store_as="fixed")
+        renaming = acts.rename(world, "a", "b", kill_at=boundary)
+        boundary, is_over = boundary + 1, not acts.is_killed(renaming)
+        world.advance(world.now + PAUSE)
+        acts.until_green(acts.register, world, "a", store_as="fixed", task=acts.OTHER)
+        assert world.store == {"fixed": world.rows["ds-1"].secret}, renaming.trace[-1]
+
+
+def test_a_deletion_is_not_made_again_on_a_source_that_was_renamed_since() -> None:
+    """A deletion by name is killed at any boundary after its effect, or over: its retry leaves the renamed source."""
+    boundary, is_over = 0, False
+    while not is_over:
+        world = World()
+        acts.register(world, "b")
+        acts.register(world, "a")
+        deletion = acts.delete(world, "b", kill_at=boundary)
+        boundary, is_over = boundary + 1, not acts.is_killed(deletion)
+        if "after delete" not in deletion.trace:
+            continue
+        world.advance(world.now + PAUSE)
+        assert_green(acts.rename(world, "a", "b"))
+        assert_green(acts.until_green(acts.delete, world, "b", first=2))
+        assert live_of(world, "b") == ["ds-2"], deletion.trace[-1]
+
+
+@pytest.mark.parametrize("named", [{}, {"data_source_id": "ds-1"}], ids=["by name", "by id"])
+def test_a_rotation_that_wakes_after_a_rename_mints_once_more(named: dict[str, Any]) -> None:
+    """It stood still right before its call; the source was renamed and its secret minted under the new name."""
+    world = World()
+    acts.register(world, "a")
+    rotation = acts.start_rotate(world, "a", freezes={("before rotate", 0): PAUSE}, **named)
+    _run_to(world, rotation, "before rotate")
+    assert_green(acts.rename(world, "a", "b"))
+    other = acts.register(world, "b", task=acts.OTHER)
+    run_all(world, [rotation])
+    assert_green(other)
+    assert_true(world, other, rotation)
+
+
+def test_a_deletion_that_wakes_after_a_rename_gives_the_secret_back() -> None:
+    """It stood still right before it removed the secret; the source has another name then, and stays."""
+    world = World()
+    acts.register(world, "a")
+    deletion = acts.start_delete(world, "a", remove_secret=True, freezes={("before remove secret", 0): PAUSE})
+    _run_to(world, deletion, "before remove secret")
+    assert_green(acts.rename(world, "a", "b"))
+    other = acts.register(world, "b", task=acts.OTHER)
+    run_all(world, [deletion])
+    assert_green(other)
+    assert_true(world, other)
+
+
+@pytest.mark.xfail(strict=True, reason="what a registration may have voided is looked for under its own name alone")
+def test_a_registration_that_wakes_after_a_rename_mints_once_more() -> None:
+    """It stood still right before it minted for a killed try."""
+    world = World()
+    acts.register(world, "a", kill_at=("after register", 0))
+    retry = acts.start_register(world, "a", attempt=2, freezes={("before rotate", 0): PAUSE})
+    _run_to(world, retry, "before rotate")
+    assert_green(acts.rename(world, "a", "b"))
+    other = acts.register(world, "b", task=acts.OTHER)
+    run_all(world, [retry])
+    assert_green(other)
+    assert_true(world, other)
+
+
+@pytest.mark.parametrize("nth", range(4))
+def test_a_deletion_that_is_late_leaves_no_source_without_its_secret(nth: int) -> None:
+    """The source was registered a moment before; the task stands still after a write of its entry."""
+    world = World()
+    other = acts.register(world)
+    deletion = acts.delete(world, remove_secret=True, freezes={("after write entry", nth): 10})
+    assert_green(deletion)
+    assert world.live() == [] or world.store == {"copass_webhook_secret_ds-1": world.rows["ds-1"].secret}, other.said
+
+
+# Three tasks on one entry.
+
+
+@pytest.mark.parametrize("after", ["after register", "after write secret", "before write entry"])
+def test_a_late_post_leaves_no_twin_beside_a_dead_winner(after: str) -> None:
+    """A task stood still right before its POST; the one that took over was killed with the lease in hand."""
+    world = World()
+    first = acts.start_register(world, freezes={("before register", 0): PAUSE})
+    _run_to(world, first, "before register")
+    winner = acts.start_register(world, task=acts.OTHER, kill_at=lambda name, _: name == after and world.posts > 0)
+    run_all(world, [winner, first])
+    assert acts.is_killed(winner)
+    retry = acts.until_green(acts.register, world, first=2, pause=120)
+    assert_once(world, retry, acts.until_green(acts.register, world, task=acts.OTHER, first=2, pause=120))
+
+
+@pytest.mark.parametrize("late", [None, 10.0])
+def test_a_post_that_was_sent_late_and_not_answered_is_found(late: float | None) -> None:
+    """Its task stood still right before it, longer than a write takes, and knows how long the call took."""
+    world = World()
+    lost = acts.register(
+        world, freezes={("before register", 0): acts.SETTLE + 10}, faults={("register", 0): Fault(late=late)}
+    )
+    assert_once(world, lost)
+
+
+@pytest.mark.parametrize("kill_at", range(3, 12))
+def test_a_late_rotation_is_made_up_for_beside_a_dead_third_task(kill_at: int) -> None:
+    """It wakes while the entry is held by a task that is dead: its secret is stored all the same."""
+    world = World()
+    acts.register(world)
+    rotation = acts.start_rotate(world, freezes={("before rotate", 0): PAUSE})
+    _run_to(world, rotation, "before rotate")
+    other = acts.register(world, task=acts.OTHER)
+    third = acts.start_update(world, fields={"poll_interval_seconds": 60}, task=THIRD, kill_at=kill_at)
+    run_all(world, [third])
+    run_all(world, [rotation])
+    assert_green(other)
+    assert_true(world, other, rotation)
+
+
+# Keys.
+
+
+@pytest.mark.parametrize("by_name", [True, False], ids=["deleted by its name", "deleted by hand"])
+def test_a_secret_that_a_gone_source_left_is_not_taken_for_that_of_one_made_by_hand(by_name: bool) -> None:
+    """Under a fixed key, in a store without notes; the journal knows whose it is."""
+    world = World()
+    acts.register(world, store_as="fixed")
+    if by_name:
+        acts.delete(world)
+    else:
+        world.delete("ds-1")
+    acts.seed(world)
+    refused = acts.register(world, store_as="fixed")
+    assert isinstance(refused.error, SecretMissingError)
+    assert "is that of source ds-1, which is gone" in str(refused.error)
+    minted = acts.register(world, store_as="fixed", on_missing_secret="rotate", attempt=2)
+    assert_green(minted)
+    assert_true(world, minted)
+
+
+def test_two_ids_never_share_a_key() -> None:
+    """Ids with characters that no key holds: the secret of one source is not taken for that of another."""
+    world = World(names=lambda number: ("a.b", "a_b")[number - 1])
+    acts.seed(world, "one")
+    assert_green(acts.register(world, "two"))
+    assert isinstance(acts.register(world, "one").error, SecretMissingError)
+
+
+def test_a_killed_deletion_frees_the_key_once_its_retry_is_green() -> None:
+    """Killed at any boundary, removing the secret: another source can have the key then."""
+    boundary, is_over = 0, False
+    while not is_over:
+        world = World()
+        acts.register(world, "a", store_as="fixed")
+        deletion = acts.delete(world, "a", store_as="fixed", remove_secret=True, kill_at=boundary)
+        boundary, is_over = boundary + 1, not acts.is_killed(deletion)
+        assert_green(acts.until_green(acts.delete, world, "a", store_as="fixed", remove_secret=True, first=2))
+        assert_green(acts.register(world, "other", store_as="fixed"))
+
+
+@pytest.mark.xfail(strict=True, reason="what a late note on a location has displaced is not known to who wrote it")
+def test_a_late_note_on_a_location_breaks_no_green_task() -> None:
+    """One task writes its note late, the other stands still right before it stores its secret."""
+    world = World()
+    late = acts.start_register(world, "y", store_as="fixed", freezes={("before write entry", 1): 10})
+    other = acts.start_register(
+        world, "x", store_as="fixed", task=acts.OTHER, freezes={("before write secret", 0): 200}
+    )
+    while late.trace.count("before write entry") < 2:
+        late.step()
+        world.advance(max(world.now + 0.01, late.wakes_at if late.trace.count("before write entry") < 2 else 0))
+    run_all(world, [late, other])
+    assert_true(world, late, other)
+
+
+# The journal.
+
+
+def test_a_killed_deletion_of_a_twin_leaves_what_is_known_of_the_other() -> None:
+    """A disconnected source of the same name is deleted by its id, which is killed at any boundary."""
+    boundary, is_over = 0, False
+    while not is_over:
+        world = World()
+        acts.register(world)
+        world.disconnect("ds-1")
+        acts.register(world, task=acts.OTHER)
+        deletion = acts.delete(world, data_source_id="ds-1", kill_at=boundary)
+        boundary, is_over = boundary + 1, not acts.is_killed(deletion)
+        world.advance(world.now + PAUSE)
+        assert_green(acts.register(world, task=THIRD))
+        known = from_text(world.entries[_entry("n")], name="n")
+        assert isinstance(known, Completed)
+        assert known.registered_by == acts.OTHER, deletion.trace[-1]
+
+
+def test_a_killed_deletion_of_a_twin_leaves_an_unfinished_rotation_to_be_finished() -> None:
+    """The other source's secret is void, and is minted anew before anybody is green."""
+    boundary, is_over = 0, False
+    while not is_over:
+        world = World()
+        acts.register(world)
+        world.disconnect("ds-1")
+        acts.register(world, task=acts.OTHER)
+        acts.rotate(world, kill_at=("after rotate", 0))
+        world.advance(world.now + PAUSE)
+        deletion = acts.delete(world, data_source_id="ds-1", kill_at=boundary)
+        boundary, is_over = boundary + 1, not acts.is_killed(deletion)
+        world.advance(world.now + PAUSE)
+        third = acts.register(world, task=THIRD)
+        assert_green(third)
+        assert_true(world, third)
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {**COMPLETED, "write_only_hashes": "x"},
+        {**COMPLETED, "write_only_hashes": {"adapter_config.a": 1}},
+        {**COMPLETED, "source_id": 5},
+        {**PENDING, "lease_token": "q", "since": "x"},
+        {**PENDING, "created_ids": "abc"},
+        {**PENDING, "write": {"kind": "register", "sent_at": "x", "by": "x"}},
+        {**PENDING, "write": {"kind": "something", "sent_at": 1, "by": "x", "source_id": "ds-1"}},
+        {**PENDING, "write": {"kind": ["register"], "sent_at": 1, "by": "x"}},
+    ],
+    ids=str,
+)
+def test_an_entry_with_a_value_of_another_type_fails_its_source_alone(edited: dict[str, Any]) -> None:
+    """It was edited by hand; the others of the list are registered."""
+    world = World()
+    world.entries[_entry("n")] = json.dumps(edited)
+    listed = acts.register_list(world, ["x", "n", "y"])
+    assert [one.outcome for one in acts.all_told(listed)] == ["created", "failed", "created"]
+    assert isinstance(acts.error_of(listed), CopassError)
+
+
+def test_a_hash_that_was_edited_by_hand_is_no_hash() -> None:
+    """The value is sent once more."""
+    world = World()
+    acts.register(world)
+    world.entries[_entry("n")] = json.dumps({**COMPLETED, "write_only_hashes": {"adapter_config.a": "zz$zz"}})
+    assert_green(acts.register(world, if_exists="update", fields={"adapter_config": {"a": 1}}))
+
+
+# Messages and odd answers.
+
+
+def test_the_error_of_a_taken_key_repeats_no_name_of_the_servers() -> None:
+    """A rotation by id takes the name from the server."""
+    world = World()
+    acts.register(world, "a", store_as="fixed")
+    source_id = acts.seed(world, "shown by the server")
+    refused = acts.rotate(world, data_source_id=source_id, store_as="fixed")
+    assert isinstance(refused.error, SecretKeyTakenError)
+    assert "shown by" not in str(refused.error)
+
+
+@pytest.mark.xfail(strict=True, reason="nobody compares the id of an answer with the one that was asked for")
+def test_a_change_that_is_answered_with_another_source_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task's XCom would hold the id of that one."""
+    world = World()
+    acts.register(world)
+    other = acts.seed(world, "other")
+    monkeypatch.setattr(World, "update", lambda self, **_: self.source(other))
+    assert acts.error_of(acts.update(world, fields={"poll_interval_seconds": 60})) is not None
