@@ -47,15 +47,15 @@ def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Ite
         with Airflow(home) if AIRFLOW_3 else ServedAirflow2(home) as airflow:
             airflow.wait_healthy()
             [dag_id] = airflow.wait_dags([FILE.name])
-            gate = emulator.add_fault(operation="list", action="hold", times=COUNT)
             run_id = airflow.trigger(dag_id)
+            gate = home.path / "gate"
             wait_for(
-                lambda: emulator.faults(gate)[0]["waiting"] == COUNT,
+                lambda: len(list(gate.glob("*.waits"))) == COUNT,
                 "sixteen tasks at the gate",
                 seconds=100,
                 alive=airflow.processes,
             )
-            emulator.release(gate)
+            (gate / "open").touch()
             tasks = airflow.wait_run(dag_id, run_id)
             yield Ran(emulator, home, tasks, home.xcoms(dag_id, run_id, "register"))
 

@@ -1,10 +1,32 @@
 """Sixteen tasks that register the same source."""
 
-from airflow.providers.common.compat.sdk import DAG
+import os
+import time
+from pathlib import Path
+
+from airflow.providers.common.compat.sdk import DAG, Context
 
 from airflow_provider_copass.operators import RegisterSourceOperator
 
+# Each task leaves a file there and waits for the one that the test leaves. They may start one by one, and only the first
+# would find that nobody has the lease.
+GATE = Path(os.environ["AIRFLOW_HOME"]) / "gate"
+
+
+class Gated(RegisterSourceOperator):
+    """The operator, which begins when all tasks are there."""
+
+    def execute(self, context: Context) -> str:
+        """Register the source."""
+        GATE.mkdir(exist_ok=True)
+        (GATE / f"{context['ti'].map_index}.waits").touch()
+        while not (GATE / "open").exists():
+            time.sleep(0.01)
+        result: str = super().execute(context)
+        return result
+
+
 with DAG("sixteen", schedule=None):
-    RegisterSourceOperator.partial(
-        task_id="register", provider="slack", ingestion_mode="realtime", retries=0
-    ).expand_kwargs([{"name": "One"}] * 16)
+    Gated.partial(task_id="register", provider="slack", ingestion_mode="realtime", retries=0).expand_kwargs(
+        [{"name": "One"}] * 16
+    )
