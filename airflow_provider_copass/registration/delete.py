@@ -20,10 +20,8 @@ from airflow_provider_copass.registration.journal import (
     location_name,
 )
 from airflow_provider_copass.registration.lease import LookAgainError
-from airflow_provider_copass.registration.minter import Minter
 from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, only_one
-from airflow_provider_copass.registration.secret_writer import SecretRemover, SecretWriter
-from airflow_provider_copass.registration.spec import Identity, StoreKey
+from airflow_provider_copass.registration.secret_writer import SecretRemover
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.lease import Lease
     from airflow_provider_copass.registration.ports import Guard, Runtime
-    from airflow_provider_copass.registration.spec import SourceRef
+    from airflow_provider_copass.registration.spec import Identity, SourceRef, StoreKey
 
 
 def delete(
@@ -113,18 +111,19 @@ class Ending(Operation["str | None"]):
             if source is None or (self._kind == "disconnect" and not source.is_live):
                 return self._nothing_left(source)
             self._identity = identity_of(self._ref, source)
-        if self.owes:
-            # It may have been renamed meanwhile.
-            owed: Source | None = yield GetSource(next(iter(self._removed.values())))
-            if owed is not None and owed.is_live:
-                self._identity = identity_of(self._ref, owed)
         identity = self._identity
         if identity is None:
             raise LookAgainError
         lease = self.lease_on(identity)
         texts, looked = yield Read((lease.name,))
         entry = from_text(texts[lease.name], name=lease.name)
-        if self._ref.identity is not None and deleted_by_of(entry) == self._rt.owner.instance and not self.owes:
+        if self.owes:
+            known = completed_of(entry)
+            for source_id in {*self._removed.values(), *([] if known is None else [known.source_id])}:
+                yield from self.mint_again(source_id, self._ref.sandbox_id, lambda known: known.key in self._removed)
+            self._removed.clear()
+            raise LookAgainError
+        if self._ref.identity is not None and deleted_by_of(entry) == self._rt.owner.instance:
             self._rt.log.info("This task instance has ended %s already.", self._ref)
             return entry.source_id if isinstance(entry, Tombstone) else self._ended or None
         return (yield from self.under([lease], lambda: self._work(identity), seen=(entry, looked)))
@@ -139,10 +138,6 @@ class Ending(Operation["str | None"]):
             # An earlier try of this task instance has sent it, and it took effect: the work is done. The secret was
             # removed before.
             return self._end(lease, write.source_id, is_secret_removed=self._store_key is not None)
-        yield from self._make_up(identity)
-        if self._ref.identity not in {None, identity}:
-            self._identity = self._ref.identity
-            raise LookAgainError
         source = self._found(identity, inventory)
         if source is None:
             lease.release()
@@ -247,27 +242,6 @@ class Ending(Operation["str | None"]):
         for line in remover.left:
             self._rt.log.warning("%s", line)
         return keys
-
-    def _make_up(self, identity: Identity) -> Steps[None]:
-        """Mint anew what this process may have removed while another one held the lease."""
-        lease, secrets = self.lease_on(identity), self._rt.secrets
-        known = completed_of(lease.held)
-        if known is None or known.key not in self._removed or secrets is None or known.store != secrets.name:
-            self._removed.clear()
-            return
-        source: Source | None = yield GetSource(known.source_id)
-        if source is None or not source.is_live:
-            self._removed.clear()
-            return
-        self._rt.log.warning(
-            "Minting the webhook secret of source %s once more: this process may have removed it while another task "
-            "held the lease.",
-            known.source_id,
-        )
-        writer = SecretWriter(identity, StoreKey(known.key), self._rt)
-        minted = yield from Minter(lease, writer, None, self._rt).mint(source)
-        lease.note(replace(lease.held, rotating="", rotated_by="", previous=minted))
-        self._removed.clear()
 
     def _nothing_left(self, source: Source | None) -> str | None:
         """Say that there is nothing to do."""

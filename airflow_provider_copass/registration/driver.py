@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_copass.errors import CopassError, CopassNotFoundError
+from airflow_provider_copass.errors import CopassAnswerError, CopassError, CopassNotFoundError
 from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.ports import Moment
 
@@ -197,6 +197,21 @@ def run_alone(steps: Steps[T], runtime: Runtime) -> T:
 def get_source(runtime: Runtime, source_id: str) -> Source | None:
     """Read one source; None if there is none."""
     try:
-        return runtime.sources.get_source(source_id)
+        source = runtime.sources.get_source(source_id)
     except CopassNotFoundError:
         return None
+    check_answered(source, source_id, "get_source")
+    return source
+
+
+def check_answered(source: Source, source_id: str, operation: str) -> None:
+    """Refuse an answer that is about another source.
+
+    :raises CopassAnswerError: if it is.
+    """
+    if source.data_source_id != source_id:
+        raise CopassAnswerError(
+            f"{operation}: source {source_id} was asked for, and the answer is about another one. Nothing was "
+            "concluded from it. Check that the connection's host is the Copass API.",
+            operation=operation,
+        )

@@ -204,6 +204,7 @@ class Lease:
         self.verify_unless_fresh()
         self.pending = None
         self._rt.journal.remove(self.name)
+        self._check_in_time(self._looked)
 
     def release(self) -> None:
         """Give the lease back: with the facts that the next holder needs, or the entry as it was.
@@ -216,6 +217,7 @@ class Lease:
             self.pending = None
             free = replace(held, lease_token="", since=self._rt.clock.now())
             self._rt.journal.write(self.name, to_text(free))
+            self._check_in_time(self._looked)
         elif held.previous is not None:
             self.complete(held.previous)
         else:
@@ -267,6 +269,15 @@ class LocationClaim:
         self._lease = lease
         self._rt = runtime
         self._looked = Moment(0.0, 0.0)
+
+    def other_entry(self) -> Steps[Entry | None]:
+        """Return the entry of the other identity that the note names; None if it names none."""
+        texts, _ = yield Read((self.name,))
+        name = texts[self.name]
+        if name in {None, self._lease.name}:
+            return None
+        texts, _ = yield Read((str(name),))
+        return from_text(texts[str(name)], name=str(name))
 
     def claim(self) -> Steps[None]:
         """Write the identity into the note.

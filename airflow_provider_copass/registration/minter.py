@@ -35,7 +35,8 @@ class Minter:
         self._writer = writer
         self._location = location
         self._rt = runtime
-        self._at_risk: set[str] = set()
+        self.at_risk: dict[str, str] = {}
+        """The keys of the secrets that it may have voided since its last good look, by the ids of their sources."""
         self.written: dict[str, str] = {}
         """The keys that this process has written, by the ids of their sources."""
 
@@ -48,8 +49,8 @@ class Minter:
         :param known: the source as the other process has completed it; None for any.
         """
         if known is None:
-            return bool(self._at_risk)
-        return bool(self._at_risk & {known.source_id, known.key})
+            return bool(self.at_risk)
+        return known.source_id in self.at_risk or known.key in self.at_risk.values()
 
     def mint(self, source: Source, *, by: str = "", is_lost: bool = True) -> Steps[Completed]:
         """Mint a new secret and store it.
@@ -74,7 +75,7 @@ class Minter:
         def send(before_attempt: Guard) -> Source:
             def look() -> None:
                 before_attempt()
-                self._at_risk.add(source_id)
+                self.at_risk[source_id] = self._writer.shown_key(source_id)
 
             return self._rt.sources.rotate_webhook_secret(source_id, before_attempt=look)
 
@@ -103,7 +104,7 @@ class Minter:
         held = self._lease.held
         created = held.with_created(source_id) if held.write is not None and held.write.kind == "register" else held
         self._lease.note(replace(created, write=None))
-        self._at_risk.clear()
+        self.at_risk.clear()
         if secret is None:
             self._rt.log.warning("Copass issued no webhook secret for source %s; there is none to store.", source_id)
             return self.completed(source_id, unissued_mode=mode or "realtime")
@@ -128,7 +129,7 @@ class Minter:
         self._lease.verify()
         if self._location is not None:
             self._location.verify_unless_fresh()
-        self._at_risk.clear()
+        self.at_risk.clear()
         self._rt.log.info(
             "The webhook secret of source %s is in the %s %r.",
             source_id,
@@ -175,16 +176,16 @@ class Minter:
         self._lease.verify_unless_fresh()
         if self._location is not None:
             self._location.verify_unless_fresh()
-        self._at_risk |= {source_id, self._writer.key(source_id)}
+        self.at_risk[source_id] = self._writer.key(source_id)
         self.written[source_id] = self._writer.key(source_id)
 
     def _refused(self, failure: CopassCallError, before: Pending, source_id: str, *, is_lost: bool) -> CopassError:
         """Note what is known of a rotation that failed, and return the error."""
         if failure.maybe_applied:
             self._lease.verify()
-            self._at_risk.clear()
+            self.at_risk.clear()
             return failure
-        self._at_risk.discard(source_id)
+        self.at_risk.pop(source_id, None)
         self._lease.note(replace(before, write=None))
         if not isinstance(failure, CopassStatusError) or failure.status not in _NO_ROTATION:
             return failure

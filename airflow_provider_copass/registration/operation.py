@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from airflow_provider_copass.errors import (
@@ -16,8 +17,11 @@ from airflow_provider_copass.errors import (
 )
 from airflow_provider_copass.registration.decide import DATE_SLACK, ids_to_look_up, may_still_act
 from airflow_provider_copass.registration.driver import GetSource, ListSources, Wait
+from airflow_provider_copass.registration.journal import known_of
 from airflow_provider_copass.registration.lease import HeldError, Lease, LookAgainError, acquire, give_back
-from airflow_provider_copass.registration.spec import Identity
+from airflow_provider_copass.registration.minter import Minter
+from airflow_provider_copass.registration.secret_writer import SecretWriter
+from airflow_provider_copass.registration.spec import Identity, StoreKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.inventory import Inventory
-    from airflow_provider_copass.registration.journal import Entry
+    from airflow_provider_copass.registration.journal import Completed, Entry
     from airflow_provider_copass.registration.lease import LocationClaim
     from airflow_provider_copass.registration.ports import Moment, Runtime
     from airflow_provider_copass.registration.spec import SourceRef
@@ -141,6 +145,39 @@ class Operation(Generic[T]):
         if write is None:
             return False
         return may_still_act(write, lease.identity, inventory, self._rt.timing, lease.held.created_ids)
+
+    def mint_again(self, source_id: str, sandbox_id: str, is_at_risk: Callable[[Completed], bool]) -> Steps[None]:
+        """Mint once more a secret that this process may have voided, under the name that its source has now.
+
+        :param is_at_risk: tells whether the secret that an entry knows of is one of those.
+        """
+        source: Source | None = yield GetSource(source_id)
+        if source is None or not source.is_live or self._rt.secrets is None:
+            return
+        identity, secrets = Identity(sandbox_id, source.provider, source.name), self._rt.secrets
+        lease = self.lease_on(identity)
+
+        def work() -> Steps[None]:
+            lease.verify()
+            known = known_of(lease.held, source_id)
+            if known is None or not known.key or known.store != secrets.name or not is_at_risk(known):
+                lease.release()
+                return
+            self._rt.log.warning(
+                "Minting the webhook secret of source %s once more: this process may have voided it while another task "
+                "held the lease.",
+                source_id,
+            )
+            writer = SecretWriter(identity, StoreKey(known.key), self._rt)
+            minted = yield from Minter(lease, writer, None, self._rt).mint(source)
+            lease.complete(replace(minted, location=known.location))
+
+        yield from acquire([lease])
+        try:
+            yield from work()
+        except (CopassError, LookAgainError):
+            give_back([lease])
+            raise
 
     def delete_source(self, source_id: str, lease: Lease) -> Steps[None]:
         """Delete a source, with the lease in hand; one that is gone already is fine."""

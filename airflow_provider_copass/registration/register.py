@@ -137,6 +137,8 @@ class Registration(Operation[Registered]):
 
     def attempt(self) -> Steps[Registered]:
         """Look at what is recorded; if that is not all, go on with the lease in hand."""
+        if self._minter.owes():
+            yield from self._make_up()
         texts, looked = yield Read((self._lease.name,))
         entry = from_text(texts[self._lease.name], name=self._lease.name)
         seen = (entry, looked) if not isinstance(entry, Completed) else None
@@ -186,7 +188,7 @@ class Registration(Operation[Registered]):
                 if created is not None:
                     return created
                 continue
-            is_ours = decision.step == "finish"
+            is_ours = decision.step == "finish" or decision.source.data_source_id in self.created_ids
             if decision.step == "adopt" and self._lease.was_late:
                 # The entry that this process may have replaced would tell whose it is.
                 is_ours = self.came_up_since(decision.source, inventory)
@@ -527,6 +529,19 @@ class Registration(Operation[Registered]):
         is_created_beside = any(source_id != known.source_id for source_id in self.created_ids)
         return self._minter.owes(known) or is_created_beside or self._lost_post is not None
 
+    def _make_up(self) -> Steps[None]:
+        """Mint once more what this process may have voided, and that another identity's entry knows now."""
+        ids = set(self._minter.at_risk)
+        if self._location is not None:
+            other = yield from self._location.other_entry()
+            if isinstance(other, Completed) and self._minter.owes(other):
+                ids.add(other.source_id)
+        for source_id in sorted(ids):
+            source: Source | None = yield GetSource(source_id)
+            if source is not None and not self.spec.identity.matches(source):
+                yield from self.mint_again(source_id, self.spec.sandbox_id, self._minter.owes)
+                self._minter.at_risk.pop(source_id, None)
+
     def _is_lost_post_settled(self) -> bool:
         """Tell whether a POST that was sent while the lease was lost can no longer take effect. Ask before a look."""
         if self._lost_post is None:
@@ -541,11 +556,11 @@ class Registration(Operation[Registered]):
         if self._lost_post is None:
             return False
         write, _ = self._lost_post
-        beside = [
-            source.data_source_id
-            for source in inventory.matching(self.spec.identity)
-            if fits(source, write, self._rt.timing) and source is not chosen
-        ]
+        matching = inventory.matching(self.spec.identity)
+        fitting = [source.data_source_id for source in matching if fits(source, write, self._rt.timing)]
+        known = completed_of(self._lease.held)
+        is_other = chosen is not None and known is not None and known.source_id == chosen.data_source_id
+        beside = [each for each in fitting if not is_other or chosen is None or each != chosen.data_source_id]
         if not beside and not is_settled:
             return True
         self._lost_post = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.errors import SourceChangedError
+from airflow_provider_copass.errors import SecretMissingError, SourceChangedError
 from airflow_provider_copass.registration.driver import Read, run_alone
 from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.journal import Completed, from_text, known_of
@@ -125,7 +125,13 @@ class Rotation(Operation[Registered]):
         by = self._rt.owner.instance
         completed = yield from minter.mint(source, by=by, is_lost=is_unfinished)
         lease.complete(completed)
-        return Registered(without_secret(source), "updated", completed.key or None)
+        if not completed.key:
+            raise SecretMissingError(
+                f"Copass answered the rotation of source {source.data_source_id} without a secret. It may have voided "
+                "the one before it, and nothing was stored. Run the task again, or register the source anew.",
+                data_source_ids=(source.data_source_id,),
+            )
+        return Registered(without_secret(source), "updated", completed.key)
 
     def _look_again(self, identity: Identity) -> Steps[Inventory]:
         source = yield from self._look()

@@ -84,14 +84,16 @@ class SecretWriter:
 
     def location(self, key: str) -> str:
         """Return the name of the note on a key's location; empty if the key holds the source's id."""
-        return location_name(self.store, self._secrets.location(key)) if self.needs_location else ""
+        return (
+            location_name(self.store, _asked(self._secrets, key, self._secrets.location)) if self.needs_location else ""
+        )
 
     def check(self) -> None:
         """Refuse a key that the store cannot hold, before any request.
 
         :raises CopassInputError: naming the rule.
         """
-        self._secrets.check(self.key())
+        _asked(self._secrets, self.key(), self._secrets.check)
 
     def check_write(self, source_id: str = ANY_ID, *, previous: bool = False) -> None:
         """Refuse a key that may not be written, before a secret is minted in vain.
@@ -100,10 +102,10 @@ class SecretWriter:
         :raises CopassInputError: naming what is missing.
         """
         key = self.key(source_id)
-        self._secrets.check_write(key)
+        _asked(self._secrets, key, self._secrets.check_write)
         if previous:
-            self._secrets.check(previous_key(key))
-            self._secrets.check_write(previous_key(key))
+            _asked(self._secrets, previous_key(key), self._secrets.check)
+            _asked(self._secrets, previous_key(key), self._secrets.check_write)
 
     def check_unused(self, known: Completed | Tombstone | None) -> None:
         """Refuse a key that is known before the POST and holds what is not ours.
@@ -124,7 +126,7 @@ class SecretWriter:
         :raises SecretKeyTakenError: naming the way out.
         """
         try:
-            self._secrets.check(self.key(source_id))
+            _asked(self._secrets, self.key(source_id), self._secrets.check)
             if not self._is_taken(self.key(source_id), source_id, known, is_ours=is_ours):
                 return
         except (CopassInputError, SecretKeyTakenError):

@@ -14,7 +14,7 @@ from airflow_provider_copass.api.requests import read_update
 from airflow_provider_copass.errors import CopassCallError, CopassInputError, SourceChangedError, SourceExistsError
 from airflow_provider_copass.registration.decide import fits
 from airflow_provider_copass.registration.drift import SETTINGS, Declared
-from airflow_provider_copass.registration.driver import Read, run_alone
+from airflow_provider_copass.registration.driver import Read, check_answered, run_alone
 from airflow_provider_copass.registration.journal import Completed, Pending, Write, deleted_by_of, from_text, known_of
 from airflow_provider_copass.registration.lease import LookAgainError
 from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, missing, only_one
@@ -367,6 +367,7 @@ def send_changes(
     )
     for each in (*beside, lease):
         each.verify()
+    check_answered(changed, source.data_source_id, "update_source")
     runtime.log.info("Changed source %s in: %s.", source.data_source_id, ", ".join(changes))
     return changed, declared.remember(changes, source, changed, known, runtime.log)
 

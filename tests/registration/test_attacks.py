@@ -98,7 +98,6 @@ def test_a_deletion_that_wakes_after_a_rename_gives_the_secret_back() -> None:
     assert_true(world, other)
 
 
-@pytest.mark.xfail(strict=True, reason="what a registration may have voided is looked for under its own name alone")
 def test_a_registration_that_wakes_after_a_rename_mints_once_more() -> None:
     """It stood still right before it minted for a killed try."""
     world = World()
@@ -204,7 +203,6 @@ def test_a_killed_deletion_frees_the_key_once_its_retry_is_green() -> None:
         assert_green(acts.register(world, "other", store_as="fixed"))
 
 
-@pytest.mark.xfail(strict=True, reason="what a late note on a location has displaced is not known to who wrote it")
 def test_a_late_note_on_a_location_breaks_no_green_task() -> None:
     """One task writes its note late, the other stands still right before it stores its secret."""
     world = World()
@@ -301,7 +299,6 @@ def test_the_error_of_a_taken_key_repeats_no_name_of_the_servers() -> None:
     assert "shown by" not in str(refused.error)
 
 
-@pytest.mark.xfail(strict=True, reason="nobody compares the id of an answer with the one that was asked for")
 def test_a_change_that_is_answered_with_another_source_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The task's XCom would hold the id of that one."""
     world = World()
