@@ -73,7 +73,7 @@ def test_nothing_is_no_entry() -> None:
 
 GOOD: dict[str, Any] = {"copass_entry": 1, "state": "completed", "source_id": "ds-1"}
 OWNER = {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, "try_number": 1}
-PENDING: dict[str, Any] = {"copass_entry": 1, "state": "pending", "owner": OWNER}
+PENDING: dict[str, Any] = {"copass_entry": 1, "state": "pending", "lease_token": "", "owner": OWNER, "since": 0.0}
 
 
 @pytest.mark.parametrize("text", [json.dumps(GOOD), json.dumps(PENDING)])
