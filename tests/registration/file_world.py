@@ -41,7 +41,7 @@ class Folder:
         """Read texts."""
         return {name: self.get(name) for name in names}
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str, *, within: float = 0.0) -> None:
         """Write at once or not at all."""
         half = self.path / f".{secrets.token_hex(8)}"
         half.write_text(text, encoding="utf-8")
