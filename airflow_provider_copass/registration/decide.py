@@ -5,7 +5,7 @@ Every operator, for one source or for many, and the plan decide here and nowhere
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_copass.errors import DuplicateSourcesError, SourceChangedError
@@ -89,7 +89,8 @@ def _is_begun(entry: Entry | None, source_id: str) -> bool:
     if not isinstance(entry, Pending):
         return False
     known = completed_of(entry)
-    return entry.rotating == source_id or (source_id in entry.created_ids and known == Completed(source_id))
+    is_bare = known is not None and replace(known, deleted_by="") == Completed(source_id)
+    return entry.rotating == source_id or (source_id in entry.created_ids and is_bare)
 
 
 def ids_to_look_up(entry: Entry | None, inventory: Inventory, created_ids: Iterable[str] = ()) -> list[str]:

@@ -243,7 +243,11 @@ class Lease:
         rt = self._rt
         mine = replace(pending, lease_token=rt.token, owner=rt.owner, since=rt.clock.now())
         self.pending = None
-        rt.journal.write(self.name, to_text(mine), within=rt.timing.lease_pause - looked.age(rt.clock))
+        within = rt.timing.lease_pause - looked.age(rt.clock)
+        if within < 0:
+            # Nothing was written: it could replace what another process has written since.
+            raise LookAgainError
+        rt.journal.write(self.name, to_text(mine), within=within)
         self._check_in_time(looked)
         self.pending = mine
 
