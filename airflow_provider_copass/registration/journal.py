@@ -197,9 +197,14 @@ class Pending:
 Entry = Pending | Completed | Tombstone
 
 
+def settled_part(entry: Entry | None) -> Completed | Tombstone | None:
+    """Return an entry, or what a pending one stands in for."""
+    return entry.previous if isinstance(entry, Pending) else entry
+
+
 def completed_of(entry: Entry | None) -> Completed | None:
     """Return what an entry knows of a source that was registered; None if nothing."""
-    known = entry.previous if isinstance(entry, Pending) else entry
+    known = settled_part(entry)
     return known if isinstance(known, Completed) else None
 
 
@@ -211,7 +216,7 @@ def known_of(entry: Entry | None, source_id: str) -> Completed | None:
 
 def deleted_by_of(entry: Entry | None) -> str:
     """Return the task instance that last deleted, by its name, a source of the identity; empty if none has."""
-    known = entry.previous if isinstance(entry, Pending) else entry
+    known = settled_part(entry)
     return known.deleted_by if known is not None else ""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_copass.errors import CopassError, JournalError, SecretKeyTakenError
 from airflow_provider_copass.registration.driver import Pause, Read, Send
@@ -25,7 +25,7 @@ from airflow_provider_copass.registration.journal import (
 from airflow_provider_copass.registration.ports import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.journal import Entry, Owner, Write
@@ -66,7 +66,8 @@ class Lease:
     :param runtime: what this try works with.
     :ivar pending: the entry as this process last wrote it; None while it holds nothing.
     :ivar was_lost: whether another process took the lease from this one.
-    :ivar was_late: whether a write of the entry took so long that it may have replaced what another process wrote.
+    :ivar late_at: when a write of the entry took so long that it may have replaced what another process wrote, by the
+        monotonic clock; None if none has.
     """
 
     def __init__(self, identity: Identity, runtime: Runtime) -> None:
@@ -74,7 +75,7 @@ class Lease:
         self.name = entry_name(identity)
         self.pending: Pending | None = None
         self.was_lost = False
-        self.was_late = False
+        self.late_at: float | None = None
         self._rt = runtime
         self._looked = Moment(0.0, 0.0)
         self._first_seen: dict[Write, float] = {}
@@ -159,11 +160,6 @@ class Lease:
         self.verify_unless_fresh()
         self._write(pending, self._looked)
 
-    def forget_created(self, gone: Collection[str]) -> None:
-        """Let the next write of the entry say nothing of sources that were created and are gone."""
-        left = tuple(source_id for source_id in self.held.created_ids if source_id not in gone)
-        self.pending = replace(self.held, created_ids=left)
-
     def send(
         self, job: Callable[[Guard], T], *, note: Callable[[Pending], Pending] = lambda pending: pending
     ) -> Steps[T]:
@@ -191,37 +187,33 @@ class Lease:
         :raises LostLeaseError: if another process holds it now.
         :raises LookAgainError: if this took too long, so that it may have held it.
         """
-        self.verify_unless_fresh()
-        self.pending = None
-        self._rt.journal.write(self.name, to_text(entry))
-        self._check_in_time(self._looked)
+        self._end(to_text(entry))
 
     def remove(self) -> None:
-        """Remove the entry; the lease ends with it.
-
-        :raises LostLeaseError: if another process holds it now.
-        """
-        self.verify_unless_fresh()
-        self.pending = None
-        self._rt.journal.remove(self.name)
-        self._check_in_time(self._looked)
+        """Remove the entry; the lease ends with it. It raises what :meth:`complete` raises."""
+        self._end(None)
 
     def release(self) -> None:
         """Give the lease back: with the facts that the next holder needs, or the entry as it was.
 
-        :raises LostLeaseError: if another process holds it now.
+        It raises what :meth:`complete` raises.
         """
         held = self.held
+        left = replace(held, lease_token="", since=self._rt.clock.now()) if held.has_facts else held.previous
+        self._end(None if left is None else to_text(left))
+
+    def _end(self, text: str | None) -> None:
         self.verify_unless_fresh()
-        if held.has_facts:
-            self.pending = None
-            free = replace(held, lease_token="", since=self._rt.clock.now())
-            self._rt.journal.write(self.name, to_text(free))
-            self._check_in_time(self._looked)
-        elif held.previous is not None:
-            self.complete(held.previous)
+        self.pending = None
+        if text is None:
+            self._rt.journal.remove(self.name)
         else:
-            self.remove()
+            self._rt.journal.write(self.name, text)
+        self._check_in_time(self._looked)
+
+    def amend(self, **fields: Any) -> None:
+        """Let the next write of the entry say something else, too."""
+        self.pending = replace(self.held, **fields)
 
     def is_settled(self) -> bool:
         """Tell whether the write that the entry notes can no longer take effect.
@@ -234,6 +226,16 @@ class Lease:
             return True
         since = self._first_seen.get(write)
         return since is not None and self._rt.clock.monotonic() - since > self._rt.timing.settle_timeout
+
+    @property
+    def was_late(self) -> bool:
+        """Whether a write of the entry may have replaced what another process wrote."""
+        return self.late_at is not None
+
+    def may_hide_a_write(self) -> bool:
+        """Tell whether what this process replaced may have noted a write that can still take effect."""
+        since = self.late_at
+        return since is not None and self._rt.clock.monotonic() - since <= self._rt.timing.settle_timeout
 
     def expect_late(self, write: Write) -> None:
         """Let the wait for a write's effect begin now: its answer was just lost."""
@@ -254,7 +256,7 @@ class Lease:
     def _check_in_time(self, looked: Moment) -> None:
         """Hold nothing after a write that took too long."""
         if looked.age(self._rt.clock) > self._rt.timing.lease_pause:
-            self.was_late = True
+            self.late_at = self._rt.clock.monotonic()
             raise LookAgainError
 
 

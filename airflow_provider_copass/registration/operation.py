@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.spec import SourceRef
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Operation(Generic[T]):
@@ -97,11 +98,11 @@ class Operation(Generic[T]):
     def under(
         self,
         leases: Sequence[Lease],
-        work: Callable[[], Steps[T]],
+        work: Callable[[], Steps[R]],
         *,
         locations: Sequence[LocationClaim] = (),
         seen: tuple[Entry | None, Moment] | None = None,
-    ) -> Steps[T]:
+    ) -> Steps[R]:
         """Do some work with leases in hand; what is still held when it fails is given back, with the facts."""
         yield from acquire(leases, locations, seen=seen)
         try:
@@ -172,12 +173,7 @@ class Operation(Generic[T]):
             minted = yield from Minter(lease, writer, None, self._rt).mint(source)
             lease.complete(replace(minted, location=known.location))
 
-        yield from acquire([lease])
-        try:
-            yield from work()
-        except (CopassError, LookAgainError):
-            give_back([lease])
-            raise
+        yield from self.under([lease], work)
 
     def delete_source(self, source_id: str, lease: Lease) -> Steps[None]:
         """Delete a source, with the lease in hand; one that is gone already is fine."""

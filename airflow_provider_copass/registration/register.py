@@ -156,7 +156,9 @@ class Registration(Operation[Registered]):
     def _work(self) -> Steps[Registered]:
         """Decide with the lease in hand, and act."""
         while True:
+            # Asked before the look: one from before that moment may not show an effect yet.
             is_settled, is_lost_post_settled = self._lease.is_settled(), self._is_lost_post_settled()
+            is_hidden = self._lease.may_hide_a_write()
             inventory = yield from self.list_all(self.spec.identity, self._lease.held, self.created_ids)
             self._lease.verify()
             if self._location is not None:
@@ -170,28 +172,27 @@ class Registration(Operation[Registered]):
                 is_settled=is_settled,
                 created_ids=self.created_ids,
             )
-            if decision.step == "wait" or self._is_post_in_flight(
-                decision.source, inventory, is_settled=is_lost_post_settled
-            ):
+            is_in_flight = self._is_post_in_flight(decision.source, inventory, is_settled=is_lost_post_settled)
+            if decision.step == "wait" or is_in_flight or (decision.step == "create" and is_hidden):
                 yield Wait(self._rt.timing.poll_interval)
                 continue
             if held.write is not None and held.write.kind in {"delete", "disconnect"}:
                 ended = inventory.live(held.write.source_id) is None
                 self._lease.pending = held.without_write(took_effect=ended)
-            known = completed_of(held)
-            if known is not None and self._lives_elsewhere(inventory.live(known.source_id)):
-                # A rename of ours took it away; its own entry knows of it.
-                self._lease.pending = replace(self._lease.held, previous=None)
+            if self._lease.was_late and not self._writer.needs_location:
+                # What this process noted of the key may be from before another one stored the secret.
+                self._lease.amend(taken_key="")
+            self._let_go_of_renamed(inventory)
             if decision.source is None:
-                self._let_go_of_renamed(inventory)
                 created = yield from self._create(inventory)
                 if created is not None:
                     return created
                 continue
-            is_ours = decision.step == "finish" or decision.source.data_source_id in self.created_ids
-            if decision.step == "adopt" and self._lease.was_late:
+            is_ours = decision.step == "finish"
+            if decision.step == "adopt":
                 # The entry that this process may have replaced would tell whose it is.
-                is_ours = self.came_up_since(decision.source, inventory)
+                is_new = self._lease.was_late and self.came_up_since(decision.source, inventory)
+                is_ours = is_new or decision.source.data_source_id in self.created_ids
             return (yield from self._keep(decision.source, decision.duplicates, is_ours=is_ours))
 
     def _keep(self, source: Source, duplicates: tuple[str, ...], *, is_ours: bool) -> Steps[Registered]:
@@ -236,9 +237,8 @@ class Registration(Operation[Registered]):
         if known is not None and not is_here(known.source_id):
             held = replace(held, write=None, previous=None)
         created_ids = tuple(source_id for source_id in held.created_ids if is_here(source_id))
-        self._lease.pending = replace(
-            held, created_ids=created_ids, rotating=held.rotating if is_here(held.rotating) else ""
-        )
+        rotating = held.rotating if is_here(held.rotating) else ""
+        self._lease.pending = replace(held, created_ids=created_ids, rotating=rotating)
 
     def assess(self, known: Completed, source: Source, *, before: Completed | Tombstone | None = None) -> Assessment:
         """Compare a source that exists with what is declared. Reads the store, and changes nothing.
@@ -510,7 +510,7 @@ class Registration(Operation[Registered]):
                 self._rt.secrets.remove(key)
         self._lease.verify()
         self.created_ids = [source_id for source_id in self.created_ids if source_id not in own]
-        self._lease.forget_created(own)
+        self._lease.amend(created_ids=tuple(each for each in self._lease.held.created_ids if each not in own))
         return tuple(source_id for source_id in duplicates if source_id not in own)
 
     def _delete_twins(self, source_id: str, duplicates: tuple[str, ...]) -> Steps[tuple[str, ...]]:
@@ -566,9 +566,6 @@ class Registration(Operation[Registered]):
         self._lost_post = None
         self.created_ids.extend(beside[:1])
         return False
-
-    def _lives_elsewhere(self, source: Source | None) -> bool:
-        return source is not None and not self.spec.identity.matches(source)
 
     def _outcome(self, source_id: str) -> Literal["created", "unchanged"]:
         return "created" if source_id in self.created_ids else "unchanged"

@@ -14,7 +14,14 @@ from airflow_provider_copass.registration.brake import Brake, SkippedError
 from airflow_provider_copass.registration.decide import decide, ids_to_look_up
 from airflow_provider_copass.registration.driver import Driver, get_source
 from airflow_provider_copass.registration.inventory import Inventory
-from airflow_provider_copass.registration.journal import Completed, Pending, completed_of, entry_name, from_text
+from airflow_provider_copass.registration.journal import (
+    Completed,
+    Pending,
+    entry_name,
+    from_text,
+    known_of,
+    settled_part,
+)
 from airflow_provider_copass.registration.register import Registered, Registration
 
 if TYPE_CHECKING:
@@ -180,15 +187,14 @@ def _planned(
         decision = decide(spec.identity, entry, known_inventory, timing=runtime.timing)
         source = decision.source
         if source is None:
-            registration.check_create(completed_of(entry))
+            registration.check_create(settled_part(entry))
             return Outcome(spec, "created")
         source_id = source.data_source_id
         if decision.step == "finish":
-            return Outcome(spec, "created", why="an interrupted try is finished", planned_id=source_id)
-        known = completed_of(entry)
-        same = known if known is not None and known.source_id == source_id else Completed(source_id)
-        before = entry.previous if isinstance(entry, Pending) else entry
-        seen = registration.assess(same, source, before=before)
+            outcome: Literal["created", "unchanged"] = "created" if known_of(entry, source_id) is None else "unchanged"
+            return Outcome(spec, outcome, why="an interrupted try is finished", planned_id=source_id)
+        known = known_of(entry, source_id) or Completed(source_id)
+        seen = registration.assess(known, source, before=settled_part(entry))
         if seen.secret == "missing" and spec.on_missing_secret != "ignore":
             return _planned_secret(spec, source_id, seen.differing)
     except CopassError as error:

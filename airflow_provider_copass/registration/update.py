@@ -14,7 +14,7 @@ from airflow_provider_copass.api.requests import read_update
 from airflow_provider_copass.errors import CopassCallError, CopassInputError, SourceChangedError, SourceExistsError
 from airflow_provider_copass.registration.decide import fits
 from airflow_provider_copass.registration.drift import SETTINGS, Declared
-from airflow_provider_copass.registration.driver import Read, check_answered, run_alone
+from airflow_provider_copass.registration.driver import GetSource, Read, check_answered, run_alone
 from airflow_provider_copass.registration.journal import Completed, Pending, Write, deleted_by_of, from_text, known_of
 from airflow_provider_copass.registration.lease import LookAgainError
 from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, missing, only_one
@@ -176,6 +176,7 @@ class Rename(Operation[Updated]):
         self._declared = change.declared
         self._new_name = str(change.new_name)
         self._old_name = ref.name or ""
+        self._renamed_id = ""
 
     def attempt(self) -> Steps[Updated]:
         """Find out between which names it is; then hold the leases on both."""
@@ -220,6 +221,16 @@ class Rename(Operation[Updated]):
     def _by_name(self) -> Steps[Source | None]:
         identity = self._ref.identity
         assert identity is not None  # noqa: S101 - a reference without an id has a name
+        name = self.lease_on(replace(identity, name=self._new_name)).name
+        texts, _ = yield Read((name,))
+        entry = from_text(texts[name], name=name)
+        write = entry.write if isinstance(entry, Pending) else None
+        if write is not None and write.kind == "rename_here" and write.by == self._rt.owner.instance:
+            # Its own earlier try has sent the rename. The old name may be another source's by now.
+            source: Source | None = yield GetSource(write.source_id)
+            if source is not None and source.is_live and source.name == self._new_name:
+                self._renamed_id = write.source_id
+                return source
         inventory = yield from self.list_all(identity, None)
         return self._one_of(inventory, identity)
 
@@ -276,6 +287,8 @@ class Rename(Operation[Updated]):
         """
         if self._ref.data_source_id:
             found = yield from looked_up(self._ref)
+        elif self._renamed_id:
+            found = inventory.live(self._renamed_id)
         else:
             found = self._one_of(inventory, old)
         if found is None:
