@@ -357,11 +357,17 @@ def acquire(
 
 
 def give_back(leases: Sequence[Lease]) -> None:
-    """Release what is still held; the failure that led here is the one that counts."""
+    """Release what is still held; the failure that led here is the one that counts.
+
+    :raises LookAgainError: if that took so long that it may have replaced what another process wrote.
+    """
+    late = [lease.late_at for lease in leases]
     for lease in leases:
         if lease.pending is not None:
             with suppress(CopassError, LookAgainError):
                 lease.release()
+    if late != [lease.late_at for lease in leases]:
+        raise LookAgainError
 
 
 def _pending(entry: Completed | Tombstone | None, owner: Owner) -> Pending:
