@@ -72,10 +72,11 @@ class CopassOperator(BaseOperator):
         from airflow_provider_copass.airflow_compat import Masker
         from airflow_provider_copass.operators._runtime import SandboxSources, WallClock, new_token, owner_of, setups_of
         from airflow_provider_copass.registration import Runtime
+        from airflow_provider_copass.secret_stores.guarded import GuardedStore
 
         return Runtime(
             sources=SandboxSources(hook),
-            secrets=secrets,
+            secrets=None if secrets is None else GuardedStore(secrets),
             journal=self._journal(may_write=may_write),
             log=self.log,
             clock=WallClock(),

@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 _MOST_READS = 8
 """How many entries are read before the first of them is claimed: all that has to fit into the lease pause."""
+_LIST_LASTS = 10.0
+"""Seconds for which a list tells whether sources are in place."""
 _MOST_GETS = 3
 """How many sources are read one by one; for more a list is cheaper."""
 
@@ -87,6 +89,7 @@ class Driver:
         self._asked: list[tuple[int, Request]] = []
         self._sent: dict[object, int] = {}
         self._results: dict[int, Any] = {}
+        self._listed: tuple[Inventory, float] | None = None
 
     def run(self, steps: Sequence[Steps[T]]) -> list[T | CopassError]:
         """Run them side by side.
@@ -164,10 +167,17 @@ class Driver:
         ids = {request.source_id for request in requests}
         found: Mapping[str, Source | None]
         if len(ids) > _MOST_GETS:
-            found = self._list(None).by_id
+            found = self._recent_list().by_id
         else:
             found = {source_id: get_source(self._rt, source_id) for source_id in sorted(ids)}
         return lambda request: found.get(request.source_id)
+
+    def _recent_list(self) -> Inventory:
+        """Return a list that serves several chunks: what it does not show is looked for under the lease."""
+        now = self._rt.clock.monotonic()
+        if self._listed is None or now - self._listed[1] > _LIST_LASTS:
+            self._listed = (self._list(None), now)
+        return self._listed[0]
 
     def _list_sources(self, requests: Sequence[ListSources]) -> Callable[[Any], Any]:
         providers = {request.provider for request in requests}

@@ -88,23 +88,24 @@ def register_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome
     registrations = [Registration(spec, quiet, brake) for spec in specs]
     for registration in registrations:
         registration.check()
+    driver = Driver(quiet, on_failure=brake.count)
     results: dict[Registration, Registered | CopassError] = {}
     for begin in range(0, len(registrations), CHUNK):
         chunk = registrations[begin : begin + CHUNK]
         # What another task holds is left for later: nobody waits for a whole list.
-        _run(chunk, quiet, brake, results, is_patient=False)
+        _run(chunk, driver, brake, results, is_patient=False)
         if len(registrations) > CHUNK:
             runtime.log.info("%d of %d sources are done.", len(results), len(registrations))
     held = [each for each in registrations if isinstance(results[each], EntryBusyError)]
     if held:
-        _run(held, quiet, brake, results, is_patient=True)
+        _run(held, driver, brake, results, is_patient=True)
     _warn_of_duplicates([each for each in results.values() if isinstance(each, Registered)], specs, runtime)
     return [_outcome(each.spec, results[each]) for each in registrations]
 
 
 def _run(
     registrations: Sequence[Registration],
-    runtime: Runtime,
+    driver: Driver,
     brake: Brake,
     results: dict[Registration, Registered | CopassError],
     *,
@@ -114,7 +115,7 @@ def _run(
     if brake.is_on:
         results.update({each: results.get(each) or SkippedError() for each in registrations})
         return
-    ended = Driver(runtime, on_failure=brake.count).run([each.steps(is_patient=is_patient) for each in registrations])
+    ended = driver.run([each.steps(is_patient=is_patient) for each in registrations])
     results.update(zip(registrations, ended, strict=True))
 
 

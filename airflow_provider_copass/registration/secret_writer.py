@@ -1,8 +1,4 @@
-"""Getting a secret into the store while it is in hand, and knowing that it is there.
-
-A store is the user's own code: what it raises may hold the secret and goes no further, and what it shows late is
-waited for.
-"""
+"""Getting a secret into the store while it is in hand, and knowing that it is there."""
 
 from __future__ import annotations
 
@@ -16,22 +12,18 @@ from airflow_provider_copass.errors import (
     SecretStoreError,
     SourceChangedError,
 )
-from airflow_provider_copass.registration.failure_kind import kind_of
 from airflow_provider_copass.registration.journal import location_name
 from airflow_provider_copass.registration.ports import SecretOwner
 from airflow_provider_copass.registration.spec import id_in_key, previous_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
 
     from pydantic import SecretStr
 
     from airflow_provider_copass.registration.journal import Completed, Pending, Tombstone
     from airflow_provider_copass.registration.ports import Runtime, Secrets
     from airflow_provider_copass.registration.spec import Identity, StoreKey
-
-    T = TypeVar("T")
 
 ANY_ID = "00000000-0000-4000-8000-000000000000"
 """Stands for an id that is not known yet: of the form and length of a real one, so that a rule of the store's for the
@@ -84,16 +76,14 @@ class SecretWriter:
 
     def location(self, key: str) -> str:
         """Return the name of the note on a key's location; empty if the key holds the source's id."""
-        return (
-            location_name(self.store, _asked(self._secrets, key, self._secrets.location)) if self.needs_location else ""
-        )
+        return location_name(self.store, self._secrets.location(key)) if self.needs_location else ""
 
     def check(self) -> None:
         """Refuse a key that the store cannot hold, before any request.
 
         :raises CopassInputError: naming the rule.
         """
-        _asked(self._secrets, self.key(), self._secrets.check)
+        self._secrets.check(self.key())
 
     def check_write(self, source_id: str = ANY_ID, *, previous: bool = False) -> None:
         """Refuse a key that may not be written, before a secret is minted in vain.
@@ -102,10 +92,10 @@ class SecretWriter:
         :raises CopassInputError: naming what is missing.
         """
         key = self.key(source_id)
-        _asked(self._secrets, key, self._secrets.check_write)
+        self._secrets.check_write(key)
         if previous:
-            _asked(self._secrets, previous_key(key), self._secrets.check)
-            _asked(self._secrets, previous_key(key), self._secrets.check_write)
+            self._secrets.check(previous_key(key))
+            self._secrets.check_write(previous_key(key))
 
     def check_unused(self, known: Completed | Tombstone | None) -> None:
         """Refuse a key that is known before the POST and holds what is not ours.
@@ -126,7 +116,7 @@ class SecretWriter:
         :raises SecretKeyTakenError: naming the way out.
         """
         try:
-            _asked(self._secrets, self.key(source_id), self._secrets.check)
+            self._secrets.check(self.key(source_id))
             if not self._is_taken(self.key(source_id), source_id, known, is_ours=is_ours):
                 return
         except (CopassInputError, SecretKeyTakenError):
@@ -146,9 +136,9 @@ class SecretWriter:
         :raises SecretKeyTakenError: if the store notes that it is another source's.
         """
         key = self.key(source_id)
-        if self._read(key) is None:
+        if self._secrets.read(key) is None:
             return False
-        owner = self._owner_of(key)
+        owner = self._secrets.owner_of(key)
         if owner in {None, source_id}:
             return True
         raise SecretKeyTakenError(
@@ -166,7 +156,7 @@ class SecretWriter:
         if before is None or before.source_id == source_id:
             return False
         key = self.key(source_id)
-        return self._names(before, key) and self._owner_of(key) != source_id
+        return self._names(before, key) and self._secrets.owner_of(key) != source_id
 
     def holds_new(self, source_id: str, held: Pending) -> bool:
         """Tell whether the store holds a secret that this registration wrote before it was interrupted.
@@ -174,9 +164,9 @@ class SecretWriter:
         :param held: the entry: the key may still hold the secret of a source that is gone, or a void one.
         """
         key = self.key(source_id)
-        if held.rotating == source_id or self._names(held.previous, key) or self._read(key) is None:
+        if held.rotating == source_id or self._names(held.previous, key) or self._secrets.read(key) is None:
             return False
-        return self._owner_of(key) in {None, source_id}
+        return self._secrets.owner_of(key) in {None, source_id}
 
     def keep_previous(self, source_id: str, held: Pending) -> None:
         """Copy the secret that is valid now to a key of its own.
@@ -186,14 +176,14 @@ class SecretWriter:
         :raises SecretStoreError: if the store does not work.
         """
         key = self.key(source_id)
-        secret = self._read(key)
+        secret = self._secrets.read(key)
         if secret is None:
             return
         self._mask(secret)
         previous = previous_key(key)
-        stored = self._read(previous)
+        stored = self._secrets.read(previous)
         if stored is not None and not is_same(stored, secret):
-            owner = self._owner_of(previous)
+            owner = self._secrets.owner_of(previous)
             # Without a note, only a rotation of this source's may have written there.
             is_own = self._store_key.needs_id or held.secret_generation > 0 if owner is None else owner == source_id
             if not is_own:
@@ -241,7 +231,7 @@ class SecretWriter:
             if pause:
                 self._clock.sleep(pause)
             try:
-                if is_same(self._read(key), secret):
+                if is_same(self._secrets.read(key), secret):
                     return
                 failure = None
             except CopassError as error:
@@ -265,30 +255,24 @@ class SecretWriter:
         self, key: str, source_id: str, known: Completed | Tombstone | None, *, is_ours: bool = False
     ) -> bool:
         """Tell whether a key holds what is not ours."""
-        if self._read(key) is None:
+        if self._secrets.read(key) is None:
             return False
         was_ours = self._names(known, key)
         if not (is_ours or was_ours):
             return True
         gone = known.source_id if known is not None and was_ours else source_id
-        return self._owner_of(key) not in {None, source_id, gone}
+        return self._secrets.owner_of(key) not in {None, source_id, gone}
 
     def _names(self, known: Completed | Tombstone | None, key: str) -> bool:
         return known is not None and (known.store, known.key) == (self.store, key)
-
-    def _read(self, key: str) -> SecretStr | None:
-        return _asked(self._secrets, key, self._secrets.read)
-
-    def _owner_of(self, key: str) -> str | None:
-        return _asked(self._secrets, key, self._secrets.owner_of)
 
     def _write(self, key: str, secret: SecretStr, source_id: str) -> str:
         """Write once; return the kind of failure, empty if it worked."""
         owner = SecretOwner(source_id, self._identity.sandbox_id, self._identity.provider)
         try:
             self._secrets.write(key, secret, owner)
-        except Exception as error:  # noqa: BLE001 - a store is the user's own code, and the secret is in hand only now
-            return kind_of(error)
+        except CopassError as error:
+            return getattr(error, "kind", "") or type(error).__name__
         return ""
 
 
@@ -345,7 +329,7 @@ class SecretRemover:
 
     def _is_to_go(self, key: str, source_id: str, *, is_own: bool) -> bool:
         """Tell whether a key's secret is this source's."""
-        owner = _asked(self._secrets, key, self._secrets.owner_of)
+        owner = self._secrets.owner_of(key)
         if owner == source_id or (owner is None and is_own):
             return True
         if owner is not None:
@@ -360,7 +344,7 @@ class SecretRemover:
     def _may_hold(self, key: str) -> bool:
         """Tell whether there may be something under a key; nothing depends on it but a warning."""
         try:
-            return _asked(self._secrets, key, self._secrets.read) is not None
+            return self._secrets.read(key) is not None
         except CopassError:
             return True
 
@@ -369,21 +353,4 @@ def is_same(stored: SecretStr | None, secret: SecretStr) -> bool:
     """Tell whether a store holds a secret, in a time that tells nothing of either."""
     return stored is not None and hmac.compare_digest(
         stored.get_secret_value().encode(), secret.get_secret_value().encode()
-    )
-
-
-def _asked(secrets: Secrets, key: str, ask: Callable[[str], T]) -> T:
-    """Ask a store.
-
-    :raises SecretStoreError: if it raises something of its own.
-    """
-    try:
-        return ask(key)
-    except CopassError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a store is the user's own code
-        kind = kind_of(error)
-    raise SecretStoreError(
-        f"The {secrets.name} {key!r} cannot be read ({kind}). Nothing was concluded from it. The next try goes on from "
-        "here."
     )

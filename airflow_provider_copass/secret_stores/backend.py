@@ -132,7 +132,7 @@ class BackendStore(SecretStore):
 
     def _call(self, key: str, act: Callable[[str], T]) -> T:
         """Call the backend. What its client raises may hold the secret, so it is replaced."""
-        from airflow_provider_copass.registration.failure_kind import kind_of
+        from airflow_provider_copass.secret_stores._failure_kind import kind_of
 
         writer = self._find_writer()
         with suppress_client_logs():

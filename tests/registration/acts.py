@@ -43,6 +43,7 @@ from airflow_provider_copass.registration import (
     update as update_source,
 )
 from airflow_provider_copass.registration.ports import Secrets
+from airflow_provider_copass.secret_stores.guarded import GuardedStore
 from tests.registration.simulation import Fault, Killed, Process, Row, Where, World, run_all
 
 SETTLE = 30.0
@@ -131,7 +132,7 @@ def runtime(process: Process, task: str, attempt: int, **more: Any) -> Runtime:
     return Runtime(
         **{
             "sources": process,
-            "secrets": process.secrets,
+            "secrets": GuardedStore(process.secrets),  # type: ignore[arg-type]  # it has the methods
             "journal": process.journal,
             "log": process,
             "clock": process,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_copass.errors import SecretStoreError
-from airflow_provider_copass.registration.failure_kind import kind_of
+from airflow_provider_copass.secret_stores._failure_kind import kind_of
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable
 from tests.registration.simulation import Fault, Process, World
