@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.hooks import CopassHook
-    from airflow_provider_copass.registration import SourceChange, Updated
+    from airflow_provider_copass.registration import Updated
+    from airflow_provider_copass.registration.drift import Declared
 
 
 class UpdateSourceOperator(SourceRefOperator):
@@ -74,15 +75,13 @@ class UpdateSourceOperator(SourceRefOperator):
         """Update what differs."""
         from airflow_provider_copass.registration import update
 
-        change = self._read_change()
-        updated = update(self._ref(hook), change, self._runtime(hook, context))
+        updated = update(self._ref(hook), self._declared(), self._runtime(hook, context))
         self._push(context, updated)
         return updated.source.data_source_id
 
-    def _read_change(self) -> SourceChange:
+    def _declared(self) -> Declared:
         """Read the rendered fields."""
-        from airflow_provider_copass.operators._inputs import read_switch
-        from airflow_provider_copass.registration import read_change
+        from airflow_provider_copass.operators._inputs import read_change, read_switch
 
         return read_change(
             new_name=self.new_name,

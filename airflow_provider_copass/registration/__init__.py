@@ -2,20 +2,19 @@
 
 from airflow_provider_copass.registration.delete import delete, disconnect
 from airflow_provider_copass.registration.journal import Owner
-from airflow_provider_copass.registration.look_up import look_up, require
+from airflow_provider_copass.registration.operation import look_up, require
 from airflow_provider_copass.registration.ports import Runtime, Timing
 from airflow_provider_copass.registration.register import Registered, register
 from airflow_provider_copass.registration.register_many import Outcome, plan_many, register_many
 from airflow_provider_copass.registration.rotate import rotate
 from airflow_provider_copass.registration.spec import SourceRef, SourceSpec, StoreKey
-from airflow_provider_copass.registration.update import SourceChange, Updated, read_change, update
+from airflow_provider_copass.registration.update import Updated, update
 
 __all__ = [
     "Outcome",
     "Owner",
     "Registered",
     "Runtime",
-    "SourceChange",
     "SourceRef",
     "SourceSpec",
     "StoreKey",
@@ -25,7 +24,6 @@ __all__ = [
     "disconnect",
     "look_up",
     "plan_many",
-    "read_change",
     "register",
     "register_many",
     "require",

@@ -16,7 +16,7 @@ from airflow_provider_copass.errors import (
     SourceMissingError,
 )
 from airflow_provider_copass.registration.decide import DATE_SLACK, ids_to_look_up, may_still_act
-from airflow_provider_copass.registration.driver import GetSource, ListSources, Wait
+from airflow_provider_copass.registration.driver import GetSource, ListSources, Wait, run_alone
 from airflow_provider_copass.registration.journal import known_of
 from airflow_provider_copass.registration.lease import HeldError, Lease, LookAgainError, acquire, give_back
 from airflow_provider_copass.registration.minter import Minter
@@ -243,3 +243,26 @@ def identity_of(ref: SourceRef, source: Source) -> Identity:
 def now_on_server(runtime: Runtime, inventory: Inventory) -> float:
     """Return seconds since the epoch by the server's clock, as far as an inventory tells."""
     return runtime.clock.now() + inventory.server_ahead
+
+
+def look_up(ref: SourceRef, runtime: Runtime) -> Source | None:
+    """Look a source up: by its id with one request, by its name with a list.
+
+    :param ref: the source.
+    :param runtime: what this try works with.
+    :return: the source; None if there is none, or by its name no live one.
+    :raises DuplicateSourcesError: if several live sources have the name.
+    """
+    return run_alone(looked_up(ref), runtime)
+
+
+def require(ref: SourceRef, runtime: Runtime) -> Source:
+    """Look a source up that has to exist.
+
+    :raises SourceMissingError: if it does not.
+    :raises DuplicateSourcesError: if several live sources have the name.
+    """
+    source = look_up(ref, runtime)
+    if source is None:
+        raise missing(ref)
+    return source

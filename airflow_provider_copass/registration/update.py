@@ -6,14 +6,11 @@ is sent, so whoever comes upon one of them later finds what is left to do.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_copass.api.requests import read_update
-from airflow_provider_copass.errors import CopassCallError, CopassInputError, SourceChangedError, SourceExistsError
+from airflow_provider_copass.errors import CopassCallError, SourceChangedError, SourceExistsError
 from airflow_provider_copass.registration.decide import fits
-from airflow_provider_copass.registration.drift import SETTINGS, Declared
 from airflow_provider_copass.registration.driver import GetSource, Read, check_answered, run_alone
 from airflow_provider_copass.registration.journal import Completed, Pending, Write, deleted_by_of, from_text, known_of
 from airflow_provider_copass.registration.lease import LookAgainError
@@ -24,33 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_copass.api import Source
-    from airflow_provider_copass.api.requests import SourceChanges
+    from airflow_provider_copass.registration.drift import Declared
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.inventory import Inventory
     from airflow_provider_copass.registration.journal import Entry
     from airflow_provider_copass.registration.lease import Lease
     from airflow_provider_copass.registration.ports import Runtime
     from airflow_provider_copass.registration.spec import SourceRef
-
-NULLABLE = ("external_account_id", SETTINGS, "poll_interval_seconds")
-"""The fields that can be empty, in the order of the API's page."""
-_DECLARABLE = ("new_name", "ingestion_mode", *NULLABLE)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceChange:
-    """What of a source shall be how; made by :func:`read_change`.
-
-    :param declared: the fields; its ``name`` is the new one, if the source is renamed.
-    """
-
-    declared: Declared = field(repr=False)
-
-    @property
-    def new_name(self) -> str | None:
-        """The name that the source shall have; None if it keeps the one that it has."""
-        name: str | None = self.declared.fields.get("name")
-        return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,51 +42,19 @@ class Updated:
     changed: tuple[str, ...] = ()
 
 
-def read_change(
-    *, new_name: object = None, clear: object = (), merge_adapter_config: object = False, **given: object
-) -> SourceChange:
-    """Check what a task declares.
-
-    :param new_name: the source's new name, 1 to 255 characters.
-    :param clear: names of fields that shall be empty: a list, a JSON list as text, or one name; empty names are passed
-        over.
-    :param merge_adapter_config: True to merge ``adapter_config`` into what is there, False to replace that.
-    :param given: further fields by name; None for one that is not declared.
-    :raises CopassInputError: naming the fields that break their rules; if nothing is declared; if a field is both
-        declared and cleared.
-    """
-    if not isinstance(merge_adapter_config, bool):
-        raise CopassInputError("merge_adapter_config must be True or False.", fields=("merge_adapter_config",))
-    cleared = _read_clear(clear)
-    present: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if twice := tuple(name for name in cleared if name in present):
-        raise CopassInputError(
-            f"{', '.join(twice)} is both declared and in clear: a field has a value or none. Leave it out of one.",
-            fields=twice,
-        )
-    if new_name is None and not present and not cleared:
-        raise CopassInputError(
-            f"There is nothing to change: declare one of {', '.join(_DECLARABLE)}, or name a field in clear.",
-            fields=_DECLARABLE,
-        )
-    fields = {} if new_name is None else {"name": _read_name(new_name)}
-    if present:
-        fields |= read_update(cast("SourceChanges", present)).body()
-    return SourceChange(Declared({**fields, **dict.fromkeys(cleared)}, merge=merge_adapter_config))
-
-
-def update(ref: SourceRef, change: SourceChange, runtime: Runtime) -> Updated:
+def update(ref: SourceRef, declared: Declared, runtime: Runtime) -> Updated:
     """Update a source's fields and name to the declared values.
 
     :param ref: the source; if it was renamed already, by its old name or its new one.
-    :param change: what is declared.
+    :param declared: the fields; its ``name`` is the new one, if the source is renamed.
     :param runtime: what this try works with.
     :raises CopassRegistrationError: if it cannot go on as declared; the message tells the way out.
     :raises CopassCallError: if a call failed.
     """
-    operation = Rename(ref, change, runtime) if change.new_name is not None else Update(ref, change, runtime)
+    kind = Rename if declared.fields.get("name") is not None else Update
+    operation: Operation[Updated] = kind(ref, declared, runtime)
     updated = run_alone(operation.steps(), runtime)
-    if "ingestion_mode" in updated.changed and change.declared.fields.get("ingestion_mode") == "realtime":
+    if "ingestion_mode" in updated.changed and declared.fields.get("ingestion_mode") == "realtime":
         runtime.log.warning(
             "Source %s is realtime now, and the answer to a change holds no webhook secret. "
             "RotateWebhookSecretOperator mints and stores one.",
@@ -119,17 +64,12 @@ def update(ref: SourceRef, change: SourceChange, runtime: Runtime) -> Updated:
 
 
 class Update(Operation[Updated]):
-    """A change of fields of a source that keeps its name.
+    """A change of fields of a source that keeps its name; the parameters are those of :func:`update`."""
 
-    :param ref: the source.
-    :param change: what is declared.
-    :param runtime: what this try works with.
-    """
-
-    def __init__(self, ref: SourceRef, change: SourceChange, runtime: Runtime) -> None:
+    def __init__(self, ref: SourceRef, declared: Declared, runtime: Runtime) -> None:
         super().__init__(runtime, str(ref))
         self._ref = ref
-        self._declared = change.declared
+        self._declared = declared
 
     def attempt(self) -> Steps[Updated]:
         """Look; if anything differs, look again with the lease in hand and send it."""
@@ -163,18 +103,13 @@ class Update(Operation[Updated]):
 
 
 class Rename(Operation[Updated]):
-    """A rename of a source, and a change of its other fields with the same PATCH.
+    """A rename, and a change of the other fields with the same PATCH; the parameters are those of :func:`update`."""
 
-    :param ref: the source.
-    :param change: what is declared.
-    :param runtime: what this try works with.
-    """
-
-    def __init__(self, ref: SourceRef, change: SourceChange, runtime: Runtime) -> None:
+    def __init__(self, ref: SourceRef, declared: Declared, runtime: Runtime) -> None:
         super().__init__(runtime, str(ref))
         self._ref = ref
-        self._declared = change.declared
-        self._new_name = str(change.new_name)
+        self._declared = declared
+        self._new_name = str(declared.fields["name"])
         self._old_name = ref.name or ""
         self._renamed_id = ""
 
@@ -409,32 +344,3 @@ def _without_rename(lease: Lease, source: Source) -> Pending:
     if is_of_it and lease.identity.name != source.name:
         return replace(held, write=None, previous=None, rotating="", created_ids=())
     return replace(held, write=None)
-
-
-def _read_name(new_name: object) -> str:
-    """Check a new name by the rule that the API has for names, in words that name the parameter."""
-    try:
-        name: str = read_update(cast("SourceChanges", {"name": new_name})).body()["name"]
-    except CopassInputError:
-        name = ""
-    if name:
-        return name
-    raise CopassInputError(
-        "Refused before any request: new_name must be a text of 1 to 255 characters.", fields=("new_name",)
-    )
-
-
-def _read_clear(clear: object) -> tuple[str, ...]:
-    """Return the fields to be emptied, each once, in their own order."""
-    named = clear
-    if isinstance(clear, str):
-        try:
-            named = json.loads(clear)
-        except (ValueError, RecursionError):
-            named = [clear]
-    names = [name for name in named if name != ""] if isinstance(named, list | tuple | set | frozenset) else [None]
-    if not all(isinstance(name, str) and name in NULLABLE for name in names):
-        raise CopassInputError(
-            f"clear must be a list of fields that can be empty: {', '.join(NULLABLE)}.", fields=("clear",)
-        )
-    return tuple(name for name in NULLABLE if name in names)

@@ -16,7 +16,7 @@ from airflow_provider_copass.errors import (
     DuplicateSourcesError,
     SourceMissingError,
 )
-from airflow_provider_copass.registration import read_change
+from airflow_provider_copass.operators._inputs import read_change
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable
 from tests.registration.simulation import Fault, Process, World, run_all, run_to
@@ -307,10 +307,10 @@ def test_bad_input_names_the_field_and_the_rule(declared: dict[str, Any], fields
 def test_empty_names_in_clear_are_passed_over() -> None:
     """A template may render one to nothing."""
     change = read_change(new_name="n", clear=["", "adapter_config"])
-    assert change.declared.fields == {"name": "n", "adapter_config": None}
+    assert change.fields == {"name": "n", "adapter_config": None}
 
 
 def test_what_is_declared_is_in_no_repr() -> None:
     """Settings may hold a credential."""
     change = read_change(adapter_config={"a": "canary"})
-    assert "canary" not in f"{change!r}{change.declared!r}"
+    assert "canary" not in f"{change!r}"
