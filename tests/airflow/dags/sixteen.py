@@ -8,8 +8,8 @@ from airflow.providers.common.compat.sdk import DAG, Context
 
 from airflow_provider_copass.operators import RegisterSourceOperator
 
-# Each task leaves a file there and waits for the one that the test leaves. They start one by one, and otherwise only the
-# first of them would find that nobody holds the lease.
+# Each task leaves a file there and waits for the one that the test leaves. They start one by one, and otherwise only
+# the first of them would find that nobody holds the lease.
 GATE = Path(os.environ["AIRFLOW_HOME"]) / "gate"
 
 
