@@ -29,7 +29,7 @@ WHEEL_TESTS := tests/api tests/commands tests/distribution/check_installed.py te
 # The protocol knows no Airflow: what differs for it is the lowest pydantic and httpx. Its crash rounds, races and waits for
 # lost answers are left to `make test`, for they take minutes and are about its logic.
 PROTOCOL_TESTS := tests/registration \
-	$(addprefix --ignore=tests/registration/test_,crashes.py chaos.py lost_answers.py race.py random_rounds.py)
+	$(addprefix --ignore=tests/registration/test_,chaos.py crashes.py handed_over.py lost_answers.py race.py snapshots.py)
 # With `=`, for pytest takes the path of an option that it does not know yet for one of tests, and looks there.
 CHECK := -m pytest -q -p no:cacheprovider -m "not slow and not rounds" -o "python_files=test_*.py check_*.py" --dist=$(CURDIR)/dist
 # A home that the developer has for Airflow is none of our business, and ours none of theirs.
@@ -38,7 +38,7 @@ unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help browser demo screenshots ui test test-with-airflow test-without-airflow test-airflow2 test-backends matrix matrix-quick dist test-wheel test-all check lint format bench constraints clean
+.PHONY: help browser demo screenshots ui test test-with-airflow test-without-airflow test-airflow2 test-backends matrix matrix-quick dist test-wheel test-all check lint format bench lists constraints clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}' \
@@ -116,6 +116,9 @@ format: $(ENV)/ready ## let ruff put the code in shape
 
 bench: $(BENCH)/ready ## print the benchmark table: our import and our calls beside the peers'
 	@$(BENCH)/bin/python -m tests.tools.bench
+
+lists: $(ENV)/ready ## time lists of 100 and of 1,000 sources on a real Airflow, new and in place
+	@$(PY) -m tests.tools.lists
 
 constraints: $(UV) ## choose newer third-party versions and pin them
 	@$(PYTHON) .ci/environment.py pin --uv $(UV)
