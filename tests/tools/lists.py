@@ -1,6 +1,7 @@
-"""``make lists``: how long lists of sources take on a real Airflow (LocalExecutor, SQLite), and what of that are Variables.
+"""``make lists``: how long lists of sources take on a real Airflow, and what of that is calls for Variables.
 
-Each list is registered twice: new, and in place. Then two lists that overlap run beside fifteen tasks of one source each.
+A LocalExecutor on SQLite. Each list is registered twice: new, and in place. Then two lists that overlap run beside
+fifteen tasks of one source each.
 """
 
 import json
