@@ -133,7 +133,8 @@ def may_still_act(
 def _ours(entry: Entry | None, matching: list[Source], answered: set[str], timing: Timing) -> Source | None:
     """Return the source that this registration made.
 
-    One that fits the POST without an answer comes before one whose id was answered: this one can be deleted as a twin,
+    One that fits the POST without an answer comes before one whose id was answered: this one can be deleted
+    as a duplicate,
     since it is certain who made it.
     """
     write = entry.write if isinstance(entry, Pending) else None

@@ -1,9 +1,9 @@
 """The lease on an identity: at most one process at a time works on it, with a journal that has no compare-and-set.
 
 Write your token where the entry is free, wait longer than anybody's write takes, read it back: if it is your token,
-you hold the lease (M. Fischer's timed mutual exclusion). Whoever was too slow holds nothing, and whoever has lost a
-lease takes it over again only from a task that is dead. Each holder looks again right before and right after each
-write that it sends.
+you hold the lease (M. Fischer's timed mutual exclusion). A process that was too slow holds nothing, and one that has
+lost a lease takes it over again only from a task that is dead. Each holder looks again right before and right after
+each write that it sends.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class Lease:
             self.verify()
 
     def require_fresh(self) -> None:
-        """Refuse to send a write if the last good look was too long ago. Asks nobody; any thread may call it.
+        """Refuse to send a write if the last good look was too long ago. It asks no server; any thread may call it.
 
         :raises LookAgainError: if it was.
         """

@@ -100,7 +100,7 @@ class Minter:
         """
         if secret is not None:
             self._rt.mask(secret)
-        # The answer has come: whoever goes on from here has nothing to wait for.
+        # The answer has come: the next holder has nothing to wait for.
         held = self._lease.held
         created = held.with_created(source_id) if held.write is not None and held.write.kind == "register" else held
         self._lease.note(replace(created, write=None))

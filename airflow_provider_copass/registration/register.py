@@ -345,7 +345,7 @@ class Registration(Operation[Registered]):
         raise SecretMissingError(
             f"The webhook secret of source {source_id} is not in the {self._writer.store} {key!r}, and Copass shows it "
             f"only once. Nothing was done. {way_out}; or set on_missing_secret='rotate' "
-            "to mint a new one, which makes the old one worthless to whoever uses it; or 'ignore' to go on without.",
+            "to mint a new one, which invalidates the old one; or 'ignore' to go on without.",
             data_source_ids=(source_id,),
         )
 
@@ -490,8 +490,8 @@ class Registration(Operation[Registered]):
     def _delete_created_beside(self, known: Completed, duplicates: tuple[str, ...]) -> Steps[tuple[str, ...]]:
         """Delete what this registration created beside the source that the entry was completed with.
 
-        It lost the lease while it sent a POST, and nobody else knows of that source. This is the only deletion that
-        nobody asked for.
+        It lost the lease while it sent a POST, and no other process knows of that source. This is the only
+        deletion that no task asks for.
 
         :return: the duplicates that are left.
         """
@@ -520,7 +520,7 @@ class Registration(Operation[Registered]):
         """
         left = yield from self._delete_created_beside(Completed(source_id), duplicates)
         if left != duplicates:
-            # Under a key without the id there may be the secret of a twin.
+            # Under a key without the id there may be the secret of a duplicate.
             self._lease.pending = replace(self._lease.held, rotating=source_id)
         return left
 

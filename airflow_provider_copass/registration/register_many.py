@@ -92,7 +92,7 @@ def register_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome
     results: dict[Registration, Registered | CopassError] = {}
     for begin in range(0, len(registrations), CHUNK):
         chunk = registrations[begin : begin + CHUNK]
-        # What another task holds is left for later: nobody waits for a whole list.
+        # What another task holds is left for later: no task waits for a whole list.
         _run(chunk, driver, brake, results, is_patient=False)
         if len(registrations) > CHUNK:
             runtime.log.info("%d of %d sources are done.", len(results), len(registrations))

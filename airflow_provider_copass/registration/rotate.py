@@ -167,7 +167,7 @@ class Rotation(Operation[Registered]):
 
     @staticmethod
     def _check_key(known: Completed, writer: SecretWriter) -> None:
-        """Refuse another key than the one that the secret is under: whoever reads it there would be left a void one."""
+        """Refuse another key than the one that the secret is under: its readers would be left with a void one."""
         if known.key and not writer.names(known, known.source_id):
             raise SourceChangedError(
                 f"The webhook secret of source {known.source_id} is in the {known.store} {known.key!r}, and this task "

@@ -120,7 +120,7 @@ class SecretWriter:
             if not self._is_taken(self.key(source_id), source_id, known, is_ours=is_ours):
                 return
         except (CopassInputError, SecretKeyTakenError):
-            # Something that nobody reads as a secret is not ours either.
+            # A value that is not read as a secret is not ours either.
             pass
         raise SecretKeyTakenError(
             f"The {self.store} {self.shown_key(source_id)!r} cannot take the webhook secret of source {source_id}: it "
@@ -203,7 +203,7 @@ class SecretWriter:
         """Write a secret.
 
         :param secret: the secret, masked already.
-        :param before_attempt: called right before each attempt, so that nobody's newer secret is overwritten.
+        :param before_attempt: called right before each attempt, so that no newer secret is overwritten.
         :raises SecretStoreError: if the store does not take it.
         """
         key = self.key(source_id)
@@ -337,7 +337,7 @@ class SecretRemover:
         elif self._may_hold(key):
             self.left.append(
                 f"The {self._secrets.name} {key!r} is left there: nothing shows that it is the webhook secret of "
-                f"source {source_id}, and it may be another source's. If nobody needs it, delete it by hand."
+                f"source {source_id}, and it may be another source's. If it is not needed, delete it by hand."
             )
         return False
 

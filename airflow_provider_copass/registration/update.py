@@ -1,7 +1,7 @@
 """Changing a source that exists: what differs is sent once; if it is renamed, its journal entry goes with it.
 
 A rename holds the leases on both names. The entry of the new name knows all that the old one's knew before the rename
-is sent, so whoever comes upon one of them later finds what is left to do.
+is sent, so the next holder of either finds what is left to do.
 """
 
 from __future__ import annotations
@@ -321,7 +321,7 @@ def send_changes(
 
 
 def end_with(lease: Lease, known: Completed) -> None:
-    """Complete an entry, or if there is unfinished work in it, leave that to whoever declares it."""
+    """Complete an entry, or if there is unfinished work in it, leave that to the task that declares it."""
     held = lease.held
     is_nothing_known = known == Completed(known.source_id)
     if held.rotating or held.created_ids or held.write is not None:

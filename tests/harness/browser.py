@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WORDS = "words.json"
@@ -29,6 +29,9 @@ _FLAGS = [
     "--force-color-profile=srgb",
     "--hide-scrollbars",
 ]
+
+# Five seconds are not enough for a page of Airflow on a busy machine.
+expect.set_options(timeout=30_000)
 
 
 @contextmanager
