@@ -33,9 +33,10 @@ def test_the_wheel_holds_the_package_and_its_metadata_alone(wheel: list[str]) ->
 
 
 def test_the_wheel_holds_no_tests(wheel: list[str]) -> None:
-    """What has the word in its name is for tests of users' own."""
+    """What has the word in its name is for tests of users' own, or tests a connection."""
     for_users = {PACKAGE + "pytest_plugin.py", PACKAGE + "secret_stores/testing.py"}
-    assert {name for name in wheel if "test" in name.lower()} == for_users
+    tested = PACKAGE + "hooks/connection_test.py"
+    assert {name for name in wheel if "test" in name.lower()} == {*for_users, tested}
 
 
 def test_the_wheel_holds_every_module_and_the_mark_of_its_types(wheel: list[str], sdist: list[str]) -> None:
