@@ -79,6 +79,7 @@ class Lease:
         self._rt = runtime
         self._looked = Moment(0.0, 0.0)
         self._first_seen: dict[Write, float] = {}
+        self._unsent: Write | None = None
 
     @property
     def held(self) -> Pending:
@@ -116,6 +117,9 @@ class Lease:
         if isinstance(entry, Pending) and entry.lease_token not in {"", self._rt.token}:
             self._rt.log.info("Taking over from %s.", entry.owner)
         known = entry if isinstance(entry, Pending) else _pending(entry, self._rt.owner)
+        if known.lease_token == self._rt.token and known.write is not None and known.write == self._unsent:
+            # This process noted it, and then was too late to send it.
+            known = replace(known, write=None)
         try:
             self._write(known, looked)
         except JournalError as error:
@@ -172,6 +176,7 @@ class Lease:
         while True:
             noted = note(self.held)
             if noted is not self.held:
+                self._unsent = noted.write
                 self.note(noted)
             self.verify()
             try:
@@ -179,6 +184,10 @@ class Lease:
             except LookAgainError:
                 # It was not sent: the last good look was too long ago.
                 continue
+            except CopassError:
+                self._unsent = None
+                raise
+            self._unsent = None
             return result
 
     def complete(self, entry: Completed | Tombstone) -> None:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.ports import Moment, Runtime
     from airflow_provider_copass.registration.spec import SourceRef
 
+LONGEST_POLL = 5.0
+"""Seconds: no pause between two looks for the effect of a write is longer."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -132,6 +135,7 @@ class Operation(Generic[T]):
 
     def settled(self, leases: Sequence[Lease], look: Callable[[], Steps[Inventory]]) -> Steps[Inventory]:
         """Look, with the leases in hand, until no write that an entry notes may still take effect."""
+        pause = self._rt.timing.poll_interval
         while True:
             open_leases = [lease for lease in leases if not lease.is_settled()]
             inventory = yield from look()
@@ -139,7 +143,8 @@ class Operation(Generic[T]):
                 lease.verify()
             if not any(self._may_still_act(lease, inventory) for lease in open_leases):
                 return inventory
-            yield Wait(self._rt.timing.poll_interval)
+            yield Wait(pause)
+            pause = min(2 * pause, LONGEST_POLL)
 
     def _may_still_act(self, lease: Lease, inventory: Inventory) -> bool:
         write = lease.held.write
@@ -189,10 +194,15 @@ class Operation(Generic[T]):
         return source.created_at is not None and source.created_at.timestamp() >= began
 
     def _busy(self, held: HeldError) -> str:
-        where = f" (journal entry {held.name!r})" if held.name else ""
+        if not held.name:
+            return (
+                f"The journal was too slow for {self._label}: a write of an Airflow Variable took longer than "
+                f"{self._rt.timing.lease_pause:.0f} seconds again and again, or the lease was lost each time. Try again "
+                "later."
+            )
         return (
-            f"Another task works on {held.label or self._label} at this moment, or died while it did{where}. Nothing "
-            "was done. Try again later; if the other task is dead for good, delete the entry."
+            f"Another task works on {held.label or self._label} at this moment, or died while it did (journal entry "
+            f"{held.name!r}). Nothing was done. Try again later; if that task no longer runs, delete the entry."
         )
 
 

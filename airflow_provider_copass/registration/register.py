@@ -26,7 +26,7 @@ from airflow_provider_copass.registration.journal import (
 )
 from airflow_provider_copass.registration.lease import LocationClaim, LookAgainError
 from airflow_provider_copass.registration.minter import Minter
-from airflow_provider_copass.registration.operation import Operation, now_on_server
+from airflow_provider_copass.registration.operation import LONGEST_POLL, Operation, now_on_server
 from airflow_provider_copass.registration.ports import Moment
 from airflow_provider_copass.registration.secret_writer import SecretWriter
 from airflow_provider_copass.registration.update import send_changes
@@ -155,6 +155,7 @@ class Registration(Operation[Registered]):
 
     def _work(self) -> Steps[Registered]:
         """Decide with the lease in hand, and act."""
+        pause = self._rt.timing.poll_interval
         while True:
             # Asked before the look: one from before that moment may not show an effect yet.
             is_settled, is_lost_post_settled = self._lease.is_settled(), self._is_lost_post_settled()
@@ -174,7 +175,8 @@ class Registration(Operation[Registered]):
             )
             is_in_flight = self._is_post_in_flight(decision.source, inventory, is_settled=is_lost_post_settled)
             if decision.step == "wait" or is_in_flight or (decision.step == "create" and is_hidden):
-                yield Wait(self._rt.timing.poll_interval)
+                yield Wait(pause)
+                pause = min(2 * pause, LONGEST_POLL)
                 continue
             if held.write is not None and held.write.kind in {"delete", "disconnect"}:
                 ended = inventory.live(held.write.source_id) is None
