@@ -201,8 +201,8 @@ class Operation(Generic[T]):
                 "later."
             )
         return (
-            f"Another task works on {held.label or self._label} at this moment, or died while it did (journal entry "
-            f"{held.name!r}). Nothing was done. Try again later; if that task no longer runs, delete the entry."
+            f"Another task works on {held.label or self._label} at this moment, or died while it did (journal "
+            f"entry {held.name!r}). Nothing was done. Try again later; if that task no longer runs, delete the entry."
         )
 
 
