@@ -197,8 +197,8 @@ class Operation(Generic[T]):
         if not held.name:
             return (
                 f"The journal was too slow for {self._label}: a write of an Airflow Variable took longer than "
-                f"{self._rt.timing.lease_pause:.0f} seconds again and again, or the lease was lost each time. Try again "
-                "later."
+                f"{self._rt.timing.lease_pause:.0f} seconds again and again, or the lease was lost each time. Try "
+                "again later."
             )
         return (
             f"Another task works on {held.label or self._label} at this moment, or died while it did (journal "

@@ -31,7 +31,7 @@ def test_the_demo_shows_sources_xcoms_and_checks(tmp_path: Path) -> None:
         assert re.search(rf"^    stored_as = copass_webhook_secret_{UUID}$", shown, re.MULTILINE)
         assert "requests to register: 2 in the first run, 0 in the second" in shown
         for checked in (
-            "Every source is there once",
+            "Every source exists once",
             "Each secret lies encrypted in Airflow, and is the one that Copass accepts",
             "Neither a secret nor the token is in a log, the database or an output",
         ):
