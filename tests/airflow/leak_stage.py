@@ -180,7 +180,7 @@ def _run_on_3(home: AirflowHome) -> tuple[str, list[TaskOutcome]]:
         run_id = airflow.trigger(DAG_ID)
         # Some of its tasks shall fail.
         with suppress(RunFailedError):
-            airflow.wait_run(DAG_ID, run_id, seconds=300)
+            airflow.wait_run(DAG_ID, run_id, seconds=900)
         return run_id, airflow.tasks(DAG_ID, run_id)
 
 

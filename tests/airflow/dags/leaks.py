@@ -57,8 +57,8 @@ class LeakOperator(RegisterSourceOperator):
         super().__init__(secret_store=FaultyStore(store_does), **kwargs)
 
     def _timing(self, hook: object) -> Timing:
-        # The lease pause is the usual one: with everything at DEBUG a write of an entry is slow.
-        return Timing(settle_timeout=2, wait_timeout=60, poll_interval=0.2)
+        # A long lease pause: with everything at DEBUG, on a busy machine, a write of an entry is slow.
+        return Timing(settle_timeout=2, lease_pause=5, wait_timeout=60, poll_interval=0.2)
 
     def execute(self, context: Context) -> str:
         """Register the source."""
