@@ -116,7 +116,7 @@ def task_of(case: Case, task_id: str = "") -> LeakOperator:
         store_does=case.store,
         retries=2,
         retry_delay=timedelta(seconds=1),
-        execution_timeout=timedelta(seconds=8) if case.word == "timed_out" else None,
+        execution_timeout=timedelta(seconds=30) if case.word == "timed_out" else None,
         **fields,
     )
 
