@@ -13,7 +13,7 @@ from tests.harness.processes import CHECKOUT
 from tests.tools.matrix.__main__ import _ALL, _QUICK
 
 VERSION = importlib.metadata.version("apache-airflow")
-OWN = "tests/operators/test_unshown.py"
+OWN = "tests/operators/test_redaction.py"
 
 
 def environment(folder: Path, version: str) -> None:

@@ -72,7 +72,9 @@ def with_the_operator(count: int, at_once: int) -> None:
     class Texts(dict[str, str]):
         """A journal in memory."""
 
-        write = dict.__setitem__
+        def write(self, name: str, text: str, *, within: float = 0.0) -> None:
+            """Write a text."""
+            self[name] = text
 
         def read(self, names: Sequence[str]) -> dict[str, str | None]:
             """Read texts."""
