@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from airflow_provider_copass.api import models
-    from airflow_provider_copass.api.requests import SourceChanges
+    from airflow_provider_copass.api.requests import RegisterSource, SourceChanges
 
 SANDBOXES = "/api/v1/storage/sandboxes"
 
@@ -85,17 +85,12 @@ def register_source(
         adapter_config=adapter_config,
         poll_interval_seconds=poll_interval_seconds,
     )
-    return registrations(sandbox_id)(source.body())
+    return register_checked(sandbox_id, source)
 
 
-def registrations(sandbox_id: str) -> Callable[[dict[str, Any]], Call[models.Source]]:
-    """Return a function that makes the register call of a body that was checked, for many sources of a sandbox.
-
-    :param sandbox_id: the sandbox.
-    :raises CopassInputError: if it is not a usable id.
-    """
-    path = _sources(sandbox_id)
-    return lambda body: Call("register_source", "POST", path, answers.source, body=body)
+def register_checked(sandbox_id: str, source: RegisterSource) -> Call[models.Source]:
+    """Register a source whose fields are checked already; otherwise as :func:`register_source`."""
+    return Call("register_source", "POST", _sources(sandbox_id), answers.source, body=source.body())
 
 
 def list_sources(sandbox_id: str, *, provider: str | None = None, status: str | None = None) -> Call[models.SourceList]:

@@ -70,12 +70,13 @@ class CopassOperator(BaseOperator):
         :raises CopassInputError: where the connection cannot work. No request has been sent.
         """
         from airflow_provider_copass.airflow_compat import Masker
-        from airflow_provider_copass.operators._runtime import SandboxSources, WallClock, new_token, owner_of, setups_of
+        from airflow_provider_copass.operators._runtime import WallClock, new_token, owner_of, setups_of
         from airflow_provider_copass.registration import Runtime
         from airflow_provider_copass.secret_stores.guarded import GuardedStore
 
         return Runtime(
-            sources=SandboxSources(hook),
+            client=hook.get_conn(),
+            sandbox_id=hook.sandbox_id,
             secrets=None if secrets is None else GuardedStore(secrets),
             journal=self._journal(may_write=may_write),
             log=self.log,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassCallError, CopassNotFoundError
 from airflow_provider_copass.registration.driver import GetSource, Read, run_alone
 from airflow_provider_copass.registration.inventory import Inventory
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_copass.api import Source
+    from airflow_provider_copass.api.calls import Call
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.lease import Lease
-    from airflow_provider_copass.registration.ports import Guard, Runtime
+    from airflow_provider_copass.registration.ports import Runtime
     from airflow_provider_copass.registration.spec import Identity, SourceRef, StoreKey
 
 
@@ -176,7 +177,7 @@ class Ending(Operation["str | None"]):
         source_id = self._begun = source.data_source_id
         keys = self._keys(source, lease)
         if self._purge:
-            self._rt.sources.purge_source(source_id)
+            self._rt.client.send(calls.purge_source(self._rt.sandbox_id, source_id))
             self._rt.log.info("Purged what came in through source %s.", source_id)
         if self._rt.secrets is not None:
             for key in keys:
@@ -195,9 +196,9 @@ class Ending(Operation["str | None"]):
             self._removed.clear()
         write = Write(self._kind, self._rt.clock.now(), self._rt.owner.instance, source_id)
         try:
-            yield from lease.send(
-                lambda look: self._send(source_id, look), note=lambda pending: replace(pending, write=write)
-            )
+            yield from lease.send(self._call(source_id), note=lambda pending: replace(pending, write=write))
+        except CopassNotFoundError:
+            pass
         except CopassCallError as error:
             if not error.maybe_applied:
                 lease.note(replace(lease.held, write=None))
@@ -207,13 +208,9 @@ class Ending(Operation["str | None"]):
         self._rt.log.info("%s source %s.", "Deleted" if self._kind == "delete" else "Disconnected", source_id)
         return self._end(lease, source_id, is_secret_removed=bool(keys))
 
-    def _send(self, source_id: str, before_attempt: Guard) -> None:
-        sources = self._rt.sources
-        with suppress(CopassNotFoundError):
-            if self._kind == "delete":
-                sources.delete_source(source_id, before_attempt=before_attempt)
-            else:
-                sources.disconnect_source(source_id, before_attempt=before_attempt)
+    def _call(self, source_id: str) -> Call[Any]:
+        make = calls.delete_source if self._kind == "delete" else calls.disconnect_source
+        return make(self._rt.sandbox_id, source_id)
 
     def _end(self, lease: Lease, source_id: str, *, is_secret_removed: bool = False) -> str:
         """Let the entry tell that the source is gone."""

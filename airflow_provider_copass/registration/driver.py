@@ -8,17 +8,20 @@ one list serves all, and writes to the API go out side by side. One source alone
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassAnswerError, CopassError, CopassNotFoundError
 from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.ports import Moment
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
-    from airflow_provider_copass.registration.ports import Runtime
+    from airflow_provider_copass.api.calls import Call
+    from airflow_provider_copass.registration.ports import Guard, Runtime
 
 T = TypeVar("T")
 
@@ -58,9 +61,14 @@ class GetSource:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a write: gives what the job returns. The job runs in a thread; it neither logs nor touches the journal."""
+    """Send a write, in a thread: gives its answer.
 
-    job: Callable[[], Any]
+    :param call: the write.
+    :param before_attempt: called right before each attempt, in that thread; it neither logs nor touches the journal.
+    """
+
+    call: Call[Any]
+    before_attempt: Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,8 @@ class Wait:
 
 
 Request = Read | Pause | ListSources | GetSource | Send | Wait
+_ORDER = (Read, Pause, GetSource, ListSources, Wait)
+"""Which kind of request is served first: what all the others have to wait for."""
 Steps = Generator[Request, Any, T]
 
 
@@ -84,11 +94,6 @@ class Driver:
     def __init__(self, runtime: Runtime, on_failure: Callable[[CopassError], None] = lambda _: None) -> None:
         self._rt = runtime
         self._on_failure = on_failure
-        self._steps: Sequence[Steps[Any]] = ()
-        self._ready: deque[tuple[int, Any, BaseException | None]] = deque()
-        self._asked: list[tuple[int, Request]] = []
-        self._sent: dict[object, int] = {}
-        self._results: dict[int, Any] = {}
         self._listed: tuple[Inventory, float] | None = None
 
     def run(self, steps: Sequence[Steps[T]]) -> list[T | CopassError]:
@@ -96,101 +101,82 @@ class Driver:
 
         :return: in their order, what each returned, or the error that it raised.
         """
-        self._steps = steps
-        self._results = {}
-        self._ready.extend((number, None, None) for number in range(len(steps)))
-        while self._ready or self._asked or self._sent:
-            if self._sent and (not self._ready or len(self._sent) >= self._rt.pool.width):
+        results: dict[int, T | CopassError] = {}
+        ready: deque[tuple[int, Any, BaseException | None]] = deque(
+            (number, None, None) for number in range(len(steps))
+        )
+        asked: list[tuple[int, Request]] = []
+        sent: dict[object, int] = {}
+        while ready or asked or sent:
+            if sent and (not ready or len(sent) >= self._rt.pool.width):
                 # An answer may hold a secret, so it comes before all else.
-                ticket, result, error = self._rt.pool.wait()
-                self._resume(self._sent.pop(ticket), result, error)
-            elif self._ready:
-                self._resume(*self._ready.popleft())
+                ticket, value, error = self._rt.pool.wait()
+                number = sent.pop(ticket)
+            elif ready:
+                number, value, error = ready.popleft()
             else:
-                self._serve()
-        return [self._results[number] for number in range(len(steps))]
-
-    def _resume(self, number: int, value: Any, error: BaseException | None) -> None:
-        """Let one generator go on, up to its next request or its end."""
-        steps = self._steps[number]
-        try:
-            request = steps.send(value) if error is None else steps.throw(error)
-        except StopIteration as done:
-            self._results[number] = done.value
-        except CopassError as failure:
-            self._on_failure(failure)
-            self._results[number] = failure
-        else:
-            if isinstance(request, Send):
-                self._sent[self._rt.pool.submit(request.job)] = number
+                ready.extend(self._serve(asked))
+                continue
+            try:
+                request = steps[number].send(value) if error is None else steps[number].throw(error)
+            except StopIteration as done:
+                results[number] = done.value
+            except CopassError as failure:
+                self._on_failure(failure)
+                results[number] = failure
             else:
-                self._asked.append((number, request))
+                if isinstance(request, Send):
+                    send = partial(self._rt.client.send, request.call, before_attempt=request.before_attempt)
+                    sent[self._rt.pool.submit(send)] = number
+                else:
+                    asked.append((number, request))
+        return [results[number] for number in range(len(steps))]
 
-    def _serve(self) -> None:
-        """Serve the requests of one kind; those that all the others have to wait for come first."""
-        reads = [(number, request) for number, request in self._asked if isinstance(request, Read)][:_MOST_READS]
-        if reads:
-            self._answer(reads, lambda: self._read([request for _, request in reads]))
-            return
-        serves: dict[type[Any], Callable[[Sequence[Any]], Callable[[Any], Any]]] = {
-            Pause: self._pause,
-            GetSource: self._get_sources,
-            ListSources: self._list_sources,
-            Wait: self._wait,
-        }
-        kind = next(kind for kind in serves if any(isinstance(request, kind) for _, request in self._asked))
-        of_kind = [(number, request) for number, request in self._asked if isinstance(request, kind)]
-        self._answer(of_kind, lambda: serves[kind]([request for _, request in of_kind]))
-
-    def _answer(self, asked: Sequence[tuple[int, Request]], serve: Callable[[], Callable[[Any], Any]]) -> None:
-        """Give each what it asked for, or what went wrong."""
-        numbers = {number for number, _ in asked}
-        self._asked = [each for each in self._asked if each[0] not in numbers]
+    def _serve(self, asked: list[tuple[int, Request]]) -> list[tuple[int, Any, BaseException | None]]:
+        """Take the requests of one kind, and give each its answer, or what went wrong."""
+        kind = min((type(request) for _, request in asked), key=_ORDER.index)
+        served = [each for each in asked if isinstance(each[1], kind)]
+        if kind is Read:
+            served = served[:_MOST_READS]
+        numbers = [number for number, _ in served]
+        asked[:] = [each for each in asked if each[0] not in numbers]
         try:
-            answer = serve()
+            answers = self._answers([request for _, request in served])
         except CopassError as error:
-            self._ready.extend((number, None, error) for number, _ in asked)
-        else:
-            self._ready.extend((number, answer(request), None) for number, request in asked)
+            return [(number, None, error) for number in numbers]
+        return [(number, answer, None) for number, answer in zip(numbers, answers, strict=True)]
 
-    def _read(self, requests: Sequence[Read]) -> Callable[[Any], Any]:
-        looked = Moment.of(self._rt.clock)
-        names = tuple(dict.fromkeys(name for request in requests for name in request.names))
-        texts = self._rt.journal.read(names)
-        return lambda request: ({name: texts[name] for name in request.names}, looked)
-
-    def _pause(self, _: Sequence[Any]) -> Callable[[Any], Any]:
-        self._rt.clock.sleep(self._rt.timing.lease_pause)
-        return lambda _: None
-
-    def _get_sources(self, requests: Sequence[GetSource]) -> Callable[[Any], Any]:
-        ids = {request.source_id for request in requests}
-        found: Mapping[str, Source | None]
-        if len(ids) > _MOST_GETS:
-            found = self._recent_list().by_id
-        else:
-            found = {source_id: get_source(self._rt, source_id) for source_id in sorted(ids)}
-        return lambda request: found.get(request.source_id)
+    def _answers(self, requests: Sequence[Any]) -> Iterable[Any]:
+        """Return the answers to requests of one kind."""
+        rt = self._rt
+        match requests[0]:
+            case Read():
+                looked = Moment.of(rt.clock)
+                texts = rt.journal.read(tuple(dict.fromkeys(name for request in requests for name in request.names)))
+                return [({name: texts[name] for name in request.names}, looked) for request in requests]
+            case GetSource():
+                ids = sorted({request.source_id for request in requests})
+                if len(ids) > _MOST_GETS:
+                    found: Mapping[str, Source | None] = self._recent_list().by_id
+                else:
+                    found = {source_id: get_source(rt, source_id) for source_id in ids}
+                return [found.get(request.source_id) for request in requests]
+            case ListSources():
+                providers = {request.provider for request in requests}
+                inventory = list_sources(rt, providers.pop() if len(providers) == 1 else None)
+                return [inventory for _ in requests]
+            case Pause():
+                rt.clock.sleep(rt.timing.lease_pause)
+            case Wait():
+                rt.clock.sleep(min(request.seconds for request in requests))
+        return [None for _ in requests]
 
     def _recent_list(self) -> Inventory:
         """Return a list that serves several chunks: what it does not show is looked for under the lease."""
         now = self._rt.clock.monotonic()
         if self._listed is None or now - self._listed[1] > _LIST_LASTS:
-            self._listed = (self._list(None), now)
+            self._listed = (list_sources(self._rt), now)
         return self._listed[0]
-
-    def _list_sources(self, requests: Sequence[ListSources]) -> Callable[[Any], Any]:
-        providers = {request.provider for request in requests}
-        inventory = self._list(providers.pop() if len(providers) == 1 else None)
-        return lambda _: inventory
-
-    def _list(self, provider: str | None) -> Inventory:
-        listed = self._rt.sources.list_sources(provider)
-        return Inventory.of_list(listed, now=self._rt.clock.now())
-
-    def _wait(self, requests: Sequence[Wait]) -> Callable[[Any], Any]:
-        self._rt.clock.sleep(min(request.seconds for request in requests))
-        return lambda _: None
 
 
 def run_alone(steps: Steps[T], runtime: Runtime) -> T:
@@ -204,10 +190,19 @@ def run_alone(steps: Steps[T], runtime: Runtime) -> T:
     return result
 
 
+def list_sources(runtime: Runtime, provider: str | None = None) -> Inventory:
+    """List the sources, or those of one provider.
+
+    :raises CopassAnswerError: if the list is cut short.
+    """
+    listed = runtime.client.send(calls.list_sources(runtime.sandbox_id, provider=provider))
+    return Inventory.of_list(listed, now=runtime.clock.now())
+
+
 def get_source(runtime: Runtime, source_id: str) -> Source | None:
     """Read one source; None if there is none."""
     try:
-        source = runtime.sources.get_source(source_id)
+        source = runtime.client.send(calls.get_source(runtime.sandbox_id, source_id))
     except CopassNotFoundError:
         return None
     check_answered(source, source_id, "get_source")

@@ -27,6 +27,7 @@ from airflow_provider_copass.registration.ports import Moment
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from airflow_provider_copass.api.calls import Call
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.journal import Entry, Owner, Write
     from airflow_provider_copass.registration.ports import Guard, Runtime
@@ -165,14 +166,23 @@ class Lease:
         self._write(pending, self._looked)
 
     def send(
-        self, job: Callable[[Guard], T], *, note: Callable[[Pending], Pending] = lambda pending: pending
+        self,
+        call: Call[T],
+        *,
+        note: Callable[[Pending], Pending] = lambda pending: pending,
+        before_attempt: Guard = lambda: None,
     ) -> Steps[T]:
         """Note a write, look once more, and send it.
 
-        :param job: sends it; it is given what has to be called right before each attempt.
         :param note: what the entry is to say of it; by default nothing.
+        :param before_attempt: called right before each attempt.
         :raises LostLeaseError: if another process holds the lease now.
         """
+
+        def look() -> None:
+            self.require_fresh()
+            before_attempt()
+
         while True:
             noted = note(self.held)
             if noted is not self.held:
@@ -180,7 +190,7 @@ class Lease:
                 self.note(noted)
             self.verify()
             try:
-                result: T = yield Send(lambda: job(self.require_fresh))
+                result: T = yield Send(call, look)
             except LookAgainError:
                 # It was not sent: the last good look was too long ago.
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassCallError, CopassError, CopassStatusError, SourceChangedError
 from airflow_provider_copass.registration.journal import Completed, Write, deleted_by_of, known_of
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.journal import Pending
     from airflow_provider_copass.registration.lease import Lease, LocationClaim
-    from airflow_provider_copass.registration.ports import Guard, Runtime
+    from airflow_provider_copass.registration.ports import Runtime
     from airflow_provider_copass.registration.secret_writer import SecretWriter
 
 _NO_ROTATION = {404, 405}
@@ -72,15 +73,12 @@ class Minter:
             secret_generation=before.secret_generation + 1,
         )
 
-        def send(before_attempt: Guard) -> Source:
-            def look() -> None:
-                before_attempt()
-                self.at_risk[source_id] = self._writer.shown_key(source_id)
+        def risk() -> None:
+            self.at_risk[source_id] = self._writer.shown_key(source_id)
 
-            return self._rt.sources.rotate_webhook_secret(source_id, before_attempt=look)
-
+        call = calls.rotate_webhook_secret(self._rt.sandbox_id, source_id)
         try:
-            rotated = yield from self._lease.send(send, note=lambda _: noted)
+            rotated = yield from self._lease.send(call, note=lambda _: noted, before_attempt=risk)
         except CopassCallError as error:
             failure = error
         else:

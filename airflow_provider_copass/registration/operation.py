@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import (
     CopassAnswerError,
     CopassError,
@@ -183,7 +184,7 @@ class Operation(Generic[T]):
     def delete_source(self, source_id: str, lease: Lease) -> Steps[None]:
         """Delete a source, with the lease in hand; one that is gone already is fine."""
         with suppress(CopassNotFoundError):
-            yield from lease.send(lambda look: self._rt.sources.delete_source(source_id, before_attempt=look))
+            yield from lease.send(calls.delete_source(self._rt.sandbox_id, source_id))
 
     def came_up_since(self, source: Source, inventory: Inventory) -> bool:
         """Tell whether a source was registered after this process began.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pydantic import SecretStr
 
-    from airflow_provider_copass.api import Source, SourceList
+    from airflow_provider_copass.api.calls import Call
     from airflow_provider_copass.registration.journal import Owner
+
+T = TypeVar("T")
 
 Guard = Callable[[], None]
 """Called right before each attempt of a write is sent; what it raises goes to the caller, and nothing is sent."""
@@ -32,40 +34,14 @@ class SecretOwner:
     provider: str
 
 
-class Sources(Protocol):
-    """The API's calls on the sources of one sandbox. Called from several threads.
+class Client(Protocol):
+    """Sends the API's calls: :class:`~airflow_provider_copass.api.CopassClient`. Called from several threads."""
 
-    Each raises :class:`~airflow_provider_copass.errors.CopassCallError` if it fails.
-    """
+    def send(self, call: Call[T], *, before_attempt: Guard | None = None) -> T:
+        """Send a call and return its answer.
 
-    def list_sources(self, provider: str | None = None) -> SourceList:
-        """List the sources."""
-
-    def get_source(self, data_source_id: str) -> Source:
-        """Read one source.
-
-        :raises CopassNotFoundError: if there is none.
+        :raises CopassCallError: if it fails.
         """
-
-    def register_source(self, fields: Mapping[str, Any], *, before_attempt: Guard) -> Source:
-        """Register a source; the answer holds its secret, if it has one."""
-
-    def update_source(
-        self, data_source_id: str, changes: Mapping[str, Any], *, merge_adapter_config: bool, before_attempt: Guard
-    ) -> Source:
-        """Change the given fields."""
-
-    def rotate_webhook_secret(self, data_source_id: str, *, before_attempt: Guard) -> Source:
-        """Mint a fresh secret, which is in the answer."""
-
-    def disconnect_source(self, data_source_id: str, *, before_attempt: Guard) -> object:
-        """Disconnect a source, for good."""
-
-    def delete_source(self, data_source_id: str, *, before_attempt: Guard) -> None:
-        """Remove a source."""
-
-    def purge_source(self, data_source_id: str) -> object:
-        """Remove what came in through a source."""
 
 
 class Secrets(Protocol):
@@ -229,7 +205,8 @@ def no_mask(_: SecretStr) -> None:
 class Runtime:
     """What one try of a task works with, the same for all that it does.
 
-    :param sources: the API's calls on the sandbox.
+    :param client: sends the API's calls.
+    :param sandbox_id: the sandbox of all that it does.
     :param secrets: the secret store; None if no secret is stored or removed.
     :param journal: where entries are kept.
     :param log: where to say what was seen.
@@ -242,7 +219,8 @@ class Runtime:
     :param setups: ids of the tasks whose leases this task may take over at once, in the same run: a teardown's setups.
     """
 
-    sources: Sources
+    client: Client
+    sandbox_id: str
     secrets: Secrets | None
     journal: Journal
     log: Log

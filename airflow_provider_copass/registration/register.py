@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import (
     CopassCallError,
     CopassConflictError,
@@ -364,7 +365,6 @@ class Registration(Operation[Registered]):
         if self._brake is not None:
             self._brake.check()
         self.check_create(held.previous)
-        fields = self.spec.source.body()
 
         def note(pending: Pending) -> Pending:
             self._sent = Moment.of(self._rt.clock)
@@ -373,7 +373,7 @@ class Registration(Operation[Registered]):
 
         try:
             created = yield from self._lease.send(
-                lambda look: self._rt.sources.register_source(fields, before_attempt=look), note=note
+                calls.register_checked(self.spec.sandbox_id, self.spec.source), note=note
             )
         except CopassCallError as error:
             failure = error

@@ -12,8 +12,7 @@ from airflow_provider_copass.errors import (
 )
 from airflow_provider_copass.registration.brake import Brake, SkippedError
 from airflow_provider_copass.registration.decide import decide, ids_to_look_up
-from airflow_provider_copass.registration.driver import Driver, get_source
-from airflow_provider_copass.registration.inventory import Inventory
+from airflow_provider_copass.registration.driver import Driver, get_source, list_sources
 from airflow_provider_copass.registration.journal import (
     Completed,
     Pending,
@@ -133,8 +132,7 @@ def _warn_of_duplicates(registered: Sequence[Registered], specs: Sequence[Source
     if len(specs) == 1 or not created:
         return
     try:
-        listed = runtime.sources.list_sources(None)
-        inventory = Inventory.of_list(listed, now=runtime.clock.now())
+        inventory = list_sources(runtime)
     except CopassCallError as error:
         runtime.log.warning("The sources were not listed once more, to look for duplicates (%s).", type(error).__name__)
         return
@@ -159,7 +157,7 @@ def plan_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome]:
         registration.check()
     names = [entry_name(spec.identity) for spec in specs]
     texts = runtime.journal.read(names)
-    inventory = Inventory.of_list(runtime.sources.list_sources(None), now=runtime.clock.now())
+    inventory = list_sources(runtime)
     return [
         _planned(registration, texts[name], name, inventory, runtime)
         for registration, name in zip(registrations, names, strict=True)

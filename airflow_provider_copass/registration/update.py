@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassCallError, SourceChangedError, SourceExistsError
 from airflow_provider_copass.registration.decide import fits
 from airflow_provider_copass.registration.driver import GetSource, Read, check_answered, run_alone
@@ -308,11 +309,13 @@ def send_changes(
     body, is_merge = declared.body(changes)
     for each in beside:
         each.verify()
-    changed = yield from lease.send(
-        lambda look: runtime.sources.update_source(
-            source.data_source_id, body, merge_adapter_config=is_merge, before_attempt=look
-        )
+    call = calls.update_source(
+        runtime.sandbox_id,
+        source.data_source_id,
+        body,  # type: ignore[arg-type]  # checked by the call
+        merge_adapter_config=is_merge,
     )
+    changed = yield from lease.send(call)
     for each in (*beside, lease):
         each.verify()
     check_answered(changed, source.data_source_id, "update_source")

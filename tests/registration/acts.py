@@ -131,7 +131,8 @@ def runtime(process: Process, task: str, attempt: int, **more: Any) -> Runtime:
     """Return what one try of a task works with."""
     return Runtime(
         **{
-            "sources": process,
+            "client": process,
+            "sandbox_id": SANDBOX,
             "secrets": GuardedStore(process.secrets),  # type: ignore[arg-type]  # it has the methods
             "journal": process.journal,
             "log": process,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 from pydantic import SecretStr
 
-from airflow_provider_copass.api import ClientSettings, CopassClient, RetryPolicy, Source, SourceList, calls
+from airflow_provider_copass.api import ClientSettings, CopassClient, RetryPolicy
 from airflow_provider_copass.api.requests import read_register
 from airflow_provider_copass.registration import Registered, Runtime, SourceSpec, Timing, register
 from airflow_provider_copass.registration.journal import Completed, from_text
@@ -91,53 +91,6 @@ class FolderStore:
         self.folder.remove(key)
 
 
-class Api:
-    """The real client, as the sources of one sandbox; the operators' own class would bring Airflow with it."""
-
-    def __init__(self, client: CopassClient) -> None:
-        self._send = client.send
-
-    def list_sources(self, provider: str | None = None) -> SourceList:
-        """List."""
-        return self._send(calls.list_sources(SANDBOX, provider=provider))
-
-    def get_source(self, data_source_id: str) -> Source:
-        """Read one."""
-        return self._send(calls.get_source(SANDBOX, data_source_id))
-
-    def register_source(self, fields: Mapping[str, Any], *, before_attempt: Callable[[], None]) -> Source:
-        """Register."""
-        return self._send(calls.registrations(SANDBOX)(dict(fields)), before_attempt=before_attempt)
-
-    def update_source(
-        self,
-        data_source_id: str,
-        changes: Mapping[str, Any],
-        *,
-        merge_adapter_config: bool,
-        before_attempt: Callable[[], None],
-    ) -> Source:
-        """Change."""
-        call = calls.update_source(SANDBOX, data_source_id, changes, merge_adapter_config=merge_adapter_config)  # type: ignore[arg-type]
-        return self._send(call, before_attempt=before_attempt)
-
-    def rotate_webhook_secret(self, data_source_id: str, *, before_attempt: Callable[[], None]) -> Source:
-        """Rotate."""
-        return self._send(calls.rotate_webhook_secret(SANDBOX, data_source_id), before_attempt=before_attempt)
-
-    def disconnect_source(self, data_source_id: str, *, before_attempt: Callable[[], None]) -> object:
-        """Disconnect."""
-        return self._send(calls.disconnect_source(SANDBOX, data_source_id), before_attempt=before_attempt)
-
-    def delete_source(self, data_source_id: str, *, before_attempt: Callable[[], None]) -> None:
-        """Delete."""
-        self._send(calls.delete_source(SANDBOX, data_source_id), before_attempt=before_attempt)
-
-    def purge_source(self, data_source_id: str) -> object:
-        """Purge."""
-        return self._send(calls.purge_source(SANDBOX, data_source_id))
-
-
 class Clock:
     """The clocks of this machine."""
 
@@ -179,7 +132,8 @@ def runtime(
     """Return what one try of a task works with."""
     return Runtime(
         **{
-            "sources": Api(client),
+            "client": client,
+            "sandbox_id": SANDBOX,
             "secrets": FolderStore(folder / "secrets"),
             "journal": Folder(folder / "journal"),
             "log": Log(),

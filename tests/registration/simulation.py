@@ -16,10 +16,12 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import partial
 from typing import Any, Protocol, TypeVar
+from urllib.parse import unquote
 
 from pydantic import SecretStr
 
 from airflow_provider_copass.api import PurgeResult, Source, SourceList, answers
+from airflow_provider_copass.api.calls import Call
 from airflow_provider_copass.api.models import SourceStatus
 from airflow_provider_copass.errors import (
     CopassConnectionLostError,
@@ -393,9 +395,6 @@ class Process:
         self._boundary(f"after {name}")
         raise fault.error()
 
-    def _send(self, name: str, **given: Any) -> Any:
-        return self.effect(name, partial(getattr(self.world, name), **given), given)
-
     def said_of(self, part: str) -> list[str]:
         """Return the lines of its report that hold a text."""
         return [line for line in self.said if part in line]
@@ -425,55 +424,32 @@ class Process:
 
     # The API.
 
-    def list_sources(self, provider: str | None = None) -> SourceList:
-        """List what exists."""
-        return self.effect("list", partial(self.world.list_sources, provider))
-
-    def get_source(self, data_source_id: str) -> Source:
-        """Read one."""
-        return self.effect("get", partial(self.world.source, data_source_id))
-
-    def register_source(self, fields: Mapping[str, Any], *, before_attempt: Callable[[], None]) -> Source:
-        """Make one, and another at each further call."""
-        source: Source = self._write("register", before_attempt, fields=dict(fields))
-        return source
-
-    def update_source(
-        self,
-        data_source_id: str,
-        changes: Mapping[str, Any],
-        *,
-        merge_adapter_config: bool,
-        before_attempt: Callable[[], None],
-    ) -> Source:
-        """Change one."""
-        given = {"data_source_id": data_source_id, "changes": dict(changes), "merge": merge_adapter_config}
-        source: Source = self._write("update", before_attempt, **given)
-        return source
-
-    def rotate_webhook_secret(self, data_source_id: str, *, before_attempt: Callable[[], None]) -> Source:
-        """Mint a fresh secret."""
-        source: Source = self._write("rotate", before_attempt, data_source_id=data_source_id)
-        return source
-
-    def delete_source(self, data_source_id: str, *, before_attempt: Callable[[], None]) -> None:
-        """Remove one."""
-        self._write("delete", before_attempt, data_source_id=data_source_id)
-
-    def disconnect_source(self, data_source_id: str, *, before_attempt: Callable[[], None]) -> SourceStatus:
-        """Disconnect one for good."""
-        status: SourceStatus = self._write("disconnect", before_attempt, data_source_id=data_source_id)
-        return status
-
-    def purge_source(self, data_source_id: str) -> PurgeResult:
-        """Forget what came in through one."""
-        result: PurgeResult = self._send("purge", data_source_id=data_source_id)
+    def send(self, call: Call[T], *, before_attempt: Callable[[], None] | None = None) -> T:
+        """Send a call, as the client does: before a write it asks the caller."""
+        given = _given(call)
+        name = call.operation.removesuffix("_source").removesuffix("_sources").removesuffix("_webhook_secret")
+        result: T
+        if not call.writes:
+            name, act = (
+                ("get", self.world.source) if given else ("list", partial(self.world.list_sources, **dict(call.query)))
+            )
+            result = self.effect(name, partial(act, **given))
+            return result
+        if before_attempt is not None:
+            before_attempt()
+        result = self.effect(name, partial(getattr(self.world, name), **given), given)
         return result
 
-    def _write(self, name: str, before_attempt: Callable[[], None], **given: Any) -> Any:
-        """Send a write, as the client does: it asks the caller right before."""
-        before_attempt()
-        return self._send(name, **given)
+
+def _given(call: Call[Any]) -> dict[str, Any]:
+    """Return what a method of the world is given for a call."""
+    parts = [unquote(part) for part in call.path.split("/sources", 1)[1].split("/")]
+    given: dict[str, Any] = {"data_source_id": parts[1]} if len(parts) > 1 else {}
+    if call.operation == "register_source":
+        given["fields"] = dict(call.body or {})
+    if call.operation == "update_source":
+        given |= {"changes": dict(call.body or {}), "merge": bool(call.query)}
+    return given
 
 
 def _said_of(name: str, given: dict[str, Any]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassConnectionLostError
 from tests.registration import acts
 from tests.registration.simulation import START, Fault, Killed, Process, World, run_all, run_to, settle
@@ -31,10 +32,6 @@ def run(world: World, steps: Callable[[Process], Any], **script: Any) -> Process
     process = Process(world, lambda it: Steps(it, steps), **script)
     run_all(world, [process])
     return process
-
-
-def nothing() -> None:
-    """Have nothing against a write."""
 
 
 def test_a_freeze_at_a_sleep_comes_on_top_of_the_sleep() -> None:
@@ -64,7 +61,7 @@ def test_a_process_is_killed_at_a_sleep() -> None:
 def test_a_process_stands_still_at_each_of_its_boundaries() -> None:
     """Sleeps included, until somebody lets it run on."""
     world = World()
-    process = Process(world, lambda it: Steps(it, lambda it: (it.sleep(5), it.list_sources())))
+    process = Process(world, lambda it: Steps(it, lambda it: (it.sleep(5), it.send(calls.list_sources("sb")))))
     seen = []
     while run_to(world, process, len(seen)):
         seen.append(process.trace[-1])
@@ -85,7 +82,10 @@ def test_the_servers_clock_is_its_own() -> None:
     world = World(server_ahead=300)
     process = run(
         world,
-        lambda it: (it.register_source({"provider": "slack", "name": "n"}, before_attempt=nothing), it.list_sources()),
+        lambda it: (
+            it.send(calls.register_source("sb", provider="slack", name="n")),
+            it.send(calls.list_sources("sb")),
+        ),
     )
     created, listed = process.result
     assert created.created_at.timestamp() == pytest.approx(START + 300, abs=1)
@@ -95,16 +95,11 @@ def test_the_servers_clock_is_its_own() -> None:
 @pytest.mark.parametrize(
     ("name", "send"),
     [
-        ("register", lambda it: it.register_source({"provider": "slack", "name": "another"}, before_attempt=nothing)),
-        (
-            "update",
-            lambda it: it.update_source(
-                "ds-1", {"name": "another"}, merge_adapter_config=False, before_attempt=nothing
-            ),
-        ),
-        ("rotate", lambda it: it.rotate_webhook_secret("ds-1", before_attempt=nothing)),
-        ("delete", lambda it: it.delete_source("ds-1", before_attempt=nothing)),
-        ("disconnect", lambda it: it.disconnect_source("ds-1", before_attempt=nothing)),
+        ("register", lambda it: it.send(calls.register_source("sb", provider="slack", name="another"))),
+        ("update", lambda it: it.send(calls.update_source("sb", "ds-1", {"name": "another"}))),
+        ("rotate", lambda it: it.send(calls.rotate_webhook_secret("sb", "ds-1"))),
+        ("delete", lambda it: it.send(calls.delete_source("sb", "ds-1"))),
+        ("disconnect", lambda it: it.send(calls.disconnect_source("sb", "ds-1"))),
     ],
 )
 def test_every_write_to_the_server_can_be_late_or_lose_its_answer(name: str, send: Callable[[Process], Any]) -> None:
@@ -129,7 +124,7 @@ def test_a_copy_of_a_world_is_a_world_of_its_own() -> None:
     """With what is in flight in it."""
     world = World()
     acts.seed(world)
-    run(world, lambda it: it.delete_source("ds-1", before_attempt=nothing), faults={"delete": Fault(late=12)})
+    run(world, lambda it: it.send(calls.delete_source("sb", "ds-1")), faults={"delete": Fault(late=12)})
     other = copy.deepcopy(world)
     settle(other)
     assert (world.live(), other.live()) == (["ds-1"], [])
@@ -150,7 +145,7 @@ def test_a_store_that_folds_keys_has_one_value_for_both() -> None:
 )
 def test_a_date_is_handed_on_as_the_client_reads_it(date: str | None, year: int | None) -> None:
     """However odd."""
-    listed = run(World(date=date), lambda it: it.list_sources()).result
+    listed = run(World(date=date), lambda it: it.send(calls.list_sources("sb"))).result
     assert getattr(listed.answered_at, "year", None) == year
 
 
@@ -160,6 +155,6 @@ def test_a_list_is_cut_without_saying_so() -> None:
     acts.seed(world)
     acts.seed(world, "m")
     world.hidden.add("ds-1")
-    listed = run(world, lambda it: it.list_sources()).result
+    listed = run(world, lambda it: it.send(calls.list_sources("sb"))).result
     assert [source.data_source_id for source in listed.sources] == ["ds-2"]
     assert listed.is_complete
