@@ -79,6 +79,8 @@ class Wait:
 
 
 Request = Read | Pause | ListSources | GetSource | Send | Wait
+_Answer = tuple[int, Any, BaseException | None]
+"""The number of a generator, and what it is to go on with."""
 _ORDER = (Read, Pause, GetSource, ListSources, Wait)
 """Which kind of request is served first: what all the others have to wait for."""
 Steps = Generator[Request, Any, T]
@@ -102,9 +104,7 @@ class Driver:
         :return: in their order, what each returned, or the error that it raised.
         """
         results: dict[int, T | CopassError] = {}
-        ready: deque[tuple[int, Any, BaseException | None]] = deque(
-            (number, None, None) for number in range(len(steps))
-        )
+        ready: deque[_Answer] = deque((number, None, None) for number in range(len(steps)))
         asked: list[tuple[int, Request]] = []
         sent: dict[object, int] = {}
         while ready or asked or sent:
@@ -132,7 +132,7 @@ class Driver:
                     asked.append((number, request))
         return [results[number] for number in range(len(steps))]
 
-    def _serve(self, asked: list[tuple[int, Request]]) -> list[tuple[int, Any, BaseException | None]]:
+    def _serve(self, asked: list[tuple[int, Request]]) -> list[_Answer]:
         """Take the requests of one kind, and give each its answer, or what went wrong."""
         kind = min((type(request) for _, request in asked), key=_ORDER.index)
         served = [each for each in asked if isinstance(each[1], kind)]

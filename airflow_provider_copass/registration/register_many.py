@@ -26,6 +26,7 @@ from airflow_provider_copass.registration.register import Registered, Registrati
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_copass.registration.inventory import Inventory
     from airflow_provider_copass.registration.ports import Log, Runtime
     from airflow_provider_copass.registration.spec import SourceSpec
 
