@@ -12,8 +12,6 @@ from airflow_provider_copass.errors import DuplicateSourcesError, SourceChangedE
 from airflow_provider_copass.registration.journal import Completed, Pending, completed_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.inventory import Inventory
     from airflow_provider_copass.registration.journal import Entry, Write
@@ -29,40 +27,27 @@ class Decision:
     """What is to be done.
 
     :param step: ``create`` a source; go on with the ``recorded`` one; ``finish`` the registration of one that is ours;
-        ``adopt`` one that is unmanaged; or ``wait``, for a write may still take effect.
-    :param source: the source; None for ``create`` and ``wait``.
+        or ``adopt`` one that is unmanaged.
+    :param source: the source; None for ``create``.
     :param duplicates: ids of other live sources of the identity.
     """
 
-    step: Literal["create", "recorded", "finish", "adopt", "wait"]
+    step: Literal["create", "recorded", "finish", "adopt"]
     source: Source | None = None
     duplicates: tuple[str, ...] = ()
 
 
-def decide(
-    identity: Identity,
-    entry: Entry | None,
-    inventory: Inventory,
-    *,
-    timing: Timing,
-    is_settled: bool = True,
-    created_ids: Iterable[str] = (),
-) -> Decision:
-    """Decide about one identity.
+def decide(identity: Identity, entry: Entry | None, inventory: Inventory, timing: Timing) -> Decision:
+    """Decide about one identity, once no write that its entry notes may still take effect.
 
     :param entry: its journal entry.
     :param inventory: what lives; :func:`ids_to_look_up` says what it must hold beside the list.
     :param timing: how long a write may take to have its effect.
-    :param is_settled: whether a write that the entry notes can no longer take effect.
-    :param created_ids: ids that this process created itself.
     :raises SourceChangedError: if the recorded source lives under another name.
     :raises DuplicateSourcesError: if several sources live and none is ours.
     """
     write = entry.write if isinstance(entry, Pending) else None
-    answered = {*created_ids, *(entry.created_ids if isinstance(entry, Pending) else ())}
     matching = inventory.matching(identity)
-    if write is not None and not is_settled and may_still_act(write, identity, inventory, timing, answered):
-        return Decision("wait")
     known = completed_of(entry)
     recorded = None if known is None else inventory.live(known.source_id)
     if recorded is not None and not identity.matches(recorded):
@@ -71,7 +56,7 @@ def decide(
         recorded = None
     if recorded is not None:
         return _found("finish" if _is_begun(entry, recorded.data_source_id) else "recorded", recorded, matching)
-    ours = _ours(entry, matching, answered, timing)
+    ours = _ours(entry, matching, timing)
     if ours is not None:
         return _found("finish", ours, matching)
     if len(matching) > 1:
@@ -93,34 +78,35 @@ def _is_begun(entry: Entry | None, source_id: str) -> bool:
     return entry.rotating == source_id or (source_id in entry.created_ids and is_bare)
 
 
-def ids_to_look_up(entry: Entry | None, inventory: Inventory, created_ids: Iterable[str] = ()) -> list[str]:
+def ids_to_look_up(entry: Entry | None, inventory: Inventory) -> list[str]:
     """Return the ids that the list does not show, and that must be read one by one before anything is decided.
 
     :param entry: the journal entry.
     :param inventory: the list.
-    :param created_ids: ids that this process created itself.
     """
     known = completed_of(entry)
-    ids = {*created_ids} if known is None else {known.source_id, *created_ids}
+    ids = set() if known is None else {known.source_id}
     if isinstance(entry, Pending):
         ids |= {*entry.created_ids, entry.rotating, "" if entry.write is None else entry.write.source_id}
     return sorted(ids - {""} - set(inventory.by_id))
 
 
-def may_still_act(
-    write: Write, identity: Identity, inventory: Inventory, timing: Timing, answered: Collection[str] = ()
-) -> bool:
-    """Tell whether a write without an answer may still take effect, as far as what lives shows.
+def created_by(write: Write, entry: Pending, matching: list[Source], timing: Timing) -> list[Source]:
+    """Return the sources that a POST without an answer may have created.
 
-    :param write: the write, from the identity's entry.
-    :param answered: ids of sources that other POSTs have made.
+    :param write: the POST.
+    :param entry: the identity's entry, which knows what other POSTs have created.
+    :param matching: the live sources of the identity.
     """
+    known = completed_of(entry)
+    others = {*entry.created_ids, "" if known is None else known.source_id}
+    return [source for source in matching if source.data_source_id not in others and fits(source, write, timing)]
+
+
+def may_still_act(write: Write, identity: Identity, entry: Pending, inventory: Inventory, timing: Timing) -> bool:
+    """Tell whether a write without an answer may still take effect, as far as what lives shows."""
     if write.kind == "register":
-        return not any(
-            fits(source, write, timing)
-            for source in inventory.matching(identity)
-            if source.data_source_id not in answered
-        )
+        return not created_by(write, entry, inventory.matching(identity), timing)
     if write.kind == "rotate":
         # A rotation leaves no trace.
         return True
@@ -130,22 +116,20 @@ def may_still_act(
     return source is not None and source.name == (identity.name if write.kind == "rename_away" else write.other)
 
 
-def _ours(entry: Entry | None, matching: list[Source], answered: set[str], timing: Timing) -> Source | None:
+def _ours(entry: Entry | None, matching: list[Source], timing: Timing) -> Source | None:
     """Return the source that this registration made.
 
-    One that fits the POST without an answer comes before one whose id was answered: this one can be deleted
-    as a duplicate,
-    since it is certain who made it.
+    One that fits the POST without an answer comes before one whose id was answered: this one can be deleted as a
+    duplicate, since it is certain who made it.
     """
-    write = entry.write if isinstance(entry, Pending) else None
-    if write is not None and write.kind == "register":
-        fitting = [
-            source for source in matching if source.data_source_id not in answered and fits(source, write, timing)
-        ]
+    if not isinstance(entry, Pending):
+        return None
+    if entry.write is not None and entry.write.kind == "register":
+        fitting = created_by(entry.write, entry, matching, timing)
         # Of two that fit, nothing tells which one is ours.
         if len(fitting) == 1:
             return fitting[0]
-    known = answered | ({entry.rotating} if isinstance(entry, Pending) else set())
+    known = {*entry.created_ids, entry.rotating}
     return next((source for source in matching if source.data_source_id in known), None)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassCallError, CopassNotFoundError
-from airflow_provider_copass.registration.driver import GetSource, Read, run_alone
+from airflow_provider_copass.registration.driver import GetSource, run_alone
 from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.journal import (
     Completed,
@@ -15,11 +15,10 @@ from airflow_provider_copass.registration.journal import (
     Write,
     completed_of,
     deleted_by_of,
-    from_text,
     known_of,
     location_name,
 )
-from airflow_provider_copass.registration.lease import LookAgainError
+from airflow_provider_copass.registration.lease import LookAgainError, read_entry
 from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, only_one
 from airflow_provider_copass.registration.secret_writer import SecretRemover
 
@@ -116,8 +115,7 @@ class Ending(Operation["str | None"]):
         if identity is None:
             raise LookAgainError
         lease = self.lease_on(identity)
-        texts, looked = yield Read((lease.name,))
-        entry = from_text(texts[lease.name], name=lease.name)
+        entry, looked = yield from read_entry(lease.name)
         if self.owes:
             known = completed_of(entry)
             for source_id in {*self._removed.values(), *([] if known is None else [known.source_id])}:
@@ -132,13 +130,14 @@ class Ending(Operation["str | None"]):
     def _work(self, identity: Identity) -> Steps[str | None]:
         """Look again with the lease in hand, and end the source."""
         lease = self.lease_on(identity)
-        inventory = yield from self.settled([lease], lambda: self._inventory(identity))
         write = lease.held.write
-        is_own = write is not None and write.kind == self._kind and write.by == self._rt.owner.instance
-        if write is not None and is_own and not self._ref.data_source_id and inventory.live(write.source_id) is None:
-            # An earlier try of this task instance has sent it, and it took effect: the work is done. The secret was
-            # removed before.
-            return self._end(lease, write.source_id, is_secret_removed=self._store_key is not None)
+        inventory = yield from self.settled([lease], lambda: self._inventory(identity))
+        if not self._ref.data_source_id:
+            lease.resolve(inventory)
+            if write is not None and deleted_by_of(lease.held) == self._rt.owner.instance:
+                # An earlier try of this task instance has sent it, and it took effect: the work is done.
+                lease.release()
+                return write.source_id
         source = self._found(identity, inventory)
         if source is None:
             lease.release()

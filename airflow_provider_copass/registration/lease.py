@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.api.calls import Call
     from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.inventory import Inventory
     from airflow_provider_copass.registration.journal import Entry, Owner, Write
     from airflow_provider_copass.registration.ports import Guard, Runtime
     from airflow_provider_copass.registration.spec import Identity
@@ -37,6 +38,12 @@ T = TypeVar("T")
 
 _FRESH = 0.25
 """Of the lease pause: how old a look may be that is not made again right before a write."""
+
+
+def read_entry(name: str) -> Steps[tuple[Entry | None, Moment]]:
+    """Read an entry: returns it, and the moment before it was read."""
+    texts, looked = yield Read((name,))
+    return from_text(texts[name], name=name), looked
 
 
 class LookAgainError(Exception):
@@ -67,6 +74,8 @@ class Lease:
     :param runtime: what this try works with.
     :ivar pending: the entry as this process last wrote it; None while it holds nothing.
     :ivar was_lost: whether another process took the lease from this one.
+    :ivar lost_write: a POST without an answer that was sent while another process held the lease: the entry does not
+        tell of it.
     :ivar late_at: when a write of the entry took so long that it may have replaced what another process wrote, by the
         monotonic clock; None if none has.
     """
@@ -76,11 +85,13 @@ class Lease:
         self.name = entry_name(identity)
         self.pending: Pending | None = None
         self.was_lost = False
+        self.lost_write: Write | None = None
         self.late_at: float | None = None
         self._rt = runtime
         self._looked = Moment(0.0, 0.0)
         self._first_seen: dict[Write, float] = {}
         self._unsent: Write | None = None
+        self._noted = Moment(0.0, 0.0)
 
     @property
     def held(self) -> Pending:
@@ -187,6 +198,7 @@ class Lease:
             noted = note(self.held)
             if noted is not self.held:
                 self._unsent = noted.write
+                self._noted = Moment.of(self._rt.clock)
                 self.note(noted)
             self.verify()
             try:
@@ -234,17 +246,21 @@ class Lease:
         """Let the next write of the entry say something else, too."""
         self.pending = replace(self.held, **fields)
 
-    def is_settled(self) -> bool:
-        """Tell whether the write that the entry notes can no longer take effect.
+    def unsettled(self) -> list[Write]:
+        """Return the writes without an answer that may still take effect.
 
         Only this process's own clock counts, from its own first look: clocks of two hosts may differ. Ask before a look
         at the server: one from before that moment may not show the effect yet.
         """
+        writes = {self.held.write, self.lost_write} - {None}
+        now, timeout = self._rt.clock.monotonic(), self._rt.timing.settle_timeout
+        return [write for write in writes if write is not None and now - self._first_seen.get(write, now) <= timeout]
+
+    def resolve(self, inventory: Inventory) -> None:
+        """Let the next write of the entry say what became of a deletion that can no longer take effect."""
         write = self.held.write
-        if write is None:
-            return True
-        since = self._first_seen.get(write)
-        return since is not None and self._rt.clock.monotonic() - since > self._rt.timing.settle_timeout
+        if write is not None and write.kind in {"delete", "disconnect"}:
+            self.pending = self.held.without_write(took_effect=inventory.live(write.source_id) is None)
 
     @property
     def was_late(self) -> bool:
@@ -256,9 +272,24 @@ class Lease:
         since = self.late_at
         return since is not None and self._rt.clock.monotonic() - since <= self._rt.timing.settle_timeout
 
-    def expect_late(self, write: Write) -> None:
-        """Let the wait for a write's effect begin now: its answer was just lost."""
-        self._first_seen[write] = self._rt.clock.monotonic()
+    def expect_late(self) -> None:
+        """Let the wait for the effect of the noted write begin now: its answer was just lost.
+
+        :raises LostLeaseError: if another process holds the lease now.
+        """
+        write = self.held.write
+        if write is None:
+            return
+        took = self._noted.age(self._rt.clock)
+        # A process that was paused may have sent it long after it was noted.
+        known = replace(write, took=took) if took > self._rt.timing.settle_timeout else write
+        self._first_seen[known] = self._rt.clock.monotonic()
+        self.lost_write = known
+        if known != write:
+            self.note(replace(self.held, write=known))
+        self.verify()
+        # From here on the entry tells of it.
+        self.lost_write = None
 
     def _write(self, pending: Pending, looked: Moment) -> None:
         rt = self._rt
@@ -301,8 +332,8 @@ class LocationClaim:
         name = texts[self.name]
         if name in {None, self._lease.name}:
             return None
-        texts, _ = yield Read((str(name),))
-        return from_text(texts[str(name)], name=str(name))
+        entry, _ = yield from read_entry(str(name))
+        return entry
 
     def claim(self) -> Steps[None]:
         """Write the identity into the note.
@@ -315,8 +346,7 @@ class LocationClaim:
         if other == self._lease.name:
             return
         if other is not None:
-            texts, looked = yield Read((other,))
-            entry = from_text(texts[other], name=other)
+            entry, looked = yield from read_entry(other)
             if isinstance(entry, Pending):
                 raise HeldError(other, f"a source with the key {self.key!r}")
             if entry is not None and entry.location == self.name:

@@ -25,7 +25,7 @@ from airflow_provider_copass.registration.secret_writer import SecretWriter
 from airflow_provider_copass.registration.spec import Identity, StoreKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.driver import Steps
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.ports import Moment, Runtime
     from airflow_provider_copass.registration.spec import SourceRef
 
-LONGEST_POLL = 5.0
+_LONGEST_POLL = 5.0
 """Seconds: no pause between two looks for the effect of a write is longer."""
 
 T = TypeVar("T")
@@ -115,14 +115,14 @@ class Operation(Generic[T]):
             give_back(leases)
             raise
 
-    def list_all(self, identity: Identity, entry: Entry | None, created_ids: Iterable[str] = ()) -> Steps[Inventory]:
+    def list_all(self, identity: Identity, entry: Entry | None) -> Steps[Inventory]:
         """List what lives, and read what the entry knows and the list does not show.
 
         :raises CopassAnswerError: if the list is cut short.
         """
         inventory: Inventory = yield ListSources(identity.provider)
         found = []
-        for source_id in ids_to_look_up(entry, inventory, created_ids):
+        for source_id in ids_to_look_up(entry, inventory):
             source: Source | None = yield GetSource(source_id)
             if source is not None and identity.matches(source):
                 raise CopassAnswerError(
@@ -135,23 +135,22 @@ class Operation(Generic[T]):
         return inventory.with_sources(found) if found else inventory
 
     def settled(self, leases: Sequence[Lease], look: Callable[[], Steps[Inventory]]) -> Steps[Inventory]:
-        """Look, with the leases in hand, until no write that an entry notes may still take effect."""
-        pause = self._rt.timing.poll_interval
+        """Look, with the leases in hand, until no write may still take effect that an entry or this process knows."""
+        timing = self._rt.timing
+        pause = timing.poll_interval
         while True:
-            open_leases = [lease for lease in leases if not lease.is_settled()]
+            unsettled = [(lease, write) for lease in leases for write in lease.unsettled()]
+            hiding = [lease for lease in leases if lease.may_hide_a_write()]
             inventory = yield from look()
             for lease in leases:
                 lease.verify()
-            if not any(self._may_still_act(lease, inventory) for lease in open_leases):
+            is_open = any(
+                may_still_act(write, lease.identity, lease.held, inventory, timing) for lease, write in unsettled
+            )
+            if not is_open and all(inventory.matching(lease.identity) for lease in hiding):
                 return inventory
             yield Wait(pause)
-            pause = min(2 * pause, LONGEST_POLL)
-
-    def _may_still_act(self, lease: Lease, inventory: Inventory) -> bool:
-        write = lease.held.write
-        if write is None:
-            return False
-        return may_still_act(write, lease.identity, inventory, self._rt.timing, lease.held.created_ids)
+            pause = min(2 * pause, _LONGEST_POLL)
 
     def mint_again(self, source_id: str, sandbox_id: str, is_at_risk: Callable[[Completed], bool]) -> Steps[None]:
         """Mint once more a secret that this process may have voided, under the name that its source has now.

@@ -13,22 +13,20 @@ from airflow_provider_copass.errors import (
     SourceChangedError,
     SourceExistsError,
 )
-from airflow_provider_copass.registration.decide import decide, fits, may_still_act
+from airflow_provider_copass.registration.decide import created_by, decide, may_still_act
 from airflow_provider_copass.registration.drift import CHANGEABLE, Declared
-from airflow_provider_copass.registration.driver import GetSource, ListSources, Read, Wait, run_alone
+from airflow_provider_copass.registration.driver import GetSource, ListSources, run_alone
 from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.journal import (
     Completed,
     Write,
     completed_of,
     deleted_by_of,
-    from_text,
     known_of,
 )
-from airflow_provider_copass.registration.lease import LocationClaim, LookAgainError
+from airflow_provider_copass.registration.lease import LocationClaim, LookAgainError, read_entry
 from airflow_provider_copass.registration.minter import Minter
-from airflow_provider_copass.registration.operation import LONGEST_POLL, Operation, now_on_server
-from airflow_provider_copass.registration.ports import Moment
+from airflow_provider_copass.registration.operation import Operation, now_on_server
 from airflow_provider_copass.registration.secret_writer import SecretWriter
 from airflow_provider_copass.registration.update import send_changes
 
@@ -114,8 +112,6 @@ class Registration(Operation[Registered]):
         self._declared = Declared(spec.source.body())
         self._posts = 0
         self._failure: CopassCallError | None = None
-        self._lost_post: tuple[Write, float] | None = None
-        self._sent = Moment(0.0, 0.0)
 
     def check(self) -> None:
         """Refuse a key that the store cannot hold, before any request."""
@@ -134,20 +130,19 @@ class Registration(Operation[Registered]):
     @property
     def owes(self) -> bool:
         """Whether this process may have voided a secret, or created a source, while another one held the lease."""
-        return self._minter.owes() or bool(self.created_ids) or self._lost_post is not None
+        return self._minter.owes() or bool(self.created_ids) or self._lease.lost_write is not None
 
     def attempt(self) -> Steps[Registered]:
         """Look at what is recorded; if that is not all, go on with the lease in hand."""
         if self._minter.owes():
             yield from self._make_up()
-        texts, looked = yield Read((self._lease.name,))
-        entry = from_text(texts[self._lease.name], name=self._lease.name)
+        entry, looked = yield from read_entry(self._lease.name)
         seen = (entry, looked) if not isinstance(entry, Completed) else None
         if isinstance(entry, Completed) and not self._is_owed_to(entry):
             source: Source | None = yield GetSource(entry.source_id)
             if source is not None and source.is_live:
                 # Under another identity, this raises.
-                decide(self.spec.identity, entry, Inventory.of([source]), timing=self._rt.timing)
+                decide(self.spec.identity, entry, Inventory.of([source]), self._rt.timing)
                 done = yield from self._use(entry, source, is_leased=False)
                 if done is not None:
                     return done
@@ -156,47 +151,39 @@ class Registration(Operation[Registered]):
 
     def _work(self) -> Steps[Registered]:
         """Decide with the lease in hand, and act."""
-        pause = self._rt.timing.poll_interval
+        lease, identity = self._lease, self.spec.identity
         while True:
-            # Asked before the look: one from before that moment may not show an effect yet.
-            is_settled, is_lost_post_settled = self._lease.is_settled(), self._is_lost_post_settled()
-            is_hidden = self._lease.may_hide_a_write()
-            inventory = yield from self.list_all(self.spec.identity, self._lease.held, self.created_ids)
-            self._lease.verify()
+            self._tell_created_ids()
+            inventory = yield from self.settled([lease], lambda: self.list_all(identity, lease.held))
             if self._location is not None:
                 self._location.verify_unless_fresh()
-            held = self._lease.held
-            decision = decide(
-                self.spec.identity,
-                held,
-                inventory,
-                timing=self._rt.timing,
-                is_settled=is_settled,
-                created_ids=self.created_ids,
-            )
-            is_in_flight = self._is_post_in_flight(decision.source, inventory, is_settled=is_lost_post_settled)
-            if decision.step == "wait" or is_in_flight or (decision.step == "create" and is_hidden):
-                yield Wait(pause)
-                pause = min(2 * pause, LONGEST_POLL)
-                continue
-            if held.write is not None and held.write.kind in {"delete", "disconnect"}:
-                ended = inventory.live(held.write.source_id) is None
-                self._lease.pending = held.without_write(took_effect=ended)
-            if self._lease.was_late and not self._writer.needs_location:
+            if lease.lost_write is not None:
+                # Its effect, if it shows, is a source of our own that no entry knows.
+                made = created_by(lease.lost_write, lease.held, inventory.matching(identity), self._rt.timing)
+                self.created_ids += [source.data_source_id for source in made[:1]]
+                lease.lost_write = None
+                self._tell_created_ids()
+            decision = decide(identity, lease.held, inventory, self._rt.timing)
+            lease.resolve(inventory)
+            if lease.was_late and not self._writer.needs_location:
                 # What this process noted of the key may be from before another one stored the secret.
-                self._lease.amend(taken_key="")
+                lease.amend(taken_key="")
             self._let_go_of_renamed(inventory)
-            if decision.source is None:
-                created = yield from self._create(inventory)
-                if created is not None:
-                    return created
-                continue
-            is_ours = decision.step == "finish"
-            if decision.step == "adopt":
+            if decision.source is not None:
                 # The entry that this process may have replaced would tell whose it is.
-                is_new = self._lease.was_late and self.came_up_since(decision.source, inventory)
-                is_ours = is_new or decision.source.data_source_id in self.created_ids
-            return (yield from self._keep(decision.source, decision.duplicates, is_ours=is_ours))
+                is_new = lease.was_late and self.came_up_since(decision.source, inventory)
+                is_ours = decision.step == "finish" or (decision.step == "adopt" and is_new)
+                return (yield from self._keep(decision.source, decision.duplicates, is_ours=is_ours))
+            created = yield from self._create(inventory)
+            if created is not None:
+                return created
+
+    def _tell_created_ids(self) -> None:
+        """Let the entry know what this process has created beside the source that it was completed with."""
+        held = self._lease.held
+        known = completed_of(held)
+        own = [each for each in self.created_ids if known is None or each != known.source_id]
+        self._lease.amend(created_ids=tuple(dict.fromkeys((*held.created_ids, *own))))
 
     def _keep(self, source: Source, duplicates: tuple[str, ...], *, is_ours: bool) -> Steps[Registered]:
         """Go on with a source that exists."""
@@ -367,7 +354,6 @@ class Registration(Operation[Registered]):
         self.check_create(held.previous)
 
         def note(pending: Pending) -> Pending:
-            self._sent = Moment.of(self._rt.clock)
             sent_at = now_on_server(self._rt, inventory)
             return replace(pending, write=Write("register", sent_at, self._rt.owner.instance))
 
@@ -417,8 +403,7 @@ class Registration(Operation[Registered]):
         if isinstance(failure, CopassConflictError):
             # The server may refuse a name that this very POST has taken.
             inventory: Inventory = yield ListSources(self.spec.identity.provider)
-            is_ours = not may_still_act(write, self.spec.identity, inventory, self._rt.timing)
-            if not is_ours:
+            if may_still_act(write, self.spec.identity, self._lease.held, inventory, self._rt.timing):
                 self._lease.note(replace(self._lease.held, write=None))
                 if not inventory.matching(self.spec.identity):
                     raise failure
@@ -432,16 +417,7 @@ class Registration(Operation[Registered]):
             self.spec.label,
             self._rt.timing.settle_timeout,
         )
-        took = self._sent.age(self._rt.clock)
-        # A process that was paused may have sent it long after it was noted.
-        known = replace(write, took=took) if took > self._rt.timing.settle_timeout else write
-        self._lost_post = (known, self._rt.clock.monotonic())
-        if known != write:
-            self._lease.note(replace(self._lease.held, write=known))
-        self._lease.verify()
-        # From here on the entry tells of it.
-        self._lost_post = None
-        self._lease.expect_late(known)
+        self._lease.expect_late()
         self._failure = failure
 
     def _finish(self, source: Source, *, is_new: bool) -> Steps[Registered]:
@@ -498,12 +474,11 @@ class Registration(Operation[Registered]):
         :return: the duplicates that are left.
         """
         held = self._lease.held
-        own = {*self.created_ids, *held.created_ids} - {known.source_id}
+        own = set(held.created_ids) - {known.source_id}
         if not own:
             return duplicates
-        if own - set(held.created_ids):
-            # So that another try deletes them if this one is killed.
-            self._lease.note(replace(held, created_ids=tuple(sorted({*self.created_ids, *held.created_ids}))))
+        # So that another try deletes them if this one is killed.
+        self._lease.note(held)
         for source_id in sorted(own):
             self._rt.log.warning("Deleting source %s, which this task created beside %s.", source_id, known.source_id)
             yield from self.delete_source(source_id, self._lease)
@@ -529,7 +504,7 @@ class Registration(Operation[Registered]):
     def _is_owed_to(self, known: Completed) -> bool:
         """Tell whether there is something to make up for, beside a source that another process has completed."""
         is_created_beside = any(source_id != known.source_id for source_id in self.created_ids)
-        return self._minter.owes(known) or is_created_beside or self._lost_post is not None
+        return self._minter.owes(known) or is_created_beside or self._lease.lost_write is not None
 
     def _make_up(self) -> Steps[None]:
         """Mint once more what this process may have voided, and that another identity's entry knows now."""
@@ -543,31 +518,6 @@ class Registration(Operation[Registered]):
             if source is not None and not self.spec.identity.matches(source):
                 yield from self.mint_again(source_id, self.spec.sandbox_id, self._minter.owes)
                 self._minter.at_risk.pop(source_id, None)
-
-    def _is_lost_post_settled(self) -> bool:
-        """Tell whether a POST that was sent while the lease was lost can no longer take effect. Ask before a look."""
-        if self._lost_post is None:
-            return True
-        return self._rt.clock.monotonic() - self._lost_post[1] > self._rt.timing.settle_timeout
-
-    def _is_post_in_flight(self, chosen: Source | None, inventory: Inventory, *, is_settled: bool) -> bool:
-        """Tell whether a POST that was sent while the lease was lost, and not answered, may still take effect.
-
-        The entry knows nothing of it. Once its effect shows beside the chosen source, that is a source of our own.
-        """
-        if self._lost_post is None:
-            return False
-        write, _ = self._lost_post
-        matching = inventory.matching(self.spec.identity)
-        fitting = [source.data_source_id for source in matching if fits(source, write, self._rt.timing)]
-        known = completed_of(self._lease.held)
-        is_other = chosen is not None and known is not None and known.source_id == chosen.data_source_id
-        beside = [each for each in fitting if not is_other or chosen is None or each != chosen.data_source_id]
-        if not beside and not is_settled:
-            return True
-        self._lost_post = None
-        self.created_ids.extend(beside[:1])
-        return False
 
     def _outcome(self, source_id: str) -> Literal["created", "unchanged"]:
         return "created" if source_id in self.created_ids else "unchanged"

@@ -184,7 +184,7 @@ def _planned(
             return Outcome(spec, "skipped", why="another task works on it, or died while it did")
         unlisted = [get_source(runtime, source_id) for source_id in ids_to_look_up(entry, inventory)]
         known_inventory = inventory.with_sources(source for source in unlisted if source is not None)
-        decision = decide(spec.identity, entry, known_inventory, timing=runtime.timing)
+        decision = decide(spec.identity, entry, known_inventory, runtime.timing)
         source = decision.source
         if source is None:
             registration.check_create(settled_part(entry))

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.errors import SecretMissingError, SourceChangedError
-from airflow_provider_copass.registration.driver import Read, run_alone
+from airflow_provider_copass.registration.driver import run_alone
 from airflow_provider_copass.registration.inventory import Inventory
-from airflow_provider_copass.registration.journal import Completed, from_text, known_of
-from airflow_provider_copass.registration.lease import LocationClaim, LookAgainError
+from airflow_provider_copass.registration.journal import Completed, known_of
+from airflow_provider_copass.registration.lease import LocationClaim, LookAgainError, read_entry
 from airflow_provider_copass.registration.minter import Minter
 from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, missing
 from airflow_provider_copass.registration.register import Registered, without_secret
@@ -70,8 +70,7 @@ class Rotation(Operation[Registered]):
         lease = self.lease_on(identity)
         writer, _, locations = self._minter(identity)
         writer.check()
-        texts, _ = yield Read((lease.name,))
-        entry = from_text(texts[lease.name], name=lease.name)
+        entry, _ = yield from read_entry(lease.name)
         known = entry if isinstance(entry, Completed) and entry.source_id == source.data_source_id else None
         if known is not None:
             self._check_key(known, writer)

@@ -14,7 +14,7 @@ from airflow_provider_copass.errors import CopassCallError, SourceChangedError, 
 from airflow_provider_copass.registration.decide import fits
 from airflow_provider_copass.registration.driver import GetSource, Read, check_answered, run_alone
 from airflow_provider_copass.registration.journal import Completed, Pending, Write, deleted_by_of, from_text, known_of
-from airflow_provider_copass.registration.lease import LookAgainError
+from airflow_provider_copass.registration.lease import LookAgainError, read_entry
 from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, missing, only_one
 from airflow_provider_copass.registration.spec import Identity
 
@@ -78,8 +78,8 @@ class Update(Operation[Updated]):
         if source is None:
             raise missing(self._ref)
         lease = self.lease_on(identity_of(self._ref, source))
-        texts, _ = yield Read((lease.name,))
-        known = known_of(from_text(texts[lease.name], name=lease.name), source.data_source_id)
+        entry, _ = yield from read_entry(lease.name)
+        known = known_of(entry, source.data_source_id)
         if not self._declared.unsent(source, known):
             self._rt.log.info("Source %s is as declared already.", source.data_source_id)
             return Updated(source)
@@ -158,8 +158,7 @@ class Rename(Operation[Updated]):
         identity = self._ref.identity
         assert identity is not None  # noqa: S101 - a reference without an id has a name
         name = self.lease_on(replace(identity, name=self._new_name)).name
-        texts, _ = yield Read((name,))
-        entry = from_text(texts[name], name=name)
+        entry, _ = yield from read_entry(name)
         write = entry.write if isinstance(entry, Pending) else None
         if write is not None and write.kind == "rename_here" and write.by == self._rt.owner.instance:
             # Its own earlier try has sent the rename. The old name may be another source's by now.
@@ -180,9 +179,7 @@ class Rename(Operation[Updated]):
         leases = [to] if to is away else [to, away]
         inventory = yield from self.settled(leases, lambda: self.list_all(new, to.held))
         for lease in leases:
-            write = lease.held.write
-            if write is not None and write.kind in {"delete", "disconnect"}:
-                lease.pending = lease.held.without_write(took_effect=inventory.live(write.source_id) is None)
+            lease.resolve(inventory)
         source = yield from self._again(inventory, new, old)
         source_id = source.data_source_id
         for lease in leases:
