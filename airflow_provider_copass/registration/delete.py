@@ -13,7 +13,6 @@ from airflow_provider_copass.registration.journal import (
     Completed,
     Tombstone,
     Write,
-    completed_of,
     deleted_by_of,
     known_of,
     location_name,
@@ -94,19 +93,12 @@ class Ending(Operation["str | None"]):
         self._store_key = store_key
         self._purge = purge
         self._identity = ref.identity
-        self._removed: dict[str, str] = {}
-        # The keys that this process may have removed while it did not hold the lease, and whose they were.
         self._begun = ""
         self._ended = ""
 
-    @property
-    def owes(self) -> bool:
-        """Whether this process may have removed a secret while another one held the lease."""
-        return bool(self._removed)
-
     def attempt(self) -> Steps[str | None]:
         """Find out which identity it is; then act with the lease in hand."""
-        if self._ref.data_source_id and not self.owes:
+        if self._ref.data_source_id:
             source = yield from looked_up(self._ref)
             if source is None or (self._kind == "disconnect" and not source.is_live):
                 return self._nothing_left(source)
@@ -116,12 +108,6 @@ class Ending(Operation["str | None"]):
             raise LookAgainError
         lease = self.lease_on(identity)
         entry, looked = yield from read_entry(lease.name)
-        if self.owes:
-            known = completed_of(entry)
-            for source_id in {*self._removed.values(), *([] if known is None else [known.source_id])}:
-                yield from self.mint_again(source_id, self._ref.sandbox_id, lambda known: known.key in self._removed)
-            self._removed.clear()
-            raise LookAgainError
         if self._ref.identity is not None and deleted_by_of(entry) == self._rt.owner.instance:
             self._rt.log.info("This task instance has ended %s already.", self._ref)
             return entry.source_id if isinstance(entry, Tombstone) else self._ended or None
@@ -181,7 +167,7 @@ class Ending(Operation["str | None"]):
         if self._rt.secrets is not None:
             for key in keys:
                 lease.verify()
-                self._removed[key] = source_id
+                self.at_risk.keys[key] = source_id
                 self._rt.secrets.remove(key)
                 lease.verify()
                 self._rt.log.info(
@@ -192,7 +178,7 @@ class Ending(Operation["str | None"]):
                 # Before the source is gone: a retry by the source's id cannot tell the identity any more.
                 for key in keys:
                     self._rt.journal.remove(location_name(self._rt.secrets.name, self._rt.secrets.location(key)))
-            self._removed.clear()
+            self.at_risk.discard(source_id)
         write = Write(self._kind, self._rt.clock.now(), self._rt.owner.instance, source_id)
         try:
             yield from lease.send(self._call(source_id), note=lambda pending: replace(pending, write=write))

@@ -326,15 +326,6 @@ class LocationClaim:
         self._rt = runtime
         self._looked = Moment(0.0, 0.0)
 
-    def other_entry(self) -> Steps[Entry | None]:
-        """Return the entry of the other identity that the note names; None if it names none."""
-        texts, _ = yield Read((self.name,))
-        name = texts[self.name]
-        if name in {None, self._lease.name}:
-            return None
-        entry, _ = yield from read_entry(str(name))
-        return entry
-
     def claim(self) -> Steps[None]:
         """Write the identity into the note.
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassCallError, CopassError, CopassStatusError, SourceChangedError
 from airflow_provider_copass.registration.journal import Completed, Write, deleted_by_of, known_of
+from airflow_provider_copass.registration.lease import LocationClaim
+from airflow_provider_copass.registration.secret_writer import SecretWriter
+from airflow_provider_copass.registration.spec import previous_key
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -15,43 +18,71 @@ if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.journal import Pending
-    from airflow_provider_copass.registration.lease import Lease, LocationClaim
+    from airflow_provider_copass.registration.lease import Lease
     from airflow_provider_copass.registration.ports import Runtime
-    from airflow_provider_copass.registration.secret_writer import SecretWriter
+    from airflow_provider_copass.registration.spec import StoreKey
 
 _NO_ROTATION = {404, 405}
+
+
+@dataclass
+class AtRisk:
+    """The secrets that this process may have voided since its last good look at a lease.
+
+    :ivar source_ids: the sources whose secret it may have rotated.
+    :ivar keys: the keys that it may have written or removed, and for which source.
+    """
+
+    source_ids: set[str] = field(default_factory=set)
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.source_ids or self.keys)
+
+    def covers(self, known: Completed) -> bool:
+        """Tell whether the secret that an entry knows of is one of them."""
+        return known.source_id in self.source_ids or known.key in self.keys
+
+    def discard(self, source_id: str) -> None:
+        """Forget a source: its secret is known to be good, or another process is to see to it."""
+        self.source_ids.discard(source_id)
+        self.keys = {key: each for key, each in self.keys.items() if each != source_id}
 
 
 class Minter:
     """Mints and stores secrets for the source of one lease.
 
     :param lease: the lease.
-    :param writer: where the secret goes.
-    :param location: the claim on the key's location; None if the key holds the source's id.
-    :param runtime: what this try works with.
+    :param store_key: the key.
+    :param at_risk: is told what may have been voided.
+    :param runtime: what this try works with; it has a store.
+    :ivar writer: writes the secret.
+    :ivar locations: the claims on the locations of its keys; none if they hold the source's id.
     """
 
-    def __init__(self, lease: Lease, writer: SecretWriter, location: LocationClaim | None, runtime: Runtime) -> None:
+    def __init__(self, lease: Lease, store_key: StoreKey, at_risk: AtRisk, runtime: Runtime) -> None:
         self._lease = lease
-        self._writer = writer
-        self._location = location
+        self._at_risk = at_risk
         self._rt = runtime
-        self.at_risk: dict[str, str] = {}
-        """The keys of the secrets that it may have voided since its last good look, by the ids of their sources."""
+        self.writer = SecretWriter(lease.identity, store_key, runtime)
+        self.locations: tuple[LocationClaim, ...] = ()
         self.written: dict[str, str] = {}
         """The keys that this process has written, by the ids of their sources."""
 
-    def owes(self, known: Completed | None = None) -> bool:
-        """Tell whether this process may have voided a secret since its last good look.
+    def claim_locations(self, *, previous: bool = False) -> tuple[LocationClaim, ...]:
+        """Prepare the claims on the locations of its keys.
 
-        A rotation of its own may have been carried out, or it has written over the store, while another process held
-        the lease.
-
-        :param known: the source as the other process has completed it; None for any.
+        :param previous: the key of the secret before the present one as well.
         """
-        if known is None:
-            return bool(self.at_risk)
-        return known.source_id in self.at_risk or known.key in self.at_risk.values()
+        keys = [self.writer.key()] if self.writer.needs_location else []
+        keys += [previous_key(key) for key in keys if previous]
+        self.locations = tuple(LocationClaim(self.writer.location(key), key, self._lease, self._rt) for key in keys)
+        return self.locations
+
+    def verify_locations(self) -> None:
+        """Look whether the keys' locations are still claimed."""
+        for location in self.locations:
+            location.verify_unless_fresh()
 
     def mint(self, source: Source, *, by: str = "", is_lost: bool = True) -> Steps[Completed]:
         """Mint a new secret and store it.
@@ -73,12 +104,11 @@ class Minter:
             secret_generation=before.secret_generation + 1,
         )
 
-        def risk() -> None:
-            self.at_risk[source_id] = self._writer.shown_key(source_id)
-
         call = calls.rotate_webhook_secret(self._rt.sandbox_id, source_id)
         try:
-            rotated = yield from self._lease.send(call, note=lambda _: noted, before_attempt=risk)
+            rotated = yield from self._lease.send(
+                call, note=lambda _: noted, before_attempt=lambda: self._at_risk.source_ids.add(source_id)
+            )
         except CopassCallError as error:
             failure = error
         else:
@@ -102,20 +132,20 @@ class Minter:
         held = self._lease.held
         created = held.with_created(source_id) if held.write is not None and held.write.kind == "register" else held
         self._lease.note(replace(created, write=None))
-        self.at_risk.clear()
+        self._at_risk.discard(source_id)
         if secret is None:
             self._rt.log.warning("Copass issued no webhook secret for source %s; there is none to store.", source_id)
             return self.completed(source_id, unissued_mode=mode or "realtime")
-        key = self._writer.shown_key(source_id)
+        key = self.writer.shown_key(source_id)
         may_overwrite = is_ours and self._lease.held.taken_key != key
         try:
-            if is_ours or not self._writer.needs_location:
+            if is_ours or not self.writer.needs_location:
                 # A key without the id was looked at before the POST, and its location is ours since.
-                self._writer.check_free(source_id, self._lease.held.previous, is_ours=may_overwrite)
+                self.writer.check_free(source_id, self._lease.held.previous, is_ours=may_overwrite)
             if self._lease.held.taken_key:
                 self._lease.note(replace(self._lease.held, taken_key=""))
-            self._writer.write(secret, source_id, before_attempt=lambda: self._before_write(source_id))
-            self._writer.read_back(secret, source_id)
+            self.writer.write(secret, source_id, before_attempt=lambda: self._before_write(source_id))
+            self.writer.read_back(secret, source_id)
         except CopassError:
             # What the store holds now is not this secret: the next try must not take it for it, nor write over it.
             if self._lease.pending is not None:
@@ -125,14 +155,13 @@ class Minter:
                     self._lease.note(replace(held, rotating=source_id, taken_key=taken_key))
             raise
         self._lease.verify()
-        if self._location is not None:
-            self._location.verify_unless_fresh()
-        self.at_risk.clear()
+        self.verify_locations()
+        self._at_risk.discard(source_id)
         self._rt.log.info(
             "The webhook secret of source %s is in the %s %r.",
             source_id,
-            self._writer.store,
-            self._writer.key(source_id),
+            self.writer.store,
+            self.writer.key(source_id),
         )
         return self.completed(source_id, is_stored=True)
 
@@ -143,9 +172,9 @@ class Minter:
         :raises SecretKeyTakenError: if it holds something else.
         """
         held = self._lease.held
-        if held.taken_key and held.taken_key == self._writer.shown_key(source_id):
-            self._writer.check_free(source_id, held.previous, is_ours=False)
-        self._writer.check_write(source_id)
+        if held.taken_key and held.taken_key == self.writer.shown_key(source_id):
+            self.writer.check_free(source_id, held.previous, is_ours=False)
+        self.writer.check_write(source_id)
 
     def completed(self, source_id: str, *, is_stored: bool = False, unissued_mode: str = "") -> Completed:
         """Return what the entry is to say of a source, with all that is known of it.
@@ -155,12 +184,12 @@ class Minter:
         """
         held = self._lease.held
         same = known_of(held, source_id)
-        key = self._writer.key(source_id) if is_stored else ""
+        key = self.writer.key(source_id) if is_stored else ""
         return Completed(
             source_id,
-            store=self._writer.store if is_stored else "",
+            store=self.writer.store if is_stored else "",
             key=key,
-            location=self._writer.location(key) if is_stored else "",
+            location=self.writer.location(key) if is_stored else "",
             secret_generation=held.secret_generation,
             unissued_mode=unissued_mode,
             registered_by=same.registered_by if same else "",
@@ -172,18 +201,18 @@ class Minter:
     def _before_write(self, source_id: str) -> None:
         """Look right before the store is written; from here on it may hold what this process wrote."""
         self._lease.verify_unless_fresh()
-        if self._location is not None:
-            self._location.verify_unless_fresh()
-        self.at_risk[source_id] = self._writer.key(source_id)
-        self.written[source_id] = self._writer.key(source_id)
+        self.verify_locations()
+        self._at_risk.source_ids.add(source_id)
+        self._at_risk.keys[self.writer.key(source_id)] = source_id
+        self.written[source_id] = self.writer.key(source_id)
 
     def _refused(self, failure: CopassCallError, before: Pending, source_id: str, *, is_lost: bool) -> CopassError:
         """Note what is known of a rotation that failed, and return the error."""
         if failure.maybe_applied:
             self._lease.verify()
-            self.at_risk.clear()
+            self._at_risk.discard(source_id)
             return failure
-        self.at_risk.pop(source_id, None)
+        self._at_risk.discard(source_id)
         self._lease.note(replace(before, write=None))
         if not isinstance(failure, CopassStatusError) or failure.status not in _NO_ROTATION:
             return failure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from airflow_provider_copass.api import calls
@@ -17,11 +18,18 @@ from airflow_provider_copass.errors import (
     SourceMissingError,
 )
 from airflow_provider_copass.registration.decide import DATE_SLACK, ids_to_look_up, may_still_act
-from airflow_provider_copass.registration.driver import GetSource, ListSources, Wait, run_alone
-from airflow_provider_copass.registration.journal import known_of
-from airflow_provider_copass.registration.lease import HeldError, Lease, LookAgainError, acquire, give_back
-from airflow_provider_copass.registration.minter import Minter
-from airflow_provider_copass.registration.secret_writer import SecretWriter
+from airflow_provider_copass.registration.driver import GetSource, ListSources, Read, Wait, run_alone
+from airflow_provider_copass.registration.inventory import Inventory
+from airflow_provider_copass.registration.journal import completed_of, known_of
+from airflow_provider_copass.registration.lease import (
+    HeldError,
+    Lease,
+    LookAgainError,
+    acquire,
+    give_back,
+    read_entry,
+)
+from airflow_provider_copass.registration.minter import AtRisk, Minter
 from airflow_provider_copass.registration.spec import Identity, StoreKey
 
 if TYPE_CHECKING:
@@ -29,8 +37,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.driver import Steps
-    from airflow_provider_copass.registration.inventory import Inventory
-    from airflow_provider_copass.registration.journal import Completed, Entry
+    from airflow_provider_copass.registration.journal import Entry
     from airflow_provider_copass.registration.lease import LocationClaim
     from airflow_provider_copass.registration.ports import Moment, Runtime
     from airflow_provider_copass.registration.spec import SourceRef
@@ -49,10 +56,15 @@ class Operation(Generic[T]):
     :param label: the source, for messages.
     """
 
+    minted_by = ""
+    """The task instance that was asked to rotate; empty if none was."""
+
     def __init__(self, runtime: Runtime, label: str) -> None:
         self._rt = runtime
         self._label = label
+        self.at_risk = AtRisk()
         self._leases: dict[Identity, Lease] = {}
+        self._locations: set[str] = set()
         self._began = 0.0
 
     @abstractmethod
@@ -64,8 +76,8 @@ class Operation(Generic[T]):
 
     @property
     def owes(self) -> bool:
-        """Whether this process may have voided a secret while another one held the lease, and must make up for it."""
-        return False
+        """Whether this process must make up for something that it did while another one held the lease."""
+        return bool(self.at_risk)
 
     def steps(self, *, is_patient: bool = True) -> Steps[T]:
         """Attempt it until it could be done, for as long as another task may be waited for.
@@ -81,6 +93,8 @@ class Operation(Generic[T]):
         while True:
             held = HeldError("")
             try:
+                if self.at_risk:
+                    yield from self._mint_again()
                 return (yield from self.attempt())
             except HeldError as error:
                 held = error
@@ -108,6 +122,7 @@ class Operation(Generic[T]):
         seen: tuple[Entry | None, Moment] | None = None,
     ) -> Steps[R]:
         """Do some work with leases in hand; what is still held when it fails is given back, with the facts."""
+        self._locations |= {location.name for location in locations}
         yield from acquire(leases, locations, seen=seen)
         try:
             return (yield from work())
@@ -152,33 +167,47 @@ class Operation(Generic[T]):
             yield Wait(pause)
             pause = min(2 * pause, _LONGEST_POLL)
 
-    def mint_again(self, source_id: str, sandbox_id: str, is_at_risk: Callable[[Completed], bool]) -> Steps[None]:
-        """Mint once more a secret that this process may have voided, under the name that its source has now.
+    def _mint_again(self) -> Steps[None]:
+        """Mint once more what this process may have voided, wherever another one has completed it since."""
+        texts, _ = yield Read(tuple(self._locations))
+        names = {lease.name for lease in self._leases.values()} | {name for name in texts.values() if name}
+        source_ids = {*self.at_risk.source_ids, *self.at_risk.keys.values()}
+        for name in sorted(names):
+            entry, _ = yield from read_entry(name)
+            known = completed_of(entry)
+            if known is not None and self.at_risk.covers(known):
+                source_ids.add(known.source_id)
+        for source_id in sorted(source_ids):
+            source: Source | None = yield GetSource(source_id)
+            if source is not None and source.is_live:
+                lease = self.lease_on(Identity(self._rt.sandbox_id, source.provider, source.name))
+                yield from self.under([lease], partial(self._mint_for, source, lease))
+        for source_id in source_ids:
+            self.at_risk.discard(source_id)
 
-        :param is_at_risk: tells whether the secret that an entry knows of is one of those.
-        """
-        source: Source | None = yield GetSource(source_id)
-        if source is None or not source.is_live or self._rt.secrets is None:
+    def _mint_for(self, source: Source, lease: Lease) -> Steps[None]:
+        """Mint the secret of one source once more, under the name that it has now, if it may be void."""
+
+        def look() -> Steps[Inventory]:
+            again: Source | None = yield GetSource(source.data_source_id)
+            if again is None or not lease.identity.matches(again):
+                raise LookAgainError
+            return Inventory.of([again])
+
+        yield from self.settled([lease], look)
+        known = known_of(lease.held, source.data_source_id)
+        is_stored = known is not None and known.key and self._rt.secrets and known.store == self._rt.secrets.name
+        if known is None or not is_stored or not self.at_risk.covers(known):
+            lease.release()
             return
-        identity, secrets = Identity(sandbox_id, source.provider, source.name), self._rt.secrets
-        lease = self.lease_on(identity)
-
-        def work() -> Steps[None]:
-            lease.verify()
-            known = known_of(lease.held, source_id)
-            if known is None or not known.key or known.store != secrets.name or not is_at_risk(known):
-                lease.release()
-                return
-            self._rt.log.warning(
-                "Minting the webhook secret of source %s once more: this process may have voided it while another task "
-                "held the lease.",
-                source_id,
-            )
-            writer = SecretWriter(identity, StoreKey(known.key), self._rt)
-            minted = yield from Minter(lease, writer, None, self._rt).mint(source)
-            lease.complete(replace(minted, location=known.location))
-
-        yield from self.under([lease], work)
+        self._rt.log.warning(
+            "Minting the webhook secret of source %s once more: this process may have voided it while another task "
+            "held the lease.",
+            known.source_id,
+        )
+        minter = Minter(lease, StoreKey(known.key), self.at_risk, self._rt)
+        minted = yield from minter.mint(source, by=self.minted_by)
+        lease.complete(replace(minted, location=known.location))
 
     def delete_source(self, source_id: str, lease: Lease) -> Steps[None]:
         """Delete a source, with the lease in hand; one that is gone already is fine."""
@@ -221,6 +250,18 @@ def looked_up(ref: SourceRef) -> Steps[Source | None]:
         return source
     inventory: Inventory = yield ListSources(identity.provider)
     return only_one(ref, inventory.matching(identity))
+
+
+def required(ref: SourceRef) -> Steps[Source]:
+    """Look a source up that has to exist.
+
+    :raises SourceMissingError: if it does not.
+    :raises DuplicateSourcesError: if several live sources have the name.
+    """
+    source = yield from looked_up(ref)
+    if source is None:
+        raise missing(ref)
+    return source
 
 
 def only_one(ref: SourceRef, matching: Sequence[Source]) -> Source | None:
@@ -267,12 +308,5 @@ def look_up(ref: SourceRef, runtime: Runtime) -> Source | None:
 
 
 def require(ref: SourceRef, runtime: Runtime) -> Source:
-    """Look a source up that has to exist.
-
-    :raises SourceMissingError: if it does not.
-    :raises DuplicateSourcesError: if several live sources have the name.
-    """
-    source = look_up(ref, runtime)
-    if source is None:
-        raise missing(ref)
-    return source
+    """Look a source up that has to exist; raises what :func:`required` raises."""
+    return run_alone(required(ref), runtime)

@@ -24,10 +24,9 @@ from airflow_provider_copass.registration.journal import (
     deleted_by_of,
     known_of,
 )
-from airflow_provider_copass.registration.lease import LocationClaim, LookAgainError, read_entry
+from airflow_provider_copass.registration.lease import LookAgainError, read_entry
 from airflow_provider_copass.registration.minter import Minter
 from airflow_provider_copass.registration.operation import Operation, now_on_server
-from airflow_provider_copass.registration.secret_writer import SecretWriter
 from airflow_provider_copass.registration.update import send_changes
 
 if TYPE_CHECKING:
@@ -103,12 +102,10 @@ class Registration(Operation[Registered]):
         self.created_ids: list[str] = []
         self._brake = brake
         self._lease = self.lease_on(spec.identity)
-        self._writer = SecretWriter(spec.identity, spec.store_key, runtime)
-        self._location: LocationClaim | None = None
-        if spec.is_realtime and self._writer.needs_location:
-            key = self._writer.key()
-            self._location = LocationClaim(self._writer.location(key), key, self._lease, runtime)
-        self._minter = Minter(self._lease, self._writer, self._location, runtime)
+        self._minter = Minter(self._lease, spec.store_key, self.at_risk, runtime)
+        self._writer = self._minter.writer
+        if spec.is_realtime:
+            self._minter.claim_locations()
         self._declared = Declared(spec.source.body())
         self._posts = 0
         self._failure: CopassCallError | None = None
@@ -130,12 +127,10 @@ class Registration(Operation[Registered]):
     @property
     def owes(self) -> bool:
         """Whether this process may have voided a secret, or created a source, while another one held the lease."""
-        return self._minter.owes() or bool(self.created_ids) or self._lease.lost_write is not None
+        return super().owes or bool(self.created_ids) or self._lease.lost_write is not None
 
     def attempt(self) -> Steps[Registered]:
         """Look at what is recorded; if that is not all, go on with the lease in hand."""
-        if self._minter.owes():
-            yield from self._make_up()
         entry, looked = yield from read_entry(self._lease.name)
         seen = (entry, looked) if not isinstance(entry, Completed) else None
         if isinstance(entry, Completed) and not self._is_owed_to(entry):
@@ -146,8 +141,7 @@ class Registration(Operation[Registered]):
                 done = yield from self._use(entry, source, is_leased=False)
                 if done is not None:
                     return done
-        locations = () if self._location is None else (self._location,)
-        return (yield from self.under([self._lease], self._work, locations=locations, seen=seen))
+        return (yield from self.under([self._lease], self._work, locations=self._minter.locations, seen=seen))
 
     def _work(self) -> Steps[Registered]:
         """Decide with the lease in hand, and act."""
@@ -155,8 +149,7 @@ class Registration(Operation[Registered]):
         while True:
             self._tell_created_ids()
             inventory = yield from self.settled([lease], lambda: self.list_all(identity, lease.held))
-            if self._location is not None:
-                self._location.verify_unless_fresh()
+            self._minter.verify_locations()
             if lease.lost_write is not None:
                 # Its effect, if it shows, is a source of our own that no entry knows.
                 made = created_by(lease.lost_write, lease.held, inventory.matching(identity), self._rt.timing)
@@ -200,13 +193,6 @@ class Registration(Operation[Registered]):
                 source_id,
                 ", ".join(duplicates),
             )
-        if same is not None and self._minter.owes(same):
-            self._rt.log.warning(
-                "Minting the webhook secret of source %s once more: this process may have voided it while another task "
-                "held the lease.",
-                source_id,
-            )
-            return self._end((yield from self._minter.mint(source)), source, "unchanged")
         if is_ours:
             return (yield from self._finish(source, is_new=same is None))
         base = same or Completed(source_id, deleted_by=deleted_by_of(self._lease.held))
@@ -504,20 +490,7 @@ class Registration(Operation[Registered]):
     def _is_owed_to(self, known: Completed) -> bool:
         """Tell whether there is something to make up for, beside a source that another process has completed."""
         is_created_beside = any(source_id != known.source_id for source_id in self.created_ids)
-        return self._minter.owes(known) or is_created_beside or self._lease.lost_write is not None
-
-    def _make_up(self) -> Steps[None]:
-        """Mint once more what this process may have voided, and that another identity's entry knows now."""
-        ids = set(self._minter.at_risk)
-        if self._location is not None:
-            other = yield from self._location.other_entry()
-            if isinstance(other, Completed) and self._minter.owes(other):
-                ids.add(other.source_id)
-        for source_id in sorted(ids):
-            source: Source | None = yield GetSource(source_id)
-            if source is not None and not self.spec.identity.matches(source):
-                yield from self.mint_again(source_id, self.spec.sandbox_id, self._minter.owes)
-                self._minter.at_risk.pop(source_id, None)
+        return is_created_beside or self._lease.lost_write is not None
 
     def _outcome(self, source_id: str) -> Literal["created", "unchanged"]:
         return "created" if source_id in self.created_ids else "unchanged"

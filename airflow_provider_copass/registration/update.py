@@ -15,7 +15,14 @@ from airflow_provider_copass.registration.decide import fits
 from airflow_provider_copass.registration.driver import GetSource, Read, check_answered, run_alone
 from airflow_provider_copass.registration.journal import Completed, Pending, Write, deleted_by_of, from_text, known_of
 from airflow_provider_copass.registration.lease import LookAgainError, read_entry
-from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, missing, only_one
+from airflow_provider_copass.registration.operation import (
+    Operation,
+    identity_of,
+    looked_up,
+    missing,
+    only_one,
+    required,
+)
 from airflow_provider_copass.registration.spec import Identity
 
 if TYPE_CHECKING:
@@ -74,9 +81,7 @@ class Update(Operation[Updated]):
 
     def attempt(self) -> Steps[Updated]:
         """Look; if anything differs, look again with the lease in hand and send it."""
-        source = yield from looked_up(self._ref)
-        if source is None:
-            raise missing(self._ref)
+        source = yield from required(self._ref)
         lease = self.lease_on(identity_of(self._ref, source))
         entry, _ = yield from read_entry(lease.name)
         known = known_of(entry, source.data_source_id)
@@ -86,9 +91,7 @@ class Update(Operation[Updated]):
         return (yield from self.under([lease], lambda: self._work(lease)))
 
     def _work(self, lease: Lease) -> Steps[Updated]:
-        source = yield from looked_up(self._ref)
-        if source is None:
-            raise missing(self._ref)
+        source = yield from required(self._ref)
         if identity_of(self._ref, source) != lease.identity:
             raise LookAgainError
         lease.verify()
