@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import (
@@ -13,8 +13,9 @@ from airflow_provider_copass.errors import (
     SourceChangedError,
     SourceExistsError,
 )
+from airflow_provider_copass.registration.assess import assess
 from airflow_provider_copass.registration.decide import created_by, decide, may_still_act
-from airflow_provider_copass.registration.drift import CHANGEABLE, Declared
+from airflow_provider_copass.registration.drift import Declared
 from airflow_provider_copass.registration.driver import GetSource, ListSources, run_alone
 from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.journal import (
@@ -24,18 +25,22 @@ from airflow_provider_copass.registration.journal import (
     deleted_by_of,
     known_of,
 )
-from airflow_provider_copass.registration.lease import LookAgainError, read_entry
+from airflow_provider_copass.registration.lease import read_entry
 from airflow_provider_copass.registration.minter import Minter
 from airflow_provider_copass.registration.operation import Operation, now_on_server
 from airflow_provider_copass.registration.update import send_changes
 
 if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
-    from airflow_provider_copass.registration.brake import Brake
+    from airflow_provider_copass.registration.assess import Assessment
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.journal import Pending, Tombstone
     from airflow_provider_copass.registration.ports import Runtime
+    from airflow_provider_copass.registration.register_many import Brake
     from airflow_provider_copass.registration.spec import SourceSpec
+
+Word = Literal["created", "unchanged", "updated"]
+"""What became of a source."""
 
 _POSTS = 2
 """How often one try of a task sends the POST at most."""
@@ -51,27 +56,8 @@ class Registered:
     """
 
     source: Source
-    outcome: Literal["created", "unchanged", "updated"]
+    outcome: Word
     stored_as: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """How a source that exists compares with what is declared.
-
-    :param changes: the declared fields that differ and can be changed, with their values.
-    :param fixed: the names of those that differ and cannot.
-    :param secret: whether its secret is ``stored``, ``missing``, or not ``needed``.
-    """
-
-    changes: dict[str, Any] = field(repr=False)
-    fixed: tuple[str, ...]
-    secret: Literal["stored", "missing", "not needed"]
-
-    @property
-    def differing(self) -> tuple[str, ...]:
-        """The names of the fields that differ."""
-        return (*self.changes, *self.fixed)
 
 
 def register(spec: SourceSpec, runtime: Runtime) -> Registered:
@@ -135,12 +121,9 @@ class Registration(Operation[Registered]):
         seen = (entry, looked) if not isinstance(entry, Completed) else None
         if isinstance(entry, Completed) and not self._is_owed_to(entry):
             source: Source | None = yield GetSource(entry.source_id)
-            if source is not None and source.is_live:
-                # Under another identity, this raises.
-                decide(self.spec.identity, entry, Inventory.of([source]), self._rt.timing)
-                done = yield from self._use(entry, source, is_leased=False)
-                if done is not None:
-                    return done
+            done = self._use_recorded(entry, source) if source is not None and source.is_live else None
+            if done is not None:
+                return done
         return (yield from self.under([self._lease], self._work, locations=self._minter.locations, seen=seen))
 
     def _work(self) -> Steps[Registered]:
@@ -196,10 +179,7 @@ class Registration(Operation[Registered]):
         if is_ours:
             return (yield from self._finish(source, is_new=same is None))
         base = same or Completed(source_id, deleted_by=deleted_by_of(self._lease.held))
-        done = yield from self._use(base, source, is_leased=True)
-        if done is None:
-            raise LookAgainError
-        return done
+        return (yield from self._use(base, source))
 
     def _let_go_of_renamed(self, inventory: Inventory) -> None:
         """Leave a source that lives under another name now to that name's entry: its key is not ours to write."""
@@ -216,114 +196,71 @@ class Registration(Operation[Registered]):
         rotating = held.rotating if is_here(held.rotating) else ""
         self._lease.pending = replace(held, created_ids=created_ids, rotating=rotating)
 
-    def assess(self, known: Completed, source: Source, *, before: Completed | Tombstone | None = None) -> Assessment:
-        """Compare a source that exists with what is declared. Reads the store, and changes nothing.
-
-        :param known: what the journal knows of it.
-        :param before: what the journal knows of the source that was registered here before it.
-        :raises SourceExistsError: if no source may exist.
-        :raises SourceChangedError: if its secret is under another key.
-        :raises SecretKeyTakenError: if the key holds another source's secret.
-        """
-        source_id = source.data_source_id
-        is_own = known.registered_by == self._rt.owner.instance or source_id in self.created_ids
+    def assess(self, known: Completed, source: Source, before: Completed | Tombstone | None = None) -> Assessment:
+        """Compare a source that exists with what is declared; parameters and errors are those of :func:`assess`."""
+        is_own = known.registered_by == self._rt.owner.instance or source.data_source_id in self.created_ids
         if self.spec.if_exists == "fail" and not is_own:
             raise SourceExistsError(
-                f"{self.spec.label} exists already, as source {source_id}. Nothing was done. Choose another name, or "
-                "if_exists='reuse' to adopt it.",
-                data_source_ids=(source_id,),
+                f"{self.spec.label} exists already, as source {source.data_source_id}. Nothing was done. Choose "
+                "another name, or if_exists='reuse' to adopt it.",
+                data_source_ids=(source.data_source_id,),
             )
-        unsent = self._declared.unsent(source, known)
-        changes = {name: value for name, value in unsent.items() if name.partition(".")[0] in CHANGEABLE}
-        fixed = tuple(name for name in unsent if name not in changes)
-        return Assessment(changes, fixed, self._secret_of(known, source, before))
+        return assess(self.spec, self._writer, known, source, before)
 
-    def _secret_of(
-        self, known: Completed, source: Source, before: Completed | Tombstone | None
-    ) -> Literal["stored", "missing", "not needed"]:
-        source_id = source.data_source_id
-        mode = source.ingestion_mode or self.spec.source.ingestion_mode
-        if not self.spec.is_realtime or mode != "realtime" or known.unissued_mode == mode:
-            return "not needed"
-        if known.key and not self._writer.names(known, source_id):
-            raise SourceChangedError(
-                f"The webhook secret of source {source_id} is in the {known.store} {known.key!r}, and this task "
-                f"declares the {self._writer.store} {self._writer.key(source_id)!r}. Nothing was done. Declare the "
-                f"same; or move the secret there by hand and delete the journal entry {self._lease.name!r}.",
-                data_source_ids=(source_id,),
-            )
-        if not self._writer.holds(source_id) or self._writer.is_left_by(before, source_id):
-            return "missing"
-        return "stored"
+    def _use_recorded(self, known: Completed, source: Source) -> Registered | None:
+        """Use a source that is in place.
 
-    def _use(self, known: Completed, source: Source, *, is_leased: bool) -> Steps[Registered | None]:
-        """Use a source that exists, and update it if that is declared.
-
-        :param known: what the journal knows of it.
-        :param is_leased: whether the lease is in hand.
-        :return: None if something has to be written, and the lease is not in hand.
+        :return: None if something has to be written first.
         """
-        source_id = source.data_source_id
-        before = self._lease.held.previous if is_leased else None
-        seen = self.assess(known, source, before=before)
-        is_update = self.spec.if_exists == "update" and bool(seen.changes)
-        if is_update and not is_leased:
+        # Under another identity, this raises.
+        decide(self.spec.identity, known, Inventory.of([source]), self._rt.timing)
+        seen = self.assess(known, source)
+        if seen.asks_for_update or seen.asks_for_secret or seen.kept != known:
             return None
-        if is_update:
+        return self._in_place(source, seen, self._outcome(known.source_id))
+
+    def _use(self, known: Completed, source: Source) -> Steps[Registered]:
+        """Use a source that exists, with the lease in hand: update it, or mint its secret, if that is declared."""
+        before, outcome = self._lease.held.previous, self._outcome(known.source_id)
+        seen = self.assess(known, source, before)
+        if seen.asks_for_update:
             source, known = yield from send_changes(
-                self._declared, seen.changes, (source, known), self._lease, self._rt
+                self._declared, seen.changes, (source, known), [self._lease], self._rt
             )
-            seen = replace(seen, changes={}, secret=self._secret_of(known, source, before))
-        if seen.secret == "missing" and self.spec.on_missing_secret == "rotate":
-            if not is_leased:
-                return None
-            self._writer.check_write(source_id)
+            seen, outcome = self.assess(known, source, before), "updated"
+        if seen.asks_for_secret:
+            self._writer.check_write(known.source_id)
             self._rt.log.warning(
                 "Rotating the webhook secret of source %s: it is not in the %s, and on_missing_secret is 'rotate'.",
-                source_id,
+                known.source_id,
                 self._writer.store,
             )
             minted = yield from self._minter.mint(source)
             return self._end(replace(minted, write_only_hashes=known.write_only_hashes), source, "updated")
+        registered = self._in_place(source, seen, outcome)
+        self._lease.complete(seen.kept)
+        return registered
+
+    def _in_place(self, source: Source, seen: Assessment, outcome: Word) -> Registered:
+        """Tell of a source that is used as it is.
+
+        :raises SecretMissingError: if its secret is not in the store, and that is not accepted.
+        """
         if seen.secret == "missing":
-            self._on_missing(source_id, before)
-        kept = known
-        if seen.secret == "stored" and not known.key:
-            key = self._writer.key(source_id)
-            kept = replace(known, store=self._writer.store, key=key, location=self._writer.location(key))
-        if not is_leased and kept != known:
-            return None
+            if self.spec.on_missing_secret == "fail":
+                raise SecretMissingError(seen.way_out, data_source_ids=(source.data_source_id,))
+            self._rt.log.warning(
+                "The webhook secret of source %s is not in the %s %r.",
+                source.data_source_id,
+                self._writer.store,
+                self._writer.key(source.data_source_id),
+            )
         if seen.differing:
             self._rt.log.warning(
-                "Source %s differs from what is declared in: %s.", source_id, ", ".join(seen.differing)
+                "Source %s differs from what is declared in: %s.", source.data_source_id, ", ".join(seen.differing)
             )
-        stored_as = kept.key if seen.secret == "stored" else None
-        if is_leased:
-            self._lease.complete(kept)
-        self._rt.log.info("%s exists as source %s.", self.spec.label, source_id)
-        return Registered(without_secret(source), "updated" if is_update else self._outcome(source_id), stored_as)
-
-    def _on_missing(self, source_id: str, before: Completed | Tombstone | None) -> None:
-        """Decide about a secret that is not in the store, and not ours to mint unasked."""
-        left = self._writer.is_left_by(before, source_id)
-        key = self._writer.key(source_id)
-        if self.spec.on_missing_secret == "ignore":
-            self._rt.log.warning(
-                "The webhook secret of source %s is not in the %s %r.", source_id, self._writer.store, key
-            )
-            return
-        way_out = "Put it there by hand if somebody has it"
-        if before is not None and left:
-            way_out = (
-                f"What is there is that of source {before.source_id}, which is gone. Put the right one there by hand "
-                f"if somebody has it, and delete the journal entry {self._lease.name!r}"
-            )
-        raise SecretMissingError(
-            f"The webhook secret of source {source_id} is not in the {self._writer.store} {key!r}, and Copass shows it "
-            f"only once. Nothing was done. {way_out}; or set on_missing_secret='rotate' "
-            "to mint a new one, which invalidates the old one; or 'ignore' to go on without.",
-            data_source_ids=(source_id,),
-        )
+        self._rt.log.info("%s exists as source %s.", self.spec.label, source.data_source_id)
+        return Registered(without_secret(source), outcome, seen.kept.key if seen.secret == "stored" else None)
 
     def _create(self, inventory: Inventory) -> Steps[Registered | None]:
         """Send the POST, which is noted first.
@@ -413,7 +350,7 @@ class Registration(Operation[Registered]):
         """
         source_id = source.data_source_id
         held = self._lease.held
-        outcome: Literal["created", "unchanged"] = "created" if is_new else "unchanged"
+        outcome: Word = "created" if is_new else "unchanged"
         if not self.spec.is_realtime:
             if held.rotating == source_id:
                 self._rt.log.warning(
@@ -444,9 +381,7 @@ class Registration(Operation[Registered]):
     def _registered_here(self, completed: Completed) -> Completed:
         return replace(completed, registered_by=self._rt.owner.instance)
 
-    def _end(
-        self, completed: Completed, source: Source, outcome: Literal["created", "unchanged", "updated"]
-    ) -> Registered:
+    def _end(self, completed: Completed, source: Source, outcome: Word) -> Registered:
         """Complete the entry."""
         self._lease.complete(completed)
         return Registered(without_secret(source), outcome, completed.key or None)
@@ -492,7 +427,7 @@ class Registration(Operation[Registered]):
         is_created_beside = any(source_id != known.source_id for source_id in self.created_ids)
         return is_created_beside or self._lease.lost_write is not None
 
-    def _outcome(self, source_id: str) -> Literal["created", "unchanged"]:
+    def _outcome(self, source_id: str) -> Word:
         return "created" if source_id in self.created_ids else "unchanged"
 
 

@@ -6,11 +6,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from airflow_provider_copass.errors import (
+    CopassAuthenticationError,
     CopassCallError,
     CopassError,
+    CopassNotFoundError,
+    CopassPermissionError,
     EntryBusyError,
+    EntryFormatError,
+    JournalError,
+    SecretStoreError,
 )
-from airflow_provider_copass.registration.brake import Brake, SkippedError
 from airflow_provider_copass.registration.decide import decide, ids_to_look_up
 from airflow_provider_copass.registration.driver import Driver, get_source, list_sources
 from airflow_provider_copass.registration.journal import (
@@ -32,6 +37,58 @@ if TYPE_CHECKING:
 
 CHUNK = 100
 """How many sources are registered side by side: as many leases are held at most."""
+_FAILURES_IN_A_ROW = 10
+"""How many calls may fail one after the other before the rest is left to the next try."""
+
+# What is wrong with one of these is wrong with every call.
+_HOPELESS = (CopassAuthenticationError, CopassPermissionError, CopassNotFoundError)
+
+
+class SkippedError(CopassError):
+    """A source was not tried. Never leaves the protocol."""
+
+
+class Brake:
+    """Stops the POSTs of a list once something is wrong with all of them.
+
+    :param log: where to say why.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._in_a_row = 0
+        self.is_on = False
+
+    def check(self) -> None:
+        """Refuse to send one more POST.
+
+        :raises SkippedError: if none is to be sent.
+        """
+        if self.is_on:
+            raise SkippedError
+
+    def succeed(self) -> None:
+        """Count a POST that was answered."""
+        self._in_a_row = 0
+
+    def count(self, failure: CopassError) -> None:
+        """Count a failure."""
+        if isinstance(failure, SkippedError | EntryBusyError | EntryFormatError):
+            return
+        if isinstance(failure, CopassCallError):
+            self._in_a_row += 1
+        if isinstance(failure, _HOPELESS):
+            self._stop(f"the server answered {failure.status}")
+        elif isinstance(failure, SecretStoreError | JournalError):
+            # Each further source would be one whose secret is lost.
+            self._stop("what was registered cannot be stored")
+        elif self._in_a_row >= _FAILURES_IN_A_ROW:
+            self._stop(f"{self._in_a_row} calls have failed one after the other")
+
+    def _stop(self, why: str) -> None:
+        if not self.is_on:
+            self._log.warning("Registering no more sources: %s. A retry continues from here.", why)
+        self.is_on = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +130,14 @@ class Quiet:
 
     def info(self, msg: str, /, *args: object) -> None:
         """Say nothing."""
+
+
+class Silent(Quiet):
+    """Says nothing: a plan tells in its table what there is to tell."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(log)
+        self.warning = self.info
 
 
 def register_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome]:
@@ -152,7 +217,7 @@ def plan_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome]:
     :raises CopassInputError: if the store cannot hold a key.
     :raises CopassCallError: if the sources cannot be listed.
     """
-    quiet = replace(runtime, log=Silent())
+    quiet = replace(runtime, log=Silent(runtime.log))
     registrations = [Registration(spec, quiet) for spec in specs]
     for registration in registrations:
         registration.check()
@@ -163,15 +228,6 @@ def plan_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome]:
         _planned(registration, texts[name], name, inventory, runtime)
         for registration, name in zip(registrations, names, strict=True)
     ]
-
-
-class Silent:
-    """Says nothing: a plan tells in its table what there is to tell."""
-
-    def info(self, msg: str, /, *args: object) -> None:
-        """Say nothing."""
-
-    warning = info
 
 
 def _planned(

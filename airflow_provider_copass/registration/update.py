@@ -18,7 +18,6 @@ from airflow_provider_copass.registration.lease import LookAgainError, read_entr
 from airflow_provider_copass.registration.operation import (
     Operation,
     identity_of,
-    looked_up,
     missing,
     only_one,
     required,
@@ -101,7 +100,7 @@ class Update(Operation[Updated]):
             lease.release()
             return Updated(source)
         seen = (source, known or Completed(source.data_source_id))
-        changed, kept = yield from send_changes(self._declared, unsent, seen, lease, self._rt)
+        changed, kept = yield from send_changes(self._declared, unsent, seen, [lease], self._rt)
         end_with(lease, kept)
         return Updated(changed, tuple(unsent))
 
@@ -115,7 +114,6 @@ class Rename(Operation[Updated]):
         self._declared = declared
         self._new_name = str(declared.fields["name"])
         self._old_name = ref.name or ""
-        self._renamed_id = ""
 
     def attempt(self) -> Steps[Updated]:
         """Find out between which names it is; then hold the leases on both."""
@@ -135,7 +133,7 @@ class Rename(Operation[Updated]):
                 return Updated(source)
         old = replace(new, name=self._old_name)
         leases = [self.lease_on(identity) for identity in dict.fromkeys((new, old))]
-        return (yield from self.under(leases, lambda: self._work(new, old)))
+        return (yield from self.under(leases, lambda: self._work(new, old, source.data_source_id)))
 
     def _is_done(self, source: Source, entries: Sequence[Entry | None]) -> bool:
         """Tell whether nothing is left to do: the source is as declared, and only the new name's entry knows it.
@@ -149,42 +147,31 @@ class Rename(Operation[Updated]):
 
     def _look(self) -> Steps[Source]:
         """Return the source: if it was renamed already, the one of the new name."""
-        if self._ref.data_source_id:
-            source = yield from looked_up(self._ref)
-        else:
-            source = yield from self._by_name()
-        if source is None:
-            raise missing(self._ref)
-        return source
-
-    def _by_name(self) -> Steps[Source | None]:
         identity = self._ref.identity
-        assert identity is not None  # noqa: S101 - a reference without an id has a name
-        name = self.lease_on(replace(identity, name=self._new_name)).name
-        entry, _ = yield from read_entry(name)
+        if identity is None:
+            return (yield from required(self._ref))
+        renamed = replace(identity, name=self._new_name)
+        entry, _ = yield from read_entry(self.lease_on(renamed).name)
         write = entry.write if isinstance(entry, Pending) else None
         if write is not None and write.kind == "rename_here" and write.by == self._rt.owner.instance:
             # Its own earlier try has sent the rename. The old name may be another source's by now.
             source: Source | None = yield GetSource(write.source_id)
-            if source is not None and source.is_live and source.name == self._new_name:
-                self._renamed_id = write.source_id
+            if source is not None and renamed.matches(source):
                 return source
         inventory = yield from self.list_all(identity, None)
-        return self._one_of(inventory, identity)
+        found = only_one(self._ref, inventory.matching(identity)) or only_one(self._ref, inventory.matching(renamed))
+        if found is None:
+            raise missing(self._ref)
+        return found
 
-    def _one_of(self, inventory: Inventory, identity: Identity) -> Source | None:
-        found = only_one(self._ref, inventory.matching(identity))
-        return found or only_one(self._ref, inventory.matching(replace(identity, name=self._new_name)))
-
-    def _work(self, new: Identity, old: Identity) -> Steps[Updated]:
+    def _work(self, new: Identity, old: Identity, source_id: str) -> Steps[Updated]:
         """Look with the leases in hand, and rename the source or finish what is left of that."""
         to, away = self.lease_on(new), self.lease_on(old)
         leases = [to] if to is away else [to, away]
         inventory = yield from self.settled(leases, lambda: self.list_all(new, to.held))
         for lease in leases:
             lease.resolve(inventory)
-        source = yield from self._again(inventory, new, old)
-        source_id = source.data_source_id
+        source = yield from self._again(inventory, new, old, source_id)
         for lease in leases:
             write = lease.held.write
             if write is not None and write.kind == "register" and fits(source, write, self._rt.timing):
@@ -216,21 +203,20 @@ class Rename(Operation[Updated]):
         to.note(replace(facts, write=Write("rename_here", sent_at, by, source_id, source.name), previous=kept))
         away.note(replace(away.held, write=Write("rename_away", sent_at, by, source_id, self._new_name)))
 
-    def _again(self, inventory: Inventory, new: Identity, old: Identity) -> Steps[Source]:
+    def _again(self, inventory: Inventory, new: Identity, old: Identity, source_id: str) -> Steps[Source]:
         """Return the source as it is now, under the leases.
 
         :raises SourceExistsError: if another live source has the new name.
         """
-        if self._ref.data_source_id:
-            found = yield from looked_up(self._ref)
-        elif self._renamed_id:
-            found = inventory.live(self._renamed_id)
-        else:
-            found = self._one_of(inventory, old)
+        found: Source | None = inventory.by_id.get(source_id)
         if found is None:
-            raise missing(self._ref)
-        if identity_of(self._ref, found) not in {new, old}:
+            found = yield GetSource(source_id)
+        if found is None or identity_of(self._ref, found) not in {new, old}:
             raise LookAgainError
+        if self._ref.identity is not None and not found.is_live:
+            raise LookAgainError
+        if found.name == old.name and self._ref.identity is not None:
+            only_one(self._ref, inventory.matching(old))
         others = [
             source.data_source_id for source in inventory.matching(new) if source.data_source_id != found.data_source_id
         ]
@@ -247,9 +233,7 @@ class Rename(Operation[Updated]):
     ) -> Steps[tuple[Source, Completed]]:
         """Send the PATCH; a rename that the server is known not to have done leaves no note behind."""
         try:
-            changed, kept = yield from send_changes(
-                self._declared, unsent, (source, known), leases[0], self._rt, beside=tuple(leases[1:])
-            )
+            changed, kept = yield from send_changes(self._declared, unsent, (source, known), leases, self._rt)
         except CopassCallError as error:
             if not error.maybe_applied:
                 for lease in leases:
@@ -292,29 +276,28 @@ def send_changes(
     declared: Declared,
     changes: dict[str, Any],
     seen: tuple[Source, Completed],
-    lease: Lease,
+    leases: Sequence[Lease],
     runtime: Runtime,
-    *,
-    beside: tuple[Lease, ...] = (),
 ) -> Steps[tuple[Source, Completed]]:
-    """Send some changes with one PATCH, with the lease in hand, and say which; never a value.
+    """Send some changes with one PATCH, with the leases in hand, and say which; never a value.
 
     :param declared: what is declared.
     :param changes: what of it differs.
     :param seen: the source, and what the journal knows of it.
-    :param beside: further leases that must be in hand.
+    :param leases: what must be in hand.
     :return: the source as it is now, and what the journal is to know of it.
     """
     source, known = seen
     body, is_merge = declared.body(changes)
-    for each in beside:
-        each.verify()
+    lease, *beside = leases
     call = calls.update_source(
         runtime.sandbox_id,
         source.data_source_id,
         body,  # type: ignore[arg-type]  # checked by the call
         merge_adapter_config=is_merge,
     )
+    for each in beside:
+        each.verify()
     changed = yield from lease.send(call)
     for each in (*beside, lease):
         each.verify()

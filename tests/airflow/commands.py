@@ -32,7 +32,7 @@ class Command:
 
         wait_for(met, what, seconds=seconds, alive=[self.process])
 
-    def wait(self, *, seconds: float = 180) -> int:
+    def wait(self, *, seconds: float = 600) -> int:
         """Wait until it ends by itself, and return its exit code."""
 
         def over() -> bool:

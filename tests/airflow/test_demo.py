@@ -21,8 +21,9 @@ UUID = "[0-9a-f-]{36}"
 def test_the_demo_shows_sources_xcoms_and_checks(tmp_path: Path) -> None:
     """A person reads each source, each XCom, where the secret is, and that every claim was checked."""
     with running(DEMO, folder=tmp_path) as demo:
-        assert demo.wait() == 0
+        ended = demo.wait()
         shown = demo.process.text()
+        assert ended == 0, shown
 
         assert re.search(rf"^  {UUID}  slack +realtime +active +Support channel$", shown, re.MULTILINE)
         assert re.search(rf"^  {UUID}  linear +polling +active +Issue tracker$", shown, re.MULTILINE)

@@ -12,13 +12,11 @@ from urllib.parse import quote
 import httpx
 
 from tests.harness.airflow_home import AirflowHome
-from tests.harness.airflow_processes import TaskOutcome, read_log
+from tests.harness.airflow_processes import TaskOutcome, patient, read_log
 from tests.harness.processes import Process, end_all, wait_for
 from tests.harness.web_server import WebServer
 
 _FINISHED = {"success", "failed"}
-PATIENCE = {"timeout": 60}
-"""How many seconds a writer waits for another one, as SQLite's driver takes it."""
 
 
 class Airflow2:
@@ -84,8 +82,6 @@ class ServedAirflow2(Airflow2):
 
     def __init__(self, home: AirflowHome) -> None:
         super().__init__(home)
-        # Tasks wait for each other's writes rather than fail; SQLite gives up after five seconds otherwise.
-        home.settings["DATABASE__SQL_ALCHEMY_CONNECT_ARGS"] = f"{__name__}.PATIENCE"
         self._server = WebServer(home)
         self._open = ExitStack()
 
@@ -118,7 +114,7 @@ class ServedAirflow2(Airflow2):
         :param options: as of ``httpx.Client.request``.
         :raises httpx.HTTPStatusError: for an answer that is no success.
         """
-        response = self._api.request(method, f"/api/v1/{path}", **options)
+        response = patient(lambda: self._api.request(method, f"/api/v1/{path}", **options), self.processes)
         response.raise_for_status()
         return response.json()
 
@@ -127,7 +123,12 @@ class ServedAirflow2(Airflow2):
 
         :param conf: its parameters.
         """
-        run_id: str = self.request("POST", f"dags/{dag_id}/dagRuns", json={"conf": conf or {}})["dag_run_id"]
+        run_id = f"by_hand_{os.urandom(4).hex()}"
+        try:
+            self.request("POST", f"dags/{dag_id}/dagRuns", json={"conf": conf or {}, "dag_run_id": run_id})
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.CONFLICT:
+                raise
         return run_id
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskOutcome]:

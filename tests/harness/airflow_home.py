@@ -102,6 +102,9 @@ class AirflowHome:
             "CORE__TEST_CONNECTION": "Enabled",
             "CORE__UNIT_TEST_MODE": "False",
             "DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+            # Who waits for longer than five seconds fails otherwise, on a machine that has other work.
+            "DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "tests.harness.patience.PATIENCE",
+            "DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": "tests.harness.patience.PATIENCE",
             "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.database}",
             "LOGGING__BASE_LOG_FOLDER": str(self.logs),
             # 2.11 warns on every start where it is left out.

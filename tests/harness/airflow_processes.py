@@ -1,7 +1,8 @@
 """A whole Airflow 3 in processes of its own, and what a test asks of its REST API."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -52,6 +53,21 @@ class RunFailedError(Exception):
 
     def __str__(self) -> str:
         return f"{self.args[0]}\n{self.tail}"
+
+
+def patient(send: Callable[[], httpx.Response], alive: Sequence[Process]) -> httpx.Response:
+    """Send a request until it is answered without a server error: on SQLite one that waits too long gets a 500.
+
+    :param send: sends it; it may be sent twice.
+    :param alive: the processes that answer.
+    :raises NotReadyError: where the server fails for a minute.
+    """
+
+    def answer() -> httpx.Response | None:
+        response = send()
+        return None if response.is_server_error else response
+
+    return wait_for(answer, "an answer that is no server error", seconds=60, interval=0.5, alive=alive)
 
 
 class Airflow:
@@ -109,7 +125,7 @@ class Airflow:
         self._api.close()
         end_all(self.processes)
 
-    def wait_healthy(self, *, seconds: float = 120) -> None:
+    def wait_healthy(self, *, seconds: float = 300) -> None:
         """Wait until the API answers and every process has reported itself.
 
         :raises NotReadyError: when one of them ends or the time is up.
@@ -135,8 +151,9 @@ class Airflow:
         :param missing_ok: return None for a 404.
         :param options: as of ``httpx.Client.request``.
         :raises httpx.HTTPStatusError: for an answer that is no success.
+        :raises NotReadyError: where the server fails for a minute.
         """
-        response = self._api.request(method, f"/api/v2/{path}", **options)
+        response = patient(lambda: self._api.request(method, f"/api/v2/{path}", **options), self.processes)
         if missing_ok and response.status_code == httpx.codes.NOT_FOUND:
             return None
         response.raise_for_status()
@@ -178,8 +195,14 @@ class Airflow:
 
         :param conf: its parameters.
         """
-        run = self.request("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf or {}})
-        run_id: str = run["dag_run_id"]
+        # An id of our own: a request that is sent twice makes one run.
+        run_id = f"manual_{uuid.uuid4().hex}"
+        body = {"logical_date": None, "conf": conf or {}, "dag_run_id": run_id}
+        try:
+            self.request("POST", f"dags/{dag_id}/dagRuns", json=body)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.CONFLICT:
+                raise
         return run_id
 
     def wait_run(
@@ -187,7 +210,7 @@ class Airflow:
         dag_id: str,
         run_id: str,
         *,
-        seconds: float = 120,
+        seconds: float = 300,
         progress: Callable[[list[TaskOutcome]], None] = lambda tasks: None,
     ) -> list[TaskOutcome]:
         """Wait until a run is over and return its tasks.
