@@ -91,6 +91,6 @@ def assess(
     way_out = (
         f"The webhook secret of source {source_id} is not in the {writer.store} {key!r}, and Copass shows it only "
         f"once. Nothing was done. {way_out}; or set on_missing_secret='rotate' to mint a new one, which "
-        "invalidates the old one; or 'ignore' to go on without."
+        "invalidates the old one; or 'ignore' to continue without it."
     )
     return Assessment(spec, changes, fixed, "missing", known, way_out)

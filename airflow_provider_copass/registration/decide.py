@@ -156,7 +156,7 @@ def _found(step: Literal["recorded", "finish"], source: Source, matching: list[S
 def _renamed(identity: Identity, source: Source) -> SourceChangedError:
     return SourceChangedError(
         f"Source {source.data_source_id} was registered as {identity.label} and has another name or provider now. "
-        "Nothing was done. Give it its name back, or declare the name that it has now; or delete the journal entry of "
+        "Nothing was done. Rename it back, or declare the name that it has now; or delete the journal entry of "
         "this one, to register another source.",
         data_source_ids=(source.data_source_id,),
     )

@@ -49,7 +49,7 @@ def delete(
     :param remove_secret: remove its secret, and the one before it, from the store.
     :return: its id; None if there was no such source.
     :raises CopassInputError: if the store cannot hold the key of its secret; nothing was done then.
-    :raises CopassRegistrationError: if it cannot go on as declared; the message tells the way out.
+    :raises CopassRegistrationError: if the source cannot be as declared; the message says what to do.
     :raises CopassCallError: if a call failed.
     """
     operation = Ending(ref, runtime, "delete", store_key=store_key if remove_secret else None, purge=purge_knowledge)
@@ -62,7 +62,7 @@ def disconnect(ref: SourceRef, runtime: Runtime) -> str | None:
     :param ref: the source.
     :param runtime: what this try works with.
     :return: its id; None if there was no such source.
-    :raises CopassRegistrationError: if it cannot go on as declared; the message tells the way out.
+    :raises CopassRegistrationError: if the source cannot be as declared; the message says what to do.
     :raises CopassCallError: if a call failed.
     """
     return run_alone(Ending(ref, runtime, "disconnect").steps(), runtime)

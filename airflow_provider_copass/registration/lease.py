@@ -127,7 +127,7 @@ class Lease:
         :raises LookAgainError: if that took too long: another process may have claimed the entry meanwhile.
         """
         if isinstance(entry, Pending) and entry.lease_token not in {"", self._rt.token}:
-            self._rt.log.info("Taking over from %s.", entry.owner)
+            self._rt.log.info("Taking over the lease from %s.", entry.owner)
         known = entry if isinstance(entry, Pending) else _pending(entry, self._rt.owner)
         if known.lease_token == self._rt.token and known.write is not None and known.write == self._unsent:
             # This process noted it, and then was too late to send it.

@@ -66,7 +66,7 @@ def register(spec: SourceSpec, runtime: Runtime) -> Registered:
     :param spec: the source.
     :param runtime: what this try works with.
     :raises CopassInputError: before any request, if the store cannot hold the key.
-    :raises CopassRegistrationError: if it cannot go on as declared; the message tells the way out.
+    :raises CopassRegistrationError: if the source cannot be as declared; the message says what to do.
     :raises CopassCallError: if a call failed.
     """
     registration = Registration(spec, runtime)

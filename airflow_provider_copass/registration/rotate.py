@@ -31,7 +31,7 @@ def rotate(ref: SourceRef, store_key: StoreKey, runtime: Runtime, *, keep_previo
     :param runtime: what this try works with.
     :param keep_previous: keep the secret before it under a key of its own.
     :raises CopassInputError: if the store cannot hold or write the key; nothing was rotated.
-    :raises CopassRegistrationError: if it cannot go on as declared; the message tells the way out.
+    :raises CopassRegistrationError: if the source cannot be as declared; the message says what to do.
     :raises CopassCallError: if a call failed.
     """
     return run_alone(Rotation(ref, store_key, runtime, keep_previous=keep_previous).steps(), runtime)

@@ -68,7 +68,7 @@ class SecretWriter:
         return self._store_key.render(self._identity, source_id)
 
     def shown_key(self, source_id: str) -> str:
-        """Return the key of a source's secret, or its template if it is no good key."""
+        """Return the key of a source's secret, or its template if that is not a valid key."""
         try:
             return self.key(source_id)
         except CopassInputError:
@@ -124,9 +124,9 @@ class SecretWriter:
             pass
         raise SecretKeyTakenError(
             f"The {self.store} {self.shown_key(source_id)!r} cannot take the webhook secret of source {source_id}: it "
-            "holds something else, or is no good key. Nothing was overwritten, and the secret is not stored. Give "
-            "another store_as, or make room: the next try mints a new secret, if the server knows rotation; else "
-            "delete the source.",
+            "holds something else, or the key is not valid. Nothing was overwritten, and the secret is not stored. "
+            "Give another store_as, or remove what it holds: a retry then mints a new secret, if the server offers "
+            "rotation; otherwise delete the source.",
             data_source_ids=(source_id,),
         )
 
@@ -194,8 +194,8 @@ class SecretWriter:
                 )
         if failed := self._write(previous, secret, source_id):
             raise SecretStoreError(
-                f"The {self.store} {previous!r} cannot be written ({failed}). Nothing was rotated. The next try goes "
-                "on from here.",
+                f"The {self.store} {previous!r} cannot be written ({failed}). Nothing was rotated. A retry continues "
+                "from here.",
                 data_source_ids=(source_id,),
             )
 

@@ -55,7 +55,7 @@ def update(ref: SourceRef, declared: Declared, runtime: Runtime) -> Updated:
     :param ref: the source; if it was renamed already, by its old name or its new one.
     :param declared: the fields; its ``name`` is the new one, if the source is renamed.
     :param runtime: what this try works with.
-    :raises CopassRegistrationError: if it cannot go on as declared; the message tells the way out.
+    :raises CopassRegistrationError: if the source cannot be as declared; the message says what to do.
     :raises CopassCallError: if a call failed.
     """
     kind = Rename if declared.fields.get("name") is not None else Update

@@ -29,7 +29,7 @@ def test_a_renamed_source_that_gets_its_name_back_is_reused(world: World) -> Non
     world.rows["ds-1"].fields["name"] = "renamed"
     error = acts.error_of(acts.register(world, task=NEXT))
     assert isinstance(error, SourceChangedError)
-    assert "Give it its name back" in str(error)
+    assert "Rename it back" in str(error)
     world.rows["ds-1"].fields["name"] = "n"
     assert_once(world, acts.register(world, task=NEXT, attempt=2))
     assert world.posts == 1

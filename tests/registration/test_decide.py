@@ -186,7 +186,7 @@ def test_a_recorded_source_of_another_name_is_an_error(entry: Entry) -> None:
     """No second source is created; the message tells both ways out, and not the name that the server shows."""
     with pytest.raises(SourceChangedError, match="ds-1 was registered as slack source 'n'") as refused:
         decide(IDENTITY, entry, Inventory.of([source(name="other"), NEW]), TIMING)
-    assert "Give it its name back" in str(refused.value)
+    assert "Rename it back" in str(refused.value)
     assert "or delete the journal entry" in str(refused.value)
     assert "'other'" not in str(refused.value)
 
