@@ -22,14 +22,13 @@ UNPACKED := .venv/unpacked
 # With the installed wheel, the scheduler's tests, those of our tools, and the examples' runs that are there to be broken
 # would show nothing that others do not.
 EXAMPLES := $(addprefix tests/airflow/test_example_dags.py::,test_every_task_of_both_runs_succeeds \
-	test_no_warning_comes_of_our_code test_a_list_is_planned_then_registered_then_left_alone)
-WHEEL_TESTS := tests/api tests/commands tests/distribution/check_installed.py tests/emulator tests/hooks \
-	tests/operators tests/pytest_plugin tests/secret_stores tests/airflow/test_check.py \
-	$(EXAMPLES) tests/airflow/test_providers_listing.py
-# The protocol knows no Airflow: what differs for it is the lowest pydantic and httpx. Its crash rounds, races and waits for
-# lost answers are left to `make test`, for they take minutes and are about its logic.
-PROTOCOL_TESTS := tests/registration \
-	$(addprefix --ignore=tests/registration/test_,crashes.py chaos.py lost_answers.py race.py random_rounds.py)
+	test_no_warning_comes_of_our_code)
+WHEEL_TESTS := tests/distribution/check_installed.py tests/operators tests/pytest_plugin/test_copass_emulator.py
+# Here the versions of all that we import differ, down to the lowest pydantic and httpx. The protocol's own tests are about
+# its logic; of them those that read, write and compare models.
+LOWEST_TESTS := $(WHEEL_TESTS) tests/api tests/commands tests/emulator tests/hooks tests/secret_stores \
+	$(addprefix tests/registration/test_,inventory.py journal.py register.py register_many.py spec.py update.py) \
+	tests/airflow/test_providers_listing.py $(EXAMPLES)
 # With `=`, for pytest takes the path of an option that it does not know yet for one of tests, and looks there.
 CHECK := -m pytest -q -p no:cacheprovider -m "not slow and not rounds" -o "python_files=test_*.py check_*.py" --dist=$(CURDIR)/dist
 # A home that the developer has for Airflow is none of our business, and ours none of theirs.
@@ -38,7 +37,7 @@ unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help browser demo screenshots ui test test-with-airflow test-without-airflow test-airflow2 test-backends matrix matrix-quick dist test-wheel test-all check lint format bench lists constraints clean
+.PHONY: help browser demo screenshots ui test test-with-airflow test-without-airflow test-airflow test-rounds test-airflow2 test-backends matrix matrix-quick dist test-wheel test-all check lint format bench lists constraints clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}' \
@@ -50,7 +49,7 @@ demo: $(ENV)/ready ## register sources in a real Airflow against the emulator, a
 ui: $(ENV)/ready ## open a local Airflow with the emulator, the connection and the example DAGs in place
 	@$(PY) -m tests.tools.ui
 
-test: $(ENV)/ready ## run the tests on Airflow $(AIRFLOW), with coverage
+test: $(ENV)/ready ## run what a change needs, on Airflow $(AIRFLOW): all without a scheduler, and a real one with the examples and some kills
 	@$(ENV)/bin/coverage erase
 	@$(MAKE) --no-print-directory -j2 test-with-airflow test-without-airflow
 	@$(ENV)/bin/coverage combine --quiet
@@ -59,12 +58,17 @@ test: $(ENV)/ready ## run the tests on Airflow $(AIRFLOW), with coverage
 # The two halves of `make test`. A real Airflow is mostly waited for, so they run side by side; what the second has to say
 # comes when it is over.
 test-with-airflow: $(ENV)/ready
-	@$(ENV)/bin/coverage run -m pytest -m "airflow and not slow"
+	@$(ENV)/bin/coverage run -m pytest -q -m "airflow and not deep and not slow"
 
 test-without-airflow: $(ENV)/ready
-	@{ $(ENV)/bin/coverage run -m pytest -m "not airflow and not slow and not rounds" \
-		&& $(PY) -m pytest -q -m rounds tests/registration; } >.venv/test-without-airflow.txt 2>&1; \
-		ended=$$?; cat .venv/test-without-airflow.txt; exit $$ended
+	@$(ENV)/bin/coverage run -m pytest -q -m "not airflow and not slow and not rounds" \
+		>.venv/test-without-airflow.txt 2>&1; ended=$$?; cat .venv/test-without-airflow.txt; exit $$ended
+
+test-airflow: $(ENV)/ready browser ## run the rest of what needs a real Airflow: every kill, the search for leaks, the pages, make demo and make ui
+	@$(PY) -m pytest -m "airflow and deep and not slow"
+
+test-rounds: $(ENV)/ready ## crash, freeze and race thousands of simulated registrations
+	@$(PY) -m pytest -q -m rounds tests/registration
 
 test-airflow2: $(ENV2)/ready ## run the tests that touch Airflow, and the example DAGs, on Airflow $(AIRFLOW2)
 	@$(ENV2)/bin/python -m pytest tests/airflow tests/commands tests/hooks tests/operators tests/secret_stores -m "not slow and not crashes"
@@ -89,9 +93,9 @@ test-wheel: dist ## test the installed wheel: on Airflow $(AIRFLOW), on one that
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/wheel --dist dist --extra test --pins $(PIN)/airflow-$(AIRFLOW).txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/lowest --dist dist --extra test --pins $(PIN)/lowest.txt
 	@cd $(UNPACKED) && $(CURDIR)/.venv/wheel/bin/python $(CHECK) --plain=$(CURDIR)/.venv/plain tests/distribution $(WHEEL_TESTS)
-	@cd $(UNPACKED) && $(CURDIR)/.venv/lowest/bin/python $(CHECK) $(WHEEL_TESTS) $(PROTOCOL_TESTS)
+	@cd $(UNPACKED) && $(CURDIR)/.venv/lowest/bin/python $(CHECK) $(LOWEST_TESTS)
 
-test-all: test matrix test-backends test-wheel ## everything, the slow rounds included
+test-all: test test-airflow test-rounds matrix test-backends test-wheel ## everything, the slow rounds included
 	@$(PY) -m pytest -m slow
 	@$(ENV2)/bin/python -m pytest tests/airflow -m slow
 	@$(BACKENDS2)/bin/python -m pytest tests/backends -m crashes

@@ -20,6 +20,7 @@ from tests.harness.web_server import WebServer
 
 pytestmark = [
     pytest.mark.airflow,
+    pytest.mark.deep,
     pytest.mark.browser,
     pytest.mark.skipif(not AIRFLOW_3, reason="the pages are those of Airflow 3"),
     pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),

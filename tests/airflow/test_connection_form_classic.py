@@ -14,6 +14,7 @@ from tests.harness.web_server import WebServer
 
 pytestmark = [
     pytest.mark.airflow,
+    pytest.mark.deep,
     pytest.mark.browser,
     pytest.mark.skipif(AIRFLOW_3, reason="the classic pages are those of Airflow 2"),
     pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),

@@ -13,6 +13,7 @@ from tests.harness.processes import CHECKOUT
 
 pytestmark = [
     pytest.mark.airflow,
+    pytest.mark.deep,
     pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="older API servers do not log what they are asked"),
 ]
 

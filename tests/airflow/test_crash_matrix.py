@@ -1,6 +1,6 @@
 """A real task of a real scheduler is killed at every boundary of its work, and Airflow's retry mends it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -19,20 +19,37 @@ def _stage(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> I
         yield stage
 
 
+SAMPLE = (*SHORT_LIST[2:5], ROTATIONS[-3], OF_LISTS[2], OF_LISTS[-2])
+"""The points that `make test` plays: a POST that had no effect, had it late, or lost its answer; and the like of
+a rotation and a list."""
+
+
+def each(points: Sequence[Point]) -> pytest.MarkDecorator:
+    """Run a test for each of these points; those that are not in the sample are for ``make test-airflow``."""
+    marked = [pytest.param(point, marks=() if point in SAMPLE else pytest.mark.deep) for point in points]
+    return pytest.mark.parametrize("point", marked, ids=str)
+
+
+def asked_for(request: pytest.FixtureRequest, points: Sequence[Point]) -> list[Point]:
+    """Return those of these points that a test of this session is about."""
+    asked = {item.callspec.params.get("point") for item in request.session.items if hasattr(item, "callspec")}
+    return [point for point in points if point in asked]
+
+
 @pytest.fixture(name="played", scope="module")
-def _played(stage: Stage) -> Stage:
-    """The stage on which every point of the short list was played."""
-    stage.play(SHORT_LIST, seconds=150)
+def _played(stage: Stage, request: pytest.FixtureRequest) -> Stage:
+    """The stage on which the points of the short list were played."""
+    stage.play(asked_for(request, SHORT_LIST), seconds=300)
     return stage
 
 
-@pytest.mark.parametrize("point", SHORT_LIST, ids=str)
+@each(SHORT_LIST)
 def test_killed_at_a_boundary_the_retry_mends_it(played: Stage, point: Point) -> None:
     """The task succeeds with one live source, its valid secret stored, its id in the XComs and its entry completed."""
     check_mended(played, point)
 
 
-@pytest.mark.parametrize("point", SHORT_LIST, ids=str)
+@each(SHORT_LIST)
 def test_a_second_post_is_sent_only_where_the_first_had_no_effect(played: Stage, point: Point) -> None:
     """One request to register a source, but for the task that was killed before its own ever took effect."""
     lost = point.kills == (Kill("before", "POST"),)
@@ -49,14 +66,15 @@ def test_nothing_is_left_open(played: Stage) -> None:
 
 
 @pytest.fixture(name="rotated", scope="module")
-def _rotated(stage: Stage) -> Stage:
-    """The stage on which every rotation was played."""
-    stage.prepare(ROTATIONS, seconds=90)
-    stage.play(ROTATIONS, seconds=150)
+def _rotated(stage: Stage, request: pytest.FixtureRequest) -> Stage:
+    """The stage on which the rotations were played."""
+    points = asked_for(request, ROTATIONS)
+    stage.prepare(points, seconds=180)
+    stage.play(points, seconds=300)
     return stage
 
 
-@pytest.mark.parametrize("point", ROTATIONS, ids=str)
+@each(ROTATIONS)
 def test_a_rotation_that_was_killed_is_mended_by_the_retry(rotated: Stage, point: Point) -> None:
     """The valid secret is stored, the one before the task beside it; the key is pushed, and the entry completed."""
     assert rotated.tries(point) == 1 + len(point.kills)
@@ -66,7 +84,7 @@ def test_a_rotation_that_was_killed_is_mended_by_the_retry(rotated: Stage, point
     assert rotated.home.variable(f"{key}_previous") == rotated.before[point] != rotated.home.variable(key)
 
 
-@pytest.mark.parametrize("point", ROTATIONS, ids=str)
+@each(ROTATIONS)
 def test_no_more_is_rotated_than_it_takes(rotated: Stage, point: Point) -> None:
     """Once, and once more for each try that may have rotated and did not complete the entry."""
     # A retry does not keep the secret before it anew, so its first write is that of the new one.
@@ -77,14 +95,15 @@ def test_no_more_is_rotated_than_it_takes(rotated: Stage, point: Point) -> None:
 
 
 @pytest.fixture(name="listed", scope="module")
-def _listed(stage: Stage) -> Stage:
-    """The stage on which every list was played, each in a sandbox of its own."""
-    stage.emulator.seed(sandboxes=[point.word for point in OF_LISTS])
-    stage.play(OF_LISTS, seconds=150)
+def _listed(stage: Stage, request: pytest.FixtureRequest) -> Stage:
+    """The stage on which the lists were played, each in a sandbox of its own."""
+    points = asked_for(request, OF_LISTS)
+    stage.emulator.seed(sandboxes=[point.word for point in points])
+    stage.play(points, seconds=300)
     return stage
 
 
-@pytest.mark.parametrize("point", OF_LISTS, ids=str)
+@each(OF_LISTS)
 def test_a_list_that_was_killed_is_mended_by_the_retry(listed: Stage, point: Point) -> None:
     """Each source exists once, its valid secret is stored, the XComs name it, and its entry is completed."""
     assert listed.tries(point) == 1 + len(point.kills)
@@ -105,7 +124,7 @@ def test_a_list_that_was_killed_is_mended_by_the_retry(listed: Stage, point: Poi
         assert entry.source_id == source_id
 
 
-@pytest.mark.parametrize("point", OF_LISTS, ids=str)
+@each(OF_LISTS)
 def test_no_post_of_a_list_is_repeated_that_had_an_effect(listed: Stage, point: Point) -> None:
     """Three requests for three sources, and one more where the first was killed before it took effect."""
     lost = point.kills == (Kill("before", "POST", 2),)

@@ -11,6 +11,7 @@ from tests.harness.airflow_home import AIRFLOW_VERSION
 
 pytestmark = [
     pytest.mark.airflow,
+    pytest.mark.deep,
     pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="`make demo` is for one Airflow alone, which is 3.3"),
 ]
 

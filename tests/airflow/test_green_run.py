@@ -15,6 +15,7 @@ from tests.harness.processes import CHECKOUT
 
 pytestmark = [
     pytest.mark.airflow,
+    pytest.mark.deep,
     pytest.mark.browser,
     pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="the page is that of Airflow 3.3"),
     pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT),

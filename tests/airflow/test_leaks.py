@@ -15,7 +15,7 @@ from tests.airflow.leak_stage import Played, played
 from tests.harness import leak_search
 from tests.harness.airflow_home import AIRFLOW_3, AIRFLOW_VERSION
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.deep]
 
 _RECEIVED = "Received message from task runner [supervisor]"
 PRINTED_BY_AIRFLOW = {("scheduler.out", _RECEIVED, "PutVariable")} if AIRFLOW_3 else set()
@@ -150,6 +150,7 @@ def test_what_airflow_prints_at_debug_is_what_is_documented(loud: Played) -> Non
 
 
 @pytest.mark.skipif(not HAS_CURE, reason="the setting came with Airflow 3.2")
+@pytest.mark.slow
 def test_the_cure_leaves_nothing(cured: Played) -> None:
     """With the supervisor at INFO, and all else at DEBUG, nothing at all holds one."""
     assert [str(leak) for leak in cured.leaks()] == []

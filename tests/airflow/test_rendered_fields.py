@@ -17,7 +17,7 @@ from tests.harness.airflow_home import AirflowHome
 from tests.harness.dag_runs import FinishedRun, run_dag
 from tests.harness.processes import CHECKOUT
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.deep]
 
 FILE = CHECKOUT / "tests" / "airflow" / "dags" / "rendered.py"
 CREDENTIAL = "xoxb-canary/31%41:rendered"

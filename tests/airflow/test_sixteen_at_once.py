@@ -16,7 +16,7 @@ from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
 from tests.harness.airflow_processes import Airflow, TaskOutcome
 from tests.harness.processes import CHECKOUT, wait_for
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.deep]
 
 FILE = CHECKOUT / "tests" / "airflow" / "dags" / "sixteen.py"
 COUNT = 16

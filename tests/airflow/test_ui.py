@@ -13,6 +13,7 @@ from tests.tools.ui import alone_in
 
 pytestmark = [
     pytest.mark.airflow,
+    pytest.mark.deep,
     pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="`make ui` is for one Airflow alone, which is 3.3"),
 ]
 

@@ -10,7 +10,7 @@ from tests.harness.airflow_home import AirflowHome
 from tests.harness.dag_runs import run_dag
 from tests.harness.processes import CHECKOUT
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.deep]
 
 FILE = CHECKOUT / "tests" / "airflow" / "dags" / "contract.py"
 
