@@ -67,8 +67,8 @@ test-without-airflow: $(ENV)/ready
 test-airflow: $(ENV)/ready browser ## run the rest of what needs a real Airflow: every kill, the search for leaks, the pages, make demo and make ui
 	@$(PY) -m pytest -m "airflow and deep and not slow"
 
-test-rounds: $(ENV)/ready ## crash, freeze and race thousands of simulated registrations
-	@$(PY) -m pytest -q -m rounds tests/registration
+test-rounds: $(ENV)/ready ## thousands of simulated registrations that crash, freeze and race, and of odd inputs and answers
+	@$(PY) -m pytest -q -m rounds
 
 test-airflow2: $(ENV2)/ready ## run the tests that touch Airflow, and the example DAGs, on Airflow $(AIRFLOW2)
 	@$(ENV2)/bin/python -m pytest tests/airflow tests/commands tests/hooks tests/operators tests/secret_stores -m "not slow and not crashes"

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
@@ -78,6 +79,7 @@ def everything_said(error: BaseException) -> str:
     return "\n".join(said)
 
 
+@pytest.mark.rounds
 @given(st.sampled_from(CALLS), statuses, headers, bodies)
 @settings(max_examples=3000, deadline=None)
 def test_no_answer_brings_forth_another_error_or_a_secret(
@@ -102,6 +104,7 @@ def test_no_answer_brings_forth_another_error_or_a_secret(
     assert secret is None or isinstance(secret, SecretStr)
 
 
+@pytest.mark.rounds
 @given(
     st.dictionaries(st.sampled_from(["provider", "name", "ingestion_mode", "kind", "adapter_config", "other"]), values)
 )

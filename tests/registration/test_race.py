@@ -78,6 +78,7 @@ def race(folder: Path, racers: Sequence[Sequence[str]]) -> list[int]:
     return posts
 
 
+@pytest.mark.rounds
 def test_sixteen_processes_race_for_one_source(tmp_path: Path) -> None:
     """In three rounds. Nearly always one POST is sent; where more are, each source too many is deleted by its maker."""
     assert all(race(tmp_path, [NAMES[:3]] * 16))
@@ -89,6 +90,7 @@ def test_fifty_rounds(tmp_path: Path) -> None:
     assert all(race(tmp_path, [[f"source {turn}" for turn in range(50)]] * 16))
 
 
+@pytest.mark.rounds
 def test_lists_and_single_sources_race(tmp_path: Path) -> None:
     """Four lists that overlap, and four single sources of them."""
     lists = [[",".join(NAMES[number : number + 16])] for number in (0, 2, 4, 6)]

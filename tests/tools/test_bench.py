@@ -53,6 +53,7 @@ def printed() -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
 def test_every_package_has_a_row(printed: str, package: Package) -> None:
     """A package that is installed has figures; one that is not is said to be so."""
@@ -62,6 +63,7 @@ def test_every_package_has_a_row(printed: str, package: Package) -> None:
     assert version is None or version in row
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("client", CLIENTS)
 def test_every_call_of_every_client_has_a_row(printed: str, operation: str, client: str) -> None:
@@ -73,6 +75,7 @@ def test_every_call_of_every_client_has_a_row(printed: str, operation: str, clie
     assert int(calls) > 0
 
 
+@pytest.mark.slow
 def test_every_aim_stands_beside_what_was_seen(printed: str) -> None:
     """Each of the eight aims has a line with its verdict, and the last line sums them up."""
     shown = aims.judge(imported(1), called(1, 1, 10), listed(90, 200))
@@ -83,6 +86,7 @@ def test_every_aim_stands_beside_what_was_seen(printed: str) -> None:
     assert "aims were met" in printed.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_the_versions_are_shown(printed: str) -> None:
     """A figure means little without what it was taken with."""
     first = printed.splitlines()[0]
@@ -127,6 +131,7 @@ def test_what_could_not_be_measured_says_why() -> None:
     assert row.endswith("could not be measured: refused")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("client", LISTERS)
 def test_every_client_of_a_list_has_a_row(printed: str, client: str) -> None:
     """Who registers has a rate, and each has its peak of memory."""

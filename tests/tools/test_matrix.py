@@ -12,6 +12,8 @@ from tests.harness.environment import clean_environment
 from tests.harness.processes import CHECKOUT
 from tests.tools.matrix.__main__ import _ALL, _QUICK
 
+pytestmark = pytest.mark.slow
+
 VERSION = importlib.metadata.version("apache-airflow")
 OWN = "tests/operators/test_redaction.py"
 
