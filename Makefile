@@ -58,17 +58,17 @@ test: $(ENV)/ready ## run what a change needs, on Airflow $(AIRFLOW): all withou
 # The two halves of `make test`. A real Airflow is mostly waited for, so they run side by side; what the second has to say
 # comes when it is over.
 test-with-airflow: $(ENV)/ready
-	@$(ENV)/bin/coverage run -m pytest -q -m "airflow and not deep and not slow"
+	@$(ENV)/bin/coverage run -m pytest -q tests/airflow -m "airflow and not deep and not slow"
 
 test-without-airflow: $(ENV)/ready
-	@$(ENV)/bin/coverage run -m pytest -q -m "not airflow and not slow and not rounds" \
+	@$(ENV)/bin/coverage run -m pytest -q --ignore=tests/backends -m "not airflow and not slow and not rounds" \
 		>.venv/test-without-airflow.txt 2>&1; ended=$$?; cat .venv/test-without-airflow.txt; exit $$ended
 
 test-airflow: $(ENV)/ready browser ## run the rest of what needs a real Airflow: every kill, the search for leaks, the pages, make demo and make ui
-	@$(PY) -m pytest -m "airflow and deep and not slow"
+	@$(PY) -m pytest tests/airflow -m "airflow and deep and not slow"
 
 test-rounds: $(ENV)/ready ## thousands of simulated registrations that crash, freeze and race, and of odd inputs and answers
-	@$(PY) -m pytest -q -m rounds
+	@$(PY) -m pytest -q tests/api tests/registration -m rounds
 
 test-airflow2: $(ENV2)/ready ## run the tests that touch Airflow, and the example DAGs, on Airflow $(AIRFLOW2)
 	@$(ENV2)/bin/python -m pytest tests/airflow tests/commands tests/hooks tests/operators tests/secret_stores -m "not slow and not crashes"
