@@ -31,6 +31,8 @@ LOWEST_TESTS := $(WHEEL_TESTS) tests/api tests/commands tests/emulator tests/hoo
 	tests/airflow/test_providers_listing.py $(EXAMPLES)
 # With `=`, for pytest takes the path of an option that it does not know yet for one of tests, and looks there.
 CHECK := -m pytest -q -p no:cacheprovider -m "not slow and not rounds" -o "python_files=test_*.py check_*.py" --dist=$(CURDIR)/dist
+# What holds tests of a real Airflow, but for those of the secrets backends: to collect all takes half a minute.
+WITH_AIRFLOW := tests/airflow tests/docs/test_readme.py tests/pytest_plugin/test_page.py
 # A home that the developer has for Airflow is none of our business, and ours none of theirs.
 export AIRFLOW_HOME := $(CURDIR)/.venv/airflow-home
 unexport PYTHONPATH
@@ -58,14 +60,14 @@ test: $(ENV)/ready ## run what a change needs, on Airflow $(AIRFLOW): all withou
 # The two halves of `make test`. A real Airflow is mostly waited for, so they run side by side; what the second has to say
 # comes when it is over.
 test-with-airflow: $(ENV)/ready
-	@$(ENV)/bin/coverage run -m pytest -q tests/airflow -m "airflow and not deep and not slow"
+	@$(ENV)/bin/coverage run -m pytest -q $(WITH_AIRFLOW) -m "airflow and not deep and not slow"
 
 test-without-airflow: $(ENV)/ready
 	@$(ENV)/bin/coverage run -m pytest -q --ignore=tests/backends -m "not airflow and not slow and not rounds" \
 		>.venv/test-without-airflow.txt 2>&1; ended=$$?; cat .venv/test-without-airflow.txt; exit $$ended
 
 test-airflow: $(ENV)/ready browser ## run the rest of what needs a real Airflow: every kill, the search for leaks, the pages, make demo and make ui
-	@$(PY) -m pytest tests/airflow -m "airflow and deep and not slow"
+	@$(PY) -m pytest $(WITH_AIRFLOW) -m "airflow and deep and not slow"
 
 test-rounds: $(ENV)/ready ## thousands of simulated registrations that crash, freeze and race, and of odd inputs and answers
 	@$(PY) -m pytest -q tests/api tests/registration -m rounds

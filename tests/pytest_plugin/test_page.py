@@ -59,6 +59,7 @@ def test_the_user_s_test_is_ten_lines_long() -> None:
 
 
 @pytest.mark.airflow
+@pytest.mark.deep
 def test_the_project_s_tests_pass_in_an_airflow_of_their_own(project: Path, tmp_path: Path) -> None:
     """Each test that is shown does; and once more with what the first left in Airflow, as the page says.
 
