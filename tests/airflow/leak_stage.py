@@ -187,4 +187,4 @@ def _run_on_3(home: AirflowHome) -> tuple[str, list[TaskOutcome]]:
 def _run_on_2(home: AirflowHome) -> tuple[str, list[TaskOutcome]]:
     with Airflow2(home) as airflow:
         run_id = airflow.trigger(DAG_ID)
-        return run_id, airflow.wait_run(DAG_ID, run_id, seconds=240)
+        return run_id, airflow.wait_run(DAG_ID, run_id, seconds=900)

@@ -47,7 +47,7 @@ def _calls(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> d
         with Airflow(home) as airflow:
             airflow.wait_healthy()
             airflow.wait_dags([FILE.name])
-            airflow.wait_run(DAG_ID, airflow.trigger(DAG_ID), seconds=240)
+            airflow.wait_run(DAG_ID, airflow.trigger(DAG_ID), seconds=900)
             output = airflow.processes[0].text()
     return dict(zip(CASES, calls_of_tasks(output), strict=True))
 

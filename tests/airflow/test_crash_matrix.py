@@ -39,7 +39,7 @@ def asked_for(request: pytest.FixtureRequest, points: Sequence[Point]) -> list[P
 @pytest.fixture(name="played", scope="module")
 def _played(stage: Stage, request: pytest.FixtureRequest) -> Stage:
     """The stage on which the points of the short list were played."""
-    stage.play(asked_for(request, SHORT_LIST), seconds=300)
+    stage.play(asked_for(request, SHORT_LIST), seconds=900)
     return stage
 
 
@@ -69,8 +69,8 @@ def test_nothing_is_left_open(played: Stage) -> None:
 def _rotated(stage: Stage, request: pytest.FixtureRequest) -> Stage:
     """The stage on which the rotations were played."""
     points = asked_for(request, ROTATIONS)
-    stage.prepare(points, seconds=180)
-    stage.play(points, seconds=300)
+    stage.prepare(points, seconds=600)
+    stage.play(points, seconds=900)
     return stage
 
 
@@ -99,7 +99,7 @@ def _listed(stage: Stage, request: pytest.FixtureRequest) -> Stage:
     """The stage on which the lists were played, each in a sandbox of its own."""
     points = asked_for(request, OF_LISTS)
     stage.emulator.seed(sandboxes=[point.word for point in points])
-    stage.play(points, seconds=300)
+    stage.play(points, seconds=900)
     return stage
 
 
@@ -134,7 +134,7 @@ def test_no_post_of_a_list_is_repeated_that_had_an_effect(listed: Stage, point: 
 @pytest.fixture(name="played_twice", scope="module")
 def _played_twice(stage: Stage) -> Stage:
     """The stage on which every point of the long list was played."""
-    stage.play(LONG_LIST, seconds=400)
+    stage.play(LONG_LIST, seconds=900)
     return stage
 
 

@@ -52,7 +52,7 @@ def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Ite
             wait_for(
                 lambda: len(list(gate.glob("*.waits"))) == COUNT,
                 "sixteen tasks at the gate",
-                seconds=100,
+                seconds=600,
                 alive=airflow.processes,
             )
             (gate / "open").touch()

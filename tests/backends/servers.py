@@ -106,7 +106,7 @@ def vault(folder: Path) -> Iterator[Vault]:
     environment = {**clean_environment(), "HOME": str(home)}
     with Process("openbao", command, environment=environment, folder=folder) as process:
         server = Vault(f"http://{LOOPBACK}:{port}", token, process)
-        wait_for(lambda: _answers(f"{server.url}/v1/sys/health"), "OpenBao", seconds=30, alive=[process])
+        wait_for(lambda: _answers(f"{server.url}/v1/sys/health"), "OpenBao", seconds=120, alive=[process])
         yield server
 
 
@@ -120,7 +120,7 @@ def aws(folder: Path) -> Iterator[str]:
     command = [str(Path(sys.executable).with_name("moto_server")), "-H", LOOPBACK, "-p", str(port)]
     with Process("moto", command, environment={**clean_environment(), **AWS}, folder=folder) as process:
         url = f"http://{LOOPBACK}:{port}"
-        wait_for(lambda: _answers(f"{url}/moto-api/data.json"), "moto's server", seconds=60, alive=[process])
+        wait_for(lambda: _answers(f"{url}/moto-api/data.json"), "moto's server", seconds=180, alive=[process])
         yield url
 
 

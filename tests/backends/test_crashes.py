@@ -40,7 +40,7 @@ def _played(migrated: AirflowHome, vault: servers.Vault, tmp_path_factory: pytes
         return value
 
     with opened(tmp_path_factory.mktemp("crashes"), migrated, settings, stored) as stage:
-        stage.play(POINTS, seconds=150)
+        stage.play(POINTS, seconds=900)
         yield stage
 
 

@@ -52,7 +52,7 @@ class Airflow2:
         self.home.airflow("dags", "trigger", dag_id, "--run-id", run_id)
         return run_id
 
-    def wait_run(self, dag_id: str, run_id: str, *, seconds: float = 120) -> list[TaskOutcome]:
+    def wait_run(self, dag_id: str, run_id: str, *, seconds: float = 600) -> list[TaskOutcome]:
         """Wait until a run is over, in whichever state, and return its tasks.
 
         :raises NotReadyError: when the time is up.

@@ -131,7 +131,7 @@ class AirflowHome:
         """Return an ``airflow`` command of the Airflow that belongs to this Python."""
         return [sys.executable, "-m", "airflow", *arguments]
 
-    def run(self, *command: str, seconds: float = 120, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    def run(self, *command: str, seconds: float = 600, check: bool = True) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end in this home and return its output.
 
         :param command: program and arguments, e.g. from :meth:`command`.
@@ -151,7 +151,7 @@ class AirflowHome:
             raise CommandFailedError(" ".join(command[:6]), done)
         return done
 
-    def airflow(self, *arguments: str, seconds: float = 120, check: bool = True) -> str:
+    def airflow(self, *arguments: str, seconds: float = 600, check: bool = True) -> str:
         """Run an ``airflow`` command to its end and return what it wrote to its standard output."""
         return self.run(*self.command(*arguments), seconds=seconds, check=check).stdout
 

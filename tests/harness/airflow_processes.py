@@ -170,7 +170,7 @@ class Airflow:
         else:
             self.request("PATCH", f"connections/{conn_id}", json=body)
 
-    def wait_dags(self, files: Collection[str], *, seconds: float = 60) -> list[str]:
+    def wait_dags(self, files: Collection[str], *, seconds: float = 300) -> list[str]:
         """Wait until the dag-processor has read each of these files, and return the ids of their DAGs.
 
         :param files: names below the home's folder of DAGs.
@@ -210,7 +210,7 @@ class Airflow:
         dag_id: str,
         run_id: str,
         *,
-        seconds: float = 300,
+        seconds: float = 600,
         progress: Callable[[list[TaskOutcome]], None] = lambda tasks: None,
     ) -> list[TaskOutcome]:
         """Wait until a run is over and return its tasks.

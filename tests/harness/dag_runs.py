@@ -53,7 +53,7 @@ def run_dag(
         # Airflow 3 would say that the DAG is not serialized, which tells nobody what is wrong.
         raise ValueError(f"{file} does not lie below {home.dags}, where this home has its DAGs")
     command = [sys.executable, "-m", "tests.harness.dag_runs", str(file), dag_id, str(times), json.dumps(conf or {})]
-    done = home.run(*command, seconds=180)
+    done = home.run(*command, seconds=600)
     lines = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
     printed = done.stdout + done.stderr
     return [FinishedRun(**json.loads(line.removeprefix(_MARK)), printed=printed) for line in lines]

@@ -44,7 +44,7 @@ class Emulator:
             folder=folder,
         )
         try:
-            announced = wait_for(self._announced, "the emulator's first line", seconds=30, alive=[self.process])
+            announced = wait_for(self._announced, "the emulator's first line", seconds=120, alive=[self.process])
         except BaseException:
             self.process.end()
             raise

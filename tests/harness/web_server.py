@@ -42,7 +42,7 @@ class WebServer:
         environment = {**self.home.environment, "HOME": str(self.home.path)}
         self._process = Process("web-server", self._command, environment=environment, folder=self.home.outputs)
         try:
-            wait_for(self._answers, "an answer of Airflow's web server", seconds=120, alive=[self._process])
+            wait_for(self._answers, "an answer of Airflow's web server", seconds=300, alive=[self._process])
         except BaseException:
             self._process.end()
             raise
