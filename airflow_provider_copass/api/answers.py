@@ -6,8 +6,9 @@ and a failed validation becomes an error of ours that names fields only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import SecretStr, ValidationError
 
@@ -16,8 +17,19 @@ from airflow_provider_copass.api.http_date import read_http_date
 
 SECRET_FIELD = "webhook_signing_secret"
 
+MOST_ROWS = 20_000
+"""How many rows of a list are read; each takes a kilobyte or more."""
+
+_NEXT = re.compile(r""";\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\s*(?:[;,]|$))""", re.IGNORECASE)
+_MORE = ("has_more", "hasMore", "next_cursor", "nextCursor", "next_page_token", "nextPageToken", "next_page", "next")
+_AROUND_MORE = ("pagination", "paging", "page_info", "pageInfo", "meta", "links", "_links")
+_NOTHING_MORE: tuple[object, ...] = (None, False, "", 0, "false", "False", "0", [], {})
+_PARTIAL_CONTENT = "206"
+
 Headers = Mapping[str, str]
-"""An answer's headers, their names in lower case."""
+"""An answer's headers, their names in lower case; under :data:`STATUS` its status, as HTTP/2 has it."""
+
+STATUS = ":status"
 
 Parsed = TypeVar("Parsed", bound=models.Answer)
 
@@ -42,18 +54,24 @@ def source(answer: object, _headers: Headers) -> models.Source:
     """
     secret = _take_secret(answer)
     parsed = _read(models.Source, answer)
-    return parsed if secret is None else parsed.model_copy(update={SECRET_FIELD: secret})
+    if secret is None:
+        return parsed
+    odd = models.without_text(parsed, secret.get_secret_value())
+    if "data_source_id" in odd:
+        raise UnusableAnswerError("a field of it cannot be what it is said to be", ("data_source_id",))
+    return parsed.model_copy(update={**odd, SECRET_FIELD: secret})
 
 
 def source_list(answer: object, headers: Headers) -> models.SourceList:
     """Read a list of sources. The API shows no secret there; one in a row is dropped unread."""
-    rows = answer.get("sources") if isinstance(answer, dict) else None
-    for row in rows if isinstance(rows, list) else ():
+    rows = _rows(answer, "sources")
+    for row in rows:
         if isinstance(row, dict):
             row.pop(SECRET_FIELD, None)
     # From the header: a field of this name in the answer is not the same thing.
     answered_at = models.read_moment(read_http_date(headers.get("date", "")))
-    return _read(models.SourceList, answer).model_copy(update={"answered_at": answered_at})
+    more = _sign_of_more(answer, headers)
+    return _read(models.SourceList, answer).model_copy(update={"answered_at": answered_at, "sign_of_more": more})
 
 
 def source_status(answer: object, _headers: Headers) -> models.SourceStatus:
@@ -73,11 +91,42 @@ def purge_result(answer: object, _headers: Headers) -> models.PurgeResult:
 
 def sandbox_list(answer: object, _headers: Headers) -> models.SandboxList:
     """Read the sandboxes of a token."""
+    _rows(answer, "sandboxes")
     return _read(models.SandboxList, answer)
 
 
 def no_content(answer: object, _headers: Headers) -> None:
     """Ignore an answer whose status is all that counts, such as a delete's."""
+
+
+def _rows(answer: object, field: str) -> list[Any]:
+    """Return the rows of a list; none if there are none."""
+    rows = answer.get(field) if isinstance(answer, dict) else None
+    if not isinstance(rows, list):
+        return []
+    if len(rows) > MOST_ROWS:
+        raise UnusableAnswerError(f"it holds more than {MOST_ROWS:,} rows", (field,))
+    return rows
+
+
+def _sign_of_more(answer: object, headers: Headers) -> str:
+    """Return what in an answer says that it is a part of the list; empty if nothing does.
+
+    The API documents no paging. A list that has grown a page would pass for the whole, and a source on another page for
+    one that does not exist.
+    """
+    if headers.get(STATUS) == _PARTIAL_CONTENT:
+        return "status 206"
+    if _NEXT.search(headers.get("link", "")):
+        return "a Link header with rel=next"
+    if not isinstance(answer, dict):
+        return ""
+    around = [each for each in (answer.get(name) for name in _AROUND_MORE) if isinstance(each, dict)]
+    for fields in (answer, *around):
+        for name in _MORE:
+            if fields.get(name) not in _NOTHING_MORE:
+                return name
+    return ""
 
 
 def _take_secret(answer: object) -> SecretStr | None:
@@ -100,7 +149,7 @@ def _read(model: type[Parsed], answer: object) -> Parsed:
         return model.model_validate(answer)
     except ValidationError as invalid:
         fields = _known_names(model, invalid)
-    raise UnusableAnswerError("a field of it is missing or of a wrong type", fields)
+    raise UnusableAnswerError("a field of it is missing, or is not what it must be", fields)
 
 
 def _known_names(model: type[models.Answer], invalid: ValidationError) -> tuple[str, ...]:

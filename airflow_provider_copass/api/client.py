@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import httpx
 
 from airflow_provider_copass.api.connect_failure import connect_failure_of
+from airflow_provider_copass.api.deadline import attempt_within
 from airflow_provider_copass.api.exchange import MOST_BYTES, NoReply, Pause, Reply, Send, exchange
 from airflow_provider_copass.api.http_setup import open_http
 from airflow_provider_copass.api.retry import RetryPolicy
+from airflow_provider_copass.api.transport import AsyncTransport, Transport
 from airflow_provider_copass.api.wire_log import install, our_call
 from airflow_provider_copass.errors import ConnectFailure
 
@@ -71,23 +73,23 @@ class _Driver:
 
 
 class _Body:
-    """Collects the parts of an answer, up to a length."""
+    """Collects the parts of an answer as they were sent, up to a length."""
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
-        self._parts: list[bytes] = []
-        self._length = 0
+        # Not a list of parts: in parts of two bytes, an answer would take twenty times its length.
+        self._content = bytearray()
 
     def add(self, part: bytes) -> bool:
         """Add a part; return False if the answer is too long."""
-        self._parts.append(part)
-        self._length += len(part)
-        return self._length <= MOST_BYTES
+        self._content += part
+        return len(self._content) <= MOST_BYTES
 
     def reply(self) -> Reply:
         """Return the answer."""
-        is_too_long = self._length > MOST_BYTES
-        body = b"" if is_too_long else b"".join(self._parts)
+        is_too_long = len(self._content) > MOST_BYTES
+        body = b"" if is_too_long else bytes(self._content)
+        self._content.clear()
         # httpx names headers in lower case.
         return Reply(self._response.status_code, dict(self._response.headers), body, is_too_long)
 
@@ -121,7 +123,7 @@ class CopassClient(_Driver):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(settings, policy=policy, monotonic=monotonic)
-        self._http = open_http(httpx.Client, settings, transport=transport)
+        self._http = open_http(httpx.Client, Transport, settings, transport=transport)
         self._sleep = sleep
         self._now = now
 
@@ -154,7 +156,7 @@ class CopassClient(_Driver):
 
     def _once(self, send: Send) -> Reply | NoReply | ConnectFailure:
         """Send once."""
-        with our_call():
+        with our_call(), attempt_within(self.settings.timeout):
             return self._answer(send)
 
     def _answer(self, send: Send) -> Reply | NoReply | ConnectFailure:
@@ -163,7 +165,7 @@ class CopassClient(_Driver):
             response = self._http.send(self._build(self._http, send), stream=True)
             try:
                 body = _Body(response)
-                for part in response.iter_bytes():
+                for part in cast("httpx.SyncByteStream", response.stream):
                     if not body.add(part):
                         break
                     if self._monotonic() > deadline:
@@ -204,7 +206,7 @@ class AsyncCopassClient(_Driver):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(settings, policy=policy, monotonic=monotonic)
-        self._http = open_http(httpx.AsyncClient, settings, transport=transport)
+        self._http = open_http(httpx.AsyncClient, AsyncTransport, settings, transport=transport)
         self._sleep = sleep
         self._now = now
 
@@ -235,7 +237,7 @@ class AsyncCopassClient(_Driver):
 
     async def _once(self, send: Send) -> Reply | NoReply | ConnectFailure:
         """Send once."""
-        with our_call():
+        with our_call(), attempt_within(self.settings.timeout):
             return await self._answer(send)
 
     async def _answer(self, send: Send) -> Reply | NoReply | ConnectFailure:
@@ -244,7 +246,7 @@ class AsyncCopassClient(_Driver):
             response = await self._http.send(self._build(self._http, send), stream=True)
             try:
                 body = _Body(response)
-                async for part in response.aiter_bytes():
+                async for part in cast("httpx.AsyncByteStream", response.stream):
                     if not body.add(part):
                         break
                     if self._monotonic() > deadline:

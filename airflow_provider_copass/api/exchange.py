@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic_core import from_json
 
-from airflow_provider_copass.api.answers import UnusableAnswerError
+from airflow_provider_copass.api.answers import STATUS, UnusableAnswerError
 from airflow_provider_copass.api.requests import RULES
 from airflow_provider_copass.api.retry import may_send_again, retry_after_seconds
 from airflow_provider_copass.errors import (
@@ -41,6 +41,10 @@ T = TypeVar("T")
 
 MOST_BYTES = 32 * 1024 * 1024
 """The longest answer that is read; a thousand sources take some 2 MiB."""
+
+MOST_VALUES = 250_000
+"""How many values an answer may hold: read, one takes a hundred bytes or more, however short it was. A thousand sources
+hold some 20,000."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -134,17 +138,33 @@ def exchange(
 def _result(call: Call[T], reply: Reply, is_private: Callable[[str], bool]) -> T | CopassAnswerError:
     """Read a good answer, or make the error that says why it cannot be read."""
     try:
-        # Bounds its depth, where json.loads would end in a RecursionError.
-        answer = from_json(reply.body, allow_inf_nan=False) if reply.body.strip() else None
-        return call.read(answer, reply.headers)
+        return call.read(_json(reply), {**reply.headers, STATUS: str(reply.status)})
     except UnusableAnswerError as unusable:
         reason, fields = unusable.reason, unusable.fields
     except ValueError:
-        is_html = reply.body.lstrip()[:1] == b"<"
+        is_html = reply.body[:1000].lstrip()[:1] == b"<"
         reason = "it is HTML, as from a proxy or a login page" if is_html else "it is not JSON"
         fields = ()
     # Made out here: the exceptions above, and the answer in their frames, are no context of this one.
     return _answer_error(call, reason, fields, _request_id(reply, is_private))
+
+
+def _json(reply: Reply) -> object:
+    """Read an answer's JSON; None for an empty answer.
+
+    :raises UnusableAnswerError: if it is compressed, or would take too much memory.
+    :raises ValueError: if it is not JSON.
+    """
+    if reply.headers.get("content-encoding", "").strip().lower() not in {"", "identity"}:
+        raise UnusableAnswerError("it is compressed, which was not asked for")
+    body = reply.body
+    if not body or body.isspace():
+        return None
+    # Each value but the first has one of these before it.
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:
+        raise UnusableAnswerError(f"it holds more than {MOST_VALUES:,} values")
+    # Bounds its depth, where json.loads would end in a RecursionError.
+    return from_json(body, allow_inf_nan=False)
 
 
 def _failure(
@@ -216,8 +236,8 @@ def _refused_fields(reply: Reply) -> tuple[str, ...]:
     if reply.status != 422 or reply.is_too_long:  # noqa: PLR2004 - Unprocessable Content
         return ()
     try:
-        answer = from_json(reply.body, allow_inf_nan=False)
-    except ValueError:
+        answer = _json(reply)
+    except (ValueError, UnusableAnswerError):
         return ()
     problems = answer.get("detail") if isinstance(answer, dict) else None
     named: set[str] = set()

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from urllib.parse import unquote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from airflow_provider_copass.errors import CopassAnswerError
 
+_LONGEST_ID = 255
+_NOT_IN_AN_ID = frozenset("/\\?#")
 _YEARS = range(1970, 9001)
 _GONE = frozenset({"archived", "disconnected"})
 _SUMMARY = frozenset(
@@ -48,6 +51,21 @@ def _text_or_empty(value: object) -> str:
     return _text(value) or ""
 
 
+def _id(value: str) -> str:
+    """Refuse an id that no later call could name: it goes into paths, keys, logs and the journal."""
+    is_usable = (
+        0 < len(value) <= _LONGEST_ID
+        and value.isprintable()
+        and not any(each.isspace() for each in value)
+        and not _NOT_IN_AN_ID.intersection(value)
+        and ".." not in value
+        and value != "."
+    )
+    if not is_usable:
+        raise ValueError("no id")
+    return value
+
+
 def _whole(value: object) -> int | None:
     """Read a whole number; anything else as None."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -74,6 +92,7 @@ def read_moment(value: object) -> datetime | None:
     return moment if moment.year in _YEARS else None
 
 
+Id = Annotated[str, AfterValidator(_id)]
 OptionalText = Annotated[str | None, BeforeValidator(_text)]
 Text = Annotated[str, BeforeValidator(_text_or_empty)]
 Whole = Annotated[int | None, BeforeValidator(_whole)]
@@ -110,7 +129,7 @@ class Source(Answer):
         register and rotate, once; never dumped.
     """
 
-    data_source_id: str = Field(min_length=1)
+    data_source_id: Id
     user_id: Text = ""
     sandbox_id: Text = ""
     provider: Text = ""
@@ -140,22 +159,38 @@ class Source(Answer):
         return self.model_dump(mode="json", include=set(_SUMMARY))
 
 
+def without_text(source: Source, secret: str) -> dict[str, str | None]:
+    """Return the shown fields of a source that hold its webhook secret, each with the value to put in its place.
+
+    :param secret: the secret, as the same answer has it.
+    """
+    found: dict[str, str | None] = {}
+    for name in _SUMMARY:
+        value = getattr(source, name)
+        if isinstance(value, str) and (secret in value or secret in unquote(value)):
+            # A name that is left out would count as the one that was sent.
+            found[name] = "***" if name in {"name", "provider"} else Source.model_fields[name].default
+    return found
+
+
 class SourceList(Answer):
     """The sources of a sandbox.
 
     :param sources: the rows of the answer.
     :param count: how many there are, as the server says; None if it does not say.
     :param answered_at: when it answered, by its own clock (the ``Date`` header), to the second.
+    :param sign_of_more: what in the answer says that there are more rows, such as ``has_more``; empty if nothing does.
     """
 
     sources: list[Source] = Field(repr=False)
     count: int | None = None
     answered_at: Moment = Field(default=None, exclude=True)
+    sign_of_more: Text = Field(default="", exclude=True)
 
     @property
     def is_complete(self) -> bool:
-        """Whether there are as many rows as the server counts; from fewer nothing can be concluded."""
-        return self.count is None or self.count <= len(self.sources)
+        """Whether nothing says that there are more rows; from a part of the list nothing can be concluded."""
+        return not self.sign_of_more and (self.count is None or self.count <= len(self.sources))
 
     def require_complete(self) -> list[Source]:
         """Return the rows.
@@ -164,9 +199,13 @@ class SourceList(Answer):
         """
         if self.is_complete:
             return self.sources
+        if self.sign_of_more:
+            found = f"the answer says that there is more ({self.sign_of_more}), and the API documents no way to get it"
+        else:
+            found = f"the server counts {self.count} sources and sent {len(self.sources)}"
         raise CopassAnswerError(
-            f"list_sources: the list is cut short: the server counts {self.count} sources and sent "
-            f"{len(self.sources)}. From a part of the list nothing can be concluded. Try again later.",
+            f"list_sources: the list is cut short: {found}. From a part of the list nothing can be concluded. Try "
+            "again later.",
             operation="list_sources",
         )
 
@@ -180,7 +219,7 @@ class SourceStatus(Answer):
 class PullJob(Answer):
     """A pull that the server has queued."""
 
-    job_id: str = Field(min_length=1)
+    job_id: Id
     job_type: Text = ""
     status: Text = ""
 

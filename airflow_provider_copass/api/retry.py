@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_provider_copass.errors import CopassCallError
+
+
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
+_LONGEST = 16
 
 
 def may_send_again(*, writes: bool, error: CopassCallError) -> bool:
@@ -37,8 +42,9 @@ def retry_after_seconds(headers: Mapping[str, str], *, now: float) -> float | No
     :return: seconds from now, at least 0; None if there is none or it cannot be read.
     """
     given = headers.get("retry-after", "").strip()
-    if given.isascii() and given.isdecimal():
-        return float(given) if len(given) < 16 else math.inf  # noqa: PLR2004 - any longer is for ever
+    if _SECONDS.fullmatch(given):
+        # Some servers write a fraction, which the standard does not know. What is too long for a number is for ever.
+        return float(math.ceil(float(given))) if len(given.partition(".")[0]) < _LONGEST else math.inf
     until = read_http_date(given)
     if until is None:
         return None

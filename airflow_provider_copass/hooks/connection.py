@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,6 +18,8 @@ from airflow_provider_copass.api.settings import DEFAULT_BASE_URL, ClientSetting
 from airflow_provider_copass.errors import CopassInputError
 
 _HTTPS_PORT = 443
+_LAST_PORT = 65535
+_PORT_DIGITS = 5
 
 
 class AirflowConnection(Protocol):
@@ -24,10 +27,13 @@ class AirflowConnection(Protocol):
 
     conn_type: str | None
     host: str | None
-    port: int | None
     schema: str | None
     password: str | None
     extra: str | None
+
+    @property
+    def port(self) -> int | str | None:
+        """The port."""
 
     @property
     def extra_dejson(self) -> dict[str, Any]:
@@ -59,11 +65,27 @@ def read_connection(
     """
     refusal: CopassInputError
     try:
+        _check_content(conn_id, connection)
         _check_type(connection, conn_type)
         return _read(connection, user_agent)
     except CopassInputError as refused:
         refusal = refused
     raise CopassInputError(f"Airflow connection {conn_id!r}: {refusal}", fields=refusal.fields)
+
+
+def _check_content(conn_id: str, connection: AirflowConnection) -> None:
+    """Refuse what Airflow made of a text that is neither JSON nor a URI, such as one with literal quotes round it.
+
+    Airflow takes such a text for a URI without a scheme, and almost all of it for the schema.
+    """
+    given = (connection.schema or "").strip().lower()
+    if connection.conn_type or connection.password or connection.host or given in {"", "http", "https"}:
+        return
+    raise CopassInputError(
+        "its value is no connection: it is neither a JSON object nor a URI that begins with copass://. Look for quotes "
+        "round it, base64 or a byte-order mark. To find out more: python -m airflow_provider_copass check --conn-id "
+        f"{shlex.quote(conn_id)}"
+    )
 
 
 def _check_type(connection: AirflowConnection, conn_type: str) -> None:
@@ -110,16 +132,16 @@ def _extra(connection: AirflowConnection) -> dict[str, Any]:
 def _base_url(connection: AirflowConnection) -> str:
     """Build the base URL: the scheme is in the host, else in the schema field, else https."""
     host = (connection.host or "").strip()
-    # 3.3's Test button sends 0 for a port that is not set.
-    port = connection.port or None
+    port = _port(connection.port)
+    schema = (connection.schema or "").strip().lower() or "https"
     if not host:
         # Port 443 is the default's own; 3.3's Test button works only if a port is stored.
-        if port not in {None, _HTTPS_PORT} or (connection.schema or "https") != "https":
+        if port not in {None, _HTTPS_PORT} or schema != "https":
             raise CopassInputError("host is missing, though a port or a schema is given.", fields=("host",))
         return DEFAULT_BASE_URL
     scheme, separator, rest = host.partition("://")
     if not separator:
-        scheme, rest = (connection.schema or "https").strip().lower(), host
+        scheme, rest = schema, host
         if scheme not in {"http", "https"}:
             raise CopassInputError("schema must be https, http or empty.", fields=("schema",))
     place, slash, path = rest.partition("/")
@@ -134,6 +156,17 @@ def _base_url(connection: AirflowConnection) -> str:
         if not colon:
             place = f"{place}:{port}"
     return f"{scheme.lower()}://{place}{slash}{path}".rstrip("/")
+
+
+def _port(given: object) -> int | None:
+    """Read a port, a number or its digits; Airflow 2.11 gives a text if each field is a secret of its own."""
+    if given is None or (isinstance(given, str) and not given.strip()):
+        return None
+    digits = str(given).strip() if isinstance(given, (int, str)) and not isinstance(given, bool) else ""
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= _PORT_DIGITS and int(digits) <= _LAST_PORT):
+        raise CopassInputError("port must be a number from 1 to 65535, or empty.", fields=("port",))
+    # 3.3's Test button sends 0 for a port that is not set.
+    return int(digits) or None
 
 
 def _is_ipv6(place: str) -> bool:

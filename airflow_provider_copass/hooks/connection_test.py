@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.hooks.connection import CopassConnection
 
 LONGEST_WAIT = 10.0
-"""Seconds that a test waits at most for a connection, and for each part of an answer, even if a task waits longer."""
+"""Seconds that each call of a test takes at most, even if a task waits longer."""
 
 _LABELS = {field.name: field.label for field in (*STANDARD_FIELDS, *EXTRA_FIELDS)} | {"token": "API token"}
 # An API key or a JWT, which would be shown if it was pasted into a wrong field.
@@ -237,6 +237,8 @@ def _kind_of_token(settings: ClientSettings) -> str:
 
 def _held(listed: SourceList) -> str:
     """Return the number of sources in a sandbox, and of the live ones if some are not."""
+    if not listed.is_complete:
+        return f"more than {_number(len(listed.sources), 'source', 'sources')} (the list was cut short)"
     held = len(listed.sources)
     live = sum(source.is_live for source in listed.sources)
     counted = _number(held, "source", "sources")

@@ -239,7 +239,7 @@ class CopassHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Make one real call, and say what it reached or what to change in the connection.
 
-        It waits at most 10 seconds for each part of an answer, and sends nothing twice.
+        It waits at most 10 seconds for an answer, and sends nothing twice.
 
         :return: whether it worked, and one line for the Connections page; never with the token.
         """

@@ -57,10 +57,9 @@ def timing_for(settings: ClientSettings) -> Timing:
     """Return the waiting times that go with a connection's timeout.
 
     A write takes effect within twice the timeout of being sent, or never. A lease is taken over from another task only
-    after its slowest call must have ended: every attempt of it, and every pause between two attempts. A server that
-    sends the headers of an answer bit by bit can make a call last longer
-    (:class:`~airflow_provider_copass.api.ClientSettings`, ``timeout``). Who comes back that late finds that the lease
-    is lost.
+    after its slowest call must have ended: every attempt of it, and every pause between two attempts. Looking up a host
+    name can make a call last longer (:class:`~airflow_provider_copass.api.ClientSettings`, ``timeout``). Who comes back
+    that late finds that the lease is lost.
 
     :param settings: the client's settings.
     """

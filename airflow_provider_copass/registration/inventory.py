@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.errors import CopassAnswerError
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -48,15 +46,10 @@ class Inventory:
         :param now: seconds since the epoch, by our clock, when it came.
         :raises CopassAnswerError: if the list is cut short: from a part of it nothing can be concluded.
         """
-        if not listed.is_complete:
-            raise CopassAnswerError(
-                f"list_sources: the list is cut short: the server counts {listed.count} sources and sent "
-                f"{len(listed.sources)}. Nothing was concluded from it. Try again later.",
-                operation="list_sources",
-            )
+        sources = listed.require_complete()
         ahead = 0.0 if listed.answered_at is None else listed.answered_at.timestamp() - now
         # A clock that far off is no clock; ours is the better guess then.
-        return cls.of(listed.sources, server_ahead=ahead if abs(ahead) < _MOST_AHEAD else 0.0)
+        return cls.of(sources, server_ahead=ahead if abs(ahead) < _MOST_AHEAD else 0.0)
 
     def matching(self, identity: Identity) -> list[Source]:
         """Return the live sources of an identity, the oldest first."""

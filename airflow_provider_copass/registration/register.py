@@ -26,7 +26,7 @@ from airflow_provider_copass.registration.journal import (
     known_of,
 )
 from airflow_provider_copass.registration.lease import read_entry
-from airflow_provider_copass.registration.minter import Minter
+from airflow_provider_copass.registration.minter import Minter, created_elsewhere
 from airflow_provider_copass.registration.operation import Operation, now_on_server
 from airflow_provider_copass.registration.update import send_changes
 
@@ -299,14 +299,19 @@ class Registration(Operation[Registered]):
         if self._brake is not None:
             self._brake.succeed()
         self._rt.log.info("Registered source %s: %s.", source_id, self.spec.label)
+        sent = self.spec.source
+        is_elsewhere = (created.provider or sent.provider, created.name or sent.name) != (sent.provider, sent.name)
         if self.spec.is_realtime:
-            completed = self._minter.store(source_id, secret, mode=created.ingestion_mode, is_ours=False)
+            completed = self._minter.store(
+                source_id, secret, mode=created.ingestion_mode, is_ours=False, is_elsewhere=is_elsewhere
+            )
         else:
+            if is_elsewhere:
+                self._lease.note(created_elsewhere(self._lease.held, source_id))
             self._lease.verify()
             completed = self._minter.completed(source_id)
         registered = self._end(self._registered_here(completed), created, "created")
-        sent = self.spec.source
-        if (created.provider or sent.provider, created.name or sent.name) != (sent.provider, sent.name):
+        if is_elsewhere:
             raise SourceChangedError(
                 f"{self.spec.label} was sent, and the server registered source {source_id} under another provider or "
                 "name. It exists. Declare it as the server shows it, or delete it.",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -99,6 +100,126 @@ def test_only_the_caller_sees_the_secret(client_of: ClientOf) -> None:
     assert source.webhook_signing_secret.get_secret_value() == SECRET
     assert SECRET not in f"{source!r}{source!s}"
     assert SECRET not in source.model_dump_json(include={"webhook_signing_secret", "data_source_id"})
+
+
+@pytest.mark.parametrize("field", ["webhook_url", "user_id", "status", "sandbox_id", "kind", "external_account_id"])
+@pytest.mark.parametrize("text", ["{}", "https://hooks.example/{}?a=b", "https://hooks.example/%77{}"])
+def test_a_text_that_holds_the_secret_is_dropped(client_of: ClientOf, field: str, text: str) -> None:
+    """It would go into XCom; the secret and the id are kept."""
+    secret = "whsec/canary+3c9e"
+    answers = [text.format(secret), text.format(quote(secret, safe=""))]
+    client, _ = client_of(
+        *(httpx.Response(201, json={**SOURCE, field: odd, "webhook_signing_secret": secret}) for odd in answers)
+    )
+    for _odd in answers:
+        source = client.send(REGISTER)
+        assert source.webhook_signing_secret is not None
+        assert source.webhook_signing_secret.get_secret_value() == secret
+        assert source.data_source_id == "ds_1"
+        assert not source.summary()[field]
+        assert "canary" not in json.dumps(source.summary())
+
+
+@pytest.mark.parametrize("field", ["name", "provider"])
+def test_a_name_that_holds_the_secret_is_another_one(client_of: ClientOf, field: str) -> None:
+    """Dropped, it would pass for the one that was sent."""
+    client, _ = client_of(httpx.Response(201, json={**SOURCE, field: f"a {SECRET}", "webhook_signing_secret": SECRET}))
+    assert client.send(REGISTER).summary()[field] == "***"
+
+
+BAD_IDS = [
+    "ds_1\n",
+    "ds 1",
+    " ds_1",
+    "ds\u00a01",
+    "ds/1",
+    "ds\\1",
+    "ds?1",
+    "ds#1",
+    "..",
+    ".",
+    "a..b",
+    "\x00",
+    "ds_1\u202e",
+    "d" * 256,
+    "d" * 65536,
+    10**300,
+]
+
+
+@pytest.mark.parametrize("odd", BAD_IDS)
+def test_an_id_that_no_call_could_name_is_refused(client_of: ClientOf, odd: Any) -> None:
+    """In the answer to a POST the error says that the source may exist; nothing of the id is shown."""
+    row = {**SOURCE, "data_source_id": odd, "webhook_signing_secret": SECRET}
+    client, script = client_of(httpx.Response(201, json=row), httpx.Response(200, json={"sources": [SOURCE, row]}))
+    for call in (REGISTER, calls.list_sources("sb_1")):
+        with pytest.raises(CopassAnswerError, match=r"not what it must be \(data_source_id\)") as unusable:
+            client.send(call)
+        assert unusable.value.fields == ("data_source_id",)
+        assert len(str(unusable.value)) < 400
+        assert ("may have been carried out" in str(unusable.value)) is call.writes
+        assert "canary" not in everything_said(unusable.value)
+    assert len(script.requests) == 2
+
+
+@pytest.mark.parametrize("good", ["d" * 255, "ds-1_2:3.4~", "Quelle-für-alles", "2f0e", 7, "7"])
+def test_any_other_id_is_taken(client_of: ClientOf, good: Any) -> None:
+    """An id is the server's own word."""
+    client, _ = client_of(httpx.Response(201, json={**SOURCE, "data_source_id": good}))
+    assert client.send(REGISTER).data_source_id == str(good)
+
+
+def test_an_id_that_holds_the_secret_is_refused(client_of: ClientOf) -> None:
+    """It would be shown everywhere."""
+    answer = {**SOURCE, "data_source_id": f"ds_{SECRET}", "webhook_signing_secret": SECRET}
+    client, _ = client_of(httpx.Response(201, json=answer))
+    with pytest.raises(CopassAnswerError, match="data_source_id") as unusable:
+        client.send(REGISTER)
+    assert SECRET not in everything_said(unusable.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers", "status", "says"),
+    [
+        ({"has_more": True}, {}, 200, "has_more"),
+        ({"has_more": "true"}, {}, 200, "has_more"),
+        ({"next_cursor": SECRET}, {}, 200, "next_cursor"),
+        ({"next_cursor": 7}, {}, 200, "next_cursor"),
+        ({"next": f"/sources?cursor={SECRET}"}, {}, 200, "next"),
+        ({"pagination": {"has_more": True}}, {}, 200, "has_more"),
+        ({}, {"link": f'</sources?cursor={SECRET}>; rel="next"'}, 200, "Link"),
+        ({}, {"link": "</a>; rel=prev, </b>; rel=next; title=x"}, 200, "Link"),
+        ({}, {"link": '</b>; REL="last Next"'}, 200, "Link"),
+        ({"count": 1}, {}, 206, "status 206"),
+    ],
+)
+def test_a_list_that_says_that_there_is_more_is_incomplete(
+    client_of: ClientOf, fields: dict[str, Any], headers: dict[str, str], status: int, says: str
+) -> None:
+    """The API documents no paging; if it begins to page, a list is no longer the whole list."""
+    client, _ = client_of(httpx.Response(status, json={"sources": [SOURCE], **fields}, headers=headers))
+    listed = client.send(calls.list_sources("sb_1"))
+    assert not listed.is_complete
+    with pytest.raises(CopassAnswerError, match=f"cut short: .*{says}") as cut:
+        listed.require_complete()
+    assert SECRET not in everything_said(cut.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        ({"has_more": False, "next_cursor": None, "next": "", "pagination": {"has_more": False}}, {}),
+        ({"has_more": None, "next_page": 0, "meta": "x", "links": []}, {}),
+        ({"sign_of_more": "made up"}, {}),
+        ({}, {"link": '</a>; rel="prev", </next>; rel="self", </c>; rel="nextcloud"'}),
+    ],
+)
+def test_a_list_that_says_that_there_is_no_more_is_complete(
+    client_of: ClientOf, fields: dict[str, Any], headers: dict[str, str]
+) -> None:
+    """Many servers write the fields of paging into every list."""
+    client, _ = client_of(httpx.Response(200, json={"sources": [SOURCE], **fields}, headers=headers))
+    assert client.send(calls.list_sources("sb_1")).require_complete()
 
 
 @pytest.mark.parametrize("none", [None, ""])

@@ -133,7 +133,7 @@ def test_an_address_that_httpx_takes_for_none_is_refused_as_such(flavour: str, f
 @pytest.fixture(name="environment")
 def _environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment that names neither a proxy nor certificates."""
-    for name in [name for name in os.environ if name.lower().endswith("_proxy") or name.startswith("SSL_CERT_")]:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy") or name.startswith("SSL")]:
         monkeypatch.delenv(name)
     return monkeypatch
 
@@ -160,6 +160,45 @@ def test_an_environment_that_cannot_be_used_is_refused_as_such(
     assert refused.value.fields == (field,)
     assert refused.value.__context__ is None
     assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("spared", ["localhost,fd00::/8", "[::1]", "canary:port", "http://canary:port,other.example"])
+def test_what_cannot_be_read_in_no_proxy_is_passed_over(
+    environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, flavour: str, spared: str
+) -> None:
+    """Other programs read it; one warning names the variable, and shows nothing of it. The proxy is used."""
+    with answering(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as port:
+        environment.setenv("HTTPS_PROXY", f"http://me:canary@127.0.0.1:{port}")
+        environment.setenv("NO_PROXY", spared)
+        assert failure(flavour, "https://copass.invalid").reason is ConnectFailure.PROXY
+    [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.getMessage().startswith("NO_PROXY: 1 of its entries")
+    assert "canary" not in caplog.text
+
+
+def test_no_proxy_is_read_only_if_there_is_a_proxy(
+    environment: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without one nothing depends on it."""
+    environment.setenv("NO_PROXY", "fd00::/8")
+    assert failure("sync", "https://copass.invalid").reason is ConnectFailure.NO_ADDRESS
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("has_bundle", [False, True])
+def test_a_key_log_that_cannot_be_written_is_refused_as_such(
+    environment: pytest.MonkeyPatch, tmp_path: Path, flavour: str, *, has_bundle: bool
+) -> None:
+    """The certificates are good, and not to blame."""
+    environment.setenv("SSLKEYLOGFILE", str(tmp_path / "canary" / "keys"))
+    bundle = str(self_signed(tmp_path)) if has_bundle else None
+    with pytest.raises(CopassInputError, match="SSLKEYLOGFILE cannot be used") as refused:
+        ask(flavour, ClientSettings(token=TOKEN, base_url="https://copass.invalid", ca_bundle=bundle))
+    assert "PEM" not in str(refused.value)
+    assert "canary" not in str(refused.value)
+    assert refused.value.__context__ is None
 
 
 @pytest.mark.parametrize(

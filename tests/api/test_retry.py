@@ -31,7 +31,23 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
         ("Fri, 31 Dec 9999 23:59:59 GMT", 253402300799.0 - NOW),
         ("", None),
         ("-1", None),
-        ("1.5", None),
+        ("30.0", 30.0),
+        ("0.5", 1.0),
+        ("1.5", 2.0),
+        ("7.", 7.0),
+        (".25", 1.0),
+        ("0.0", 0.0),
+        ("1." + "0" * 5000 + "1", 1.0),
+        ("9" * 40 + ".5", math.inf),
+        ("1.5.5", None),
+        ("1,5", None),
+        (".", None),
+        ("-0.5", None),
+        ("+1.5", None),
+        ("1.5e9", None),
+        ("0x1.8", None),
+        ("1_000.5", None),
+        ("٣.5", None),
         ("1e9", None),
         ("NaN", None),
         ("inf", None),
@@ -43,7 +59,7 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
     ],
 )
 def test_a_retry_after_is_read_or_ignored(value: str, seconds: float | None) -> None:
-    """Seconds and dates are read, anything else is ignored, nothing raises."""
+    """Seconds, a fraction rounded up, and dates are read; anything else is ignored, nothing raises."""
     assert retry_after_seconds({"retry-after": value}, now=NOW) == seconds
 
 

@@ -89,14 +89,20 @@ def answering(answer: bytes, *, certificate: Path | None = None) -> Iterator[int
 
 
 @contextmanager
-def accepting_nobody() -> Iterator[int]:
-    """Listen on a free port whose queue is full for a ``with`` block, so that a connection neither comes nor fails."""
+def accepting_nobody(*hosts: str) -> Iterator[int]:
+    """Listen on a free port whose queue is full for a ``with`` block, so that a connection neither comes nor fails.
+
+    :param hosts: the addresses on which to listen; none for the usual one.
+    """
     with ExitStack() as held:
-        listener = held.enter_context(socket.socket())
-        listener.bind((LOOPBACK, 0))
-        listener.listen(0)
-        for _ in range(3):
-            waiting = held.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
+        port = 0
+        for host in hosts or (LOOPBACK,):
+            listener = held.enter_context(socket.socket())
+            listener.bind((host, port))
+            listener.listen(0)
+            port = listener.getsockname()[1]
+            for _ in range(3):
+                waiting = held.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(listener.getsockname())
+        yield port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from contextlib import closing
 from typing import Any
 
@@ -29,6 +30,10 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, connection: str) -> Any:
     [
         ({}, "https://api.copass.id"),
         ({"schema": "https"}, "https://api.copass.id"),
+        ({"schema": "HTTPS"}, "https://api.copass.id"),
+        ({"schema": " Https "}, "https://api.copass.id"),
+        ({"host": "copass.example", "schema": "HTTPS"}, "https://copass.example"),
+        ({"host": "127.0.0.1", "schema": "HTTP", "port": 8000}, "http://127.0.0.1:8000"),
         ({"port": 0}, "https://api.copass.id"),
         ({"port": 443}, "https://api.copass.id"),
         ({"host": "copass.example"}, "https://copass.example"),
@@ -54,6 +59,63 @@ def test_host_port_and_schema_make_the_base_url(
     """A scheme in the host is honoured, then one in the schema field, else it is https; 3.3's port 0 is none."""
     found = settings_of(monkeypatch, as_json(password=TOKEN, **fields))
     assert found.settings.base_url == base_url
+
+
+@pytest.mark.parametrize(
+    ("port", "host", "base_url"),
+    [
+        ("443", None, "https://api.copass.id"),
+        (" 443 ", None, "https://api.copass.id"),
+        ("0", None, "https://api.copass.id"),
+        ("", None, "https://api.copass.id"),
+        ("8443", "copass.example", "https://copass.example:8443"),
+        ("8443", "copass.example:8443", "https://copass.example:8443"),
+        ("08443", "copass.example", "https://copass.example:8443"),
+    ],
+)
+def test_a_port_may_be_a_text(port: str, host: str | None, base_url: str) -> None:
+    """Airflow 2.11 gives one if a Vault holds each field of a connection by itself."""
+    made = Connection(conn_id="c", conn_type="copass", password=TOKEN, host=host, port=port)
+    made.port = port
+    assert read_connection("c", made, conn_type="copass", user_agent="ua").settings.base_url == base_url
+
+
+@pytest.mark.parametrize("port", ["canary", "-1", "1.5", "65536", "9" * 5000, "٤٤٣", True, 1.5, [443]])
+def test_another_port_is_refused(port: Any) -> None:
+    """Without its value."""
+    made = Connection(conn_id="c", conn_type="copass", password=TOKEN, host="copass.example")
+    made.port = port
+    with pytest.raises(CopassInputError, match="port must be a number from 1 to 65535") as refused:
+        read_connection("c", made, conn_type="copass", user_agent="ua")
+    assert refused.value.fields == ("port",)
+    assert "canary" not in str(refused.value)
+
+
+JSON = as_json(password="olk_canary", extra={"sandbox_id": "sb_1"})
+URI = as_uri(password="olk_canary", host="copass.example", schema="https", extra={"sandbox_id": "sb_1"})
+
+
+@pytest.mark.filterwarnings("ignore:Encountered")  # as below
+@pytest.mark.parametrize("given", [JSON, URI], ids=["JSON", "URI"])
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda text: f"'{text}'", lambda text: f'"{text}"', "base64", "\ufeff"],
+    ids=["quotes", "double quotes", "base64", "mark"],
+)
+def test_a_value_that_is_no_connection_is_said_to_be_none(
+    monkeypatch: pytest.MonkeyPatch, given: str, wrap: Any
+) -> None:
+    """With quotes round it, encoded or with a byte-order mark: not a missing host, and ``check`` can tell more."""
+    if wrap == "base64":
+        text = base64.b64encode(given.encode()).decode()
+    else:
+        text = wrap + given if isinstance(wrap, str) else wrap(given)
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", text)
+    with pytest.raises(CopassInputError, match="Airflow connection 'odd': its value is no connection") as refused:
+        _ = CopassHook("odd").connection
+    assert "python -m airflow_provider_copass check --conn-id odd" in str(refused.value)
+    assert "canary" not in str(refused.value)
+    assert refused.value.__context__ is None
 
 
 @pytest.mark.parametrize(

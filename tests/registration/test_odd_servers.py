@@ -24,6 +24,32 @@ def test_a_source_that_the_server_named_otherwise_keeps_its_secret(way: str) -> 
 
 
 @both
+@pytest.mark.parametrize("mode", ["manual", "realtime"])
+def test_a_source_that_the_server_named_otherwise_is_not_registered_again(way: str, mode: str) -> None:
+    """However often the task is retried, and wherever the first try is killed once its answer is noted."""
+    trace = acts.register_one(way, World(renames="N (2)"), ingestion_mode=mode).trace
+    noted = trace.index("after write entry", trace.index("after register"))
+    for kill_at in range(noted, len(trace)):
+        world = World(renames="N (2)")
+        acts.register_one(way, world, kill_at=kill_at, ingestion_mode=mode)
+        for attempt in (2, 3):
+            retry = acts.register_one(way, world, attempt=attempt, ingestion_mode=mode)
+            assert isinstance(acts.error_of(retry), SourceChangedError), kill_at
+        assert world.posts == 1, kill_at
+
+
+@both
+def test_a_source_that_the_server_named_otherwise_is_not_registered_again_for_a_store(way: str) -> None:
+    """The store does not take the secret: the retry finds the source all the same."""
+    world = World(renames="N (2)")
+    first = acts.register_one(way, world, faults={"write secret": Fault(applies=False)})
+    assert acts.error_of(first) is not None
+    retry = acts.register_one(way, world, attempt=2)
+    assert isinstance(acts.error_of(retry), SourceChangedError)
+    assert world.posts == 1
+
+
+@both
 def test_a_source_too_many_that_cannot_be_deleted_is_deleted_by_the_next_try(way: str) -> None:
     """Who lost the lease while it sent its POST, and cannot delete what that created, fails and leaves a note of it."""
     world = World()
