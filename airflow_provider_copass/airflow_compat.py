@@ -36,6 +36,7 @@ __all__ = [
     "failing_backends",
     "find_connection",
     "mask_secret",
+    "object_storage_path",
     "preserve_control_flow",
     "remove_variable",
     "retry_policy_types",
@@ -102,6 +103,13 @@ def preserve_control_flow(error: Exception, message: str) -> Exception | None:
         if isinstance(error, kind):
             return kind(message)
     return None
+
+
+def object_storage_path() -> Any:
+    """Return Airflow's class of a path in an object store, which also knows ``file://``."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    return ObjectStoragePath
 
 
 def events_of(outlets: Iterable[Any], context: Context) -> list[Any]:

@@ -82,7 +82,10 @@ class CopassInputError(CopassError, ValueError):
 
 
 class UnrenderedFieldError(CopassInputError):
-    """A templated field that may hold a credential cannot be rendered; what it asks for may exist at the next try."""
+    """A templated field that may hold a credential cannot be rendered, or a manifest's object store does not answer.
+
+    What it asks for may be there at the next try.
+    """
 
     is_final = False
 

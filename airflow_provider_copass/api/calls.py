@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 from airflow_provider_copass.api import answers
-from airflow_provider_copass.api.requests import read_register, read_since, read_update
+from airflow_provider_copass.api.requests import plain, read_register, read_since, read_update
 from airflow_provider_copass.errors import CopassInputError
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ SANDBOXES = "/api/v1/storage/sandboxes"
 
 T = TypeVar("T")
 
+_MOST_BITS = 1024
+"""Of a larger number Python may not make a text."""
 _UNSAFE_IN_PATH = re.compile(r"[/\\?#\x00-\x1f\x7f-\x9f]|\.\.")
 
 
@@ -119,7 +121,9 @@ def update_source(
     :param merge_adapter_config: merge ``adapter_config`` deeply into the present settings instead of replacing them.
     :raises CopassInputError: if a field breaks its rule.
     """
-    query = (("merge_adapter_config", "true"),) if merge_adapter_config else ()
+    # Merged, the empty object that clears it would change nothing.
+    is_merge = merge_adapter_config and changes.get("adapter_config") is not None
+    query = (("merge_adapter_config", "true"),) if is_merge else ()
     path = _source(sandbox_id, data_source_id)
     return Call("update_source", "PATCH", path, answers.source, query=query, body=read_update(changes).body())
 
@@ -195,9 +199,12 @@ def check_path_part(name: str, value: object) -> str:
     :raises CopassInputError: if it is missing, empty, no text, or holds a slash of either kind, ``..``, ``?``,
         ``#``, a control character or outer white space.
     """
-    if value is None or value == "":
+    value = plain(value)
+    if value is None or (isinstance(value, str) and not value):
         raise CopassInputError(f"{name} is missing: give the id that Copass shows for it.", fields=(name,))
-    part = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    part = value
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < _MOST_BITS:
+        part = str(int(value))
     if not isinstance(part, str):
         raise CopassInputError(f"{name} must be a text: give the id as Copass shows it, in quotes.", fields=(name,))
     if _UNSAFE_IN_PATH.search(part) or part != part.strip() or part == "." or not _is_unicode(part):

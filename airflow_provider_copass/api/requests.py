@@ -6,11 +6,14 @@ Facts are from the vendor's register page. A refusal never shows a value, since 
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from datetime import datetime
-from types import NoneType
+from decimal import Decimal
 from typing import Annotated, Any, Literal, TypedDict, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from airflow_provider_copass.errors import CopassInputError
 
@@ -19,7 +22,7 @@ Kind = Literal["durable", "ephemeral"]
 
 RULES = {
     "provider": "provider must be a non-empty text such as 'slack', 'github' or 'linear'",
-    "name": "name must be a text of 1 to 255 characters",
+    "name": "name must be a text of 1 to 255 characters that is not blank",
     "ingestion_mode": "ingestion_mode must be one of 'realtime', 'polling', 'batch', 'manual'",
     "kind": "kind must be 'durable' (lives until deleted) or 'ephemeral' (archived by the server when unused)",
     "external_account_id": "external_account_id must be a text, or left out",
@@ -32,35 +35,103 @@ RULES = {
 }
 """The rule of each field, in words that also say what to do."""
 
+_OWN = "copass"
+"""The type of those of pydantic's errors whose text is ours."""
+_DIGITS = re.compile(r"\s*[0-9]{1,15}\s*", re.ASCII)
+_MOST_BITS = 1024
+# Separators, control characters, and those that have neither width nor ink.
+_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
+
+
+def plain(value: object) -> Any:
+    """Return a scalar as Python's own: one of numpy, one behind Airflow's lazy proxy, or of a subclass of ``str``.
+
+    :param value: what was given; anything else is returned as it is.
+    """
+    if type(value) is not value.__class__ and hasattr(type(value), "__wrapped__"):
+        value = value.__wrapped__  # type: ignore[attr-defined]
+    if isinstance(value, str):
+        return str.__str__(value)
+    # By the attributes of its class: those of an object may be anything.
+    if hasattr(type(value), "dtype") and getattr(value, "ndim", None) == 0:
+        # Only these kinds: of a date, ``item`` may return a number.
+        value = value.item() if getattr(value.dtype, "kind", "") in set("biufU") else value  # type: ignore[attr-defined]
+    return value
+
+
+def is_blank(text: str) -> bool:
+    """Tell whether nothing of a text can be seen.
+
+    :param text: the text; an empty one is blank.
+    """
+    return all(unicodedata.category(character) in _INVISIBLE for character in text)
+
+
+def _text(value: object) -> object:
+    """Read a text, or a whole number, such as a natively rendered template gives, as its digits."""
+    value = plain(value)
+    if isinstance(value, Decimal) and value.is_finite() and value.as_tuple().exponent == 0:
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < _MOST_BITS:
+        return str(int(value))
+    _refuse_fraction(value)
+    return value
+
+
+def _refuse_fraction(value: object) -> None:
+    """Refuse a float, whose text may be another one than was written: 2026.10 is ``2026.1``."""
+    if isinstance(value, float):
+        what = (
+            "it is NaN, as a blank cell of a table is"
+            if value != value  # noqa: PLR0124 - NaN alone differs from itself
+            else "it is a number with a fraction or an exponent, which may have lost digits: quote it, or give its text"
+        )
+        raise PydanticCustomError(_OWN, "{what}", {"what": what})
+
+
+def _not_blank(text: str) -> str:
+    if is_blank(text):
+        raise ValueError(RULES["name"])
+    return text
+
 
 def _json_object(value: object) -> object:
     """Read an object, or one that a template rendered to text, and refuse what JSON cannot hold."""
     if value is None:
         return None
     try:
-        loaded = json.loads(value) if isinstance(value, str) else value
-        # A NaN or a date would otherwise fail when the request is built.
-        json.dumps(loaded, allow_nan=False)
+        loaded = json.loads(value.removeprefix("\ufeff")) if isinstance(value, str) else value
+        # A NaN, a date or half of a surrogate pair would otherwise fail when the request is built.
+        json.dumps(loaded, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, TypeError, RecursionError):
         loaded = None
-    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+    if not isinstance(loaded, dict) or not _has_text_keys(loaded):
         raise ValueError(RULES["adapter_config"])
     return loaded
 
 
+def _has_text_keys(value: object) -> bool:
+    """Tell whether all keys are texts. JSON would make one of any other: of 1 and "1" the same one."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _has_text_keys(inner) for key, inner in value.items())
+    return all(map(_has_text_keys, value)) if isinstance(value, list | tuple) else True
+
+
 def _whole_number(value: object) -> object:
-    """Refuse True and False, which pydantic would read as 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError(RULES["poll_interval_seconds"])  # noqa: TRY004 - pydantic reads a ValueError
+    """Read a whole number, or its digits as text."""
+    value = plain(value)
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        return int(value)
+    if isinstance(value, Decimal) and value.is_finite() and value.as_tuple().exponent == 0:
+        return int(value)
+    _refuse_fraction(value)
     return value
 
 
 class _Fields(BaseModel):
     """How the fields of a request are read."""
 
-    model_config = ConfigDict(
-        extra="forbid", coerce_numbers_to_str=True, hide_input_in_errors=True, frozen=True, defer_build=True
-    )
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True, defer_build=True)
 
     def body(self) -> dict[str, Any]:
         """Return the fields that were given, in the order of the vendor's page, as JSON values."""
@@ -70,17 +141,24 @@ class _Fields(BaseModel):
 Model = TypeVar("Model", bound=_Fields)
 
 AdapterConfig = Annotated[dict[str, Any], BeforeValidator(_json_object)]
-PollInterval = Annotated[int, Field(ge=60), BeforeValidator(_whole_number)]
+# The upper limit is what a signed 64-bit integer holds; the page names none.
+PollInterval = Annotated[int, Field(ge=60, lt=2**63, strict=True), BeforeValidator(_whole_number)]
+Text = Annotated[str, Field(strict=True), BeforeValidator(_text)]
+Provider = Annotated[str, Field(min_length=1, strict=True), BeforeValidator(_text), AfterValidator(_not_blank)]
+Name = Annotated[
+    str, Field(min_length=1, max_length=255, strict=True), BeforeValidator(_text), AfterValidator(_not_blank)
+]
+Mode = Annotated[IngestionMode, BeforeValidator(plain)]
 
 
 class RegisterSource(_Fields):
     """The body of a register call."""
 
-    provider: Annotated[str, Field(min_length=1)]
-    name: Annotated[str, Field(min_length=1, max_length=255)]
-    ingestion_mode: IngestionMode = "manual"
-    kind: Kind = "durable"
-    external_account_id: str | None = None
+    provider: Provider
+    name: Name
+    ingestion_mode: Mode = "manual"
+    kind: Annotated[Kind, BeforeValidator(plain)] = "durable"
+    external_account_id: Text | None = None
     adapter_config: AdapterConfig | None = None
     poll_interval_seconds: PollInterval | None = None
 
@@ -92,9 +170,9 @@ class RegisterSource(_Fields):
 class UpdateSource(_Fields):
     """The body of an update call: only what is given is changed."""
 
-    name: Annotated[str, Field(min_length=1, max_length=255)] = ""
-    ingestion_mode: IngestionMode = "manual"
-    external_account_id: str | None = None
+    name: Name = ""
+    ingestion_mode: Mode = "manual"
+    external_account_id: Text | None = None
     adapter_config: AdapterConfig | None = None
     poll_interval_seconds: PollInterval | None = None
 
@@ -126,7 +204,8 @@ def read_register(**given: object) -> RegisterSource:
 def read_update(given: SourceChanges) -> UpdateSource:
     """Check the fields of a change.
 
-    :param given: the fields to change; None clears a field that can be empty.
+    :param given: the fields to change; None clears a field that can be empty. ``adapter_config`` is cleared by an empty
+        object: the page lets the other two be null, and not this one.
     :raises CopassInputError: if there are none, or naming every field that breaks its rule.
     """
     if not given:
@@ -134,7 +213,10 @@ def read_update(given: SourceChanges) -> UpdateSource:
             f"an update needs at least one field to change: {', '.join(UpdateSource.model_fields)}.",
             fields=tuple(UpdateSource.model_fields),
         )
-    return _read(UpdateSource, dict(given))
+    fields: dict[str, object] = dict(given)
+    if "adapter_config" in fields and fields["adapter_config"] is None:
+        fields["adapter_config"] = {}
+    return _read(UpdateSource, fields)
 
 
 def read_since(given: object) -> str | None:
@@ -146,16 +228,18 @@ def read_since(given: object) -> str | None:
     :return: ISO 8601 text; None if it is left out.
     :raises CopassInputError: if it is anything else, or has no offset.
     """
-    # By isinstance and ==, not ``is None``: Airflow may give a native template a proxy of None.
-    if isinstance(given, NoneType) or given in ("", "None"):
+    given = plain(given)
+    if given is None or (isinstance(given, str) and given in {"", "None"}):
         return None
-    moment = given
+    moment: Any = given
     if isinstance(given, str):
         try:
             moment = datetime.fromisoformat(given)
         except ValueError:
             moment = None
-    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+    # Of the moment of a blank cell, which differs from itself, pandas makes a datetime as well.
+    is_moment = isinstance(moment, datetime) and moment == moment  # noqa: PLR0124
+    if not is_moment or moment.utcoffset() is None:
         raise CopassInputError(f"Refused before any request: {RULES['since']}.", fields=("since",))
     # A text is sent unchanged unless it has a space in place of the T of ISO 8601, as the text of Airflow's own
     # moments does.
@@ -167,11 +251,14 @@ def _read(model: type[Model], given: dict[str, object]) -> Model:
     try:
         return model.model_validate(given)
     except ValidationError as invalid:
-        refused = {str(problem["loc"][0]) for problem in invalid.errors(include_input=False, include_url=False)}
+        problems = invalid.errors(include_input=False, include_url=False)
+    refused = {str(problem["loc"][0]) for problem in problems}
+    # Only our own words: pydantic's may show a value.
+    why = {str(problem["loc"][0]): f" ({problem['msg']})" for problem in problems if problem["type"] == _OWN}
     # Raised outside the handler, so that pydantic's error, which holds the input, is not its context.
     named = [name for name in model.model_fields if name in refused]
     unknown = len(refused) - len(named)
-    reasons = [RULES[name] for name in named]
+    reasons = [RULES[name] + why.get(name, "") for name in named]
     if unknown:
         reasons.append(f"{unknown} unknown field(s); known are {', '.join(model.model_fields)}")
     raise CopassInputError(f"Refused before any request: {'; '.join(reasons)}.", fields=tuple(named))

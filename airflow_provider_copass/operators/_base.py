@@ -97,11 +97,11 @@ class CopassOperator(BaseOperator):
         """
         from airflow_provider_copass.airflow_compat import fail_at_once
         from airflow_provider_copass.errors import CopassError
-        from airflow_provider_copass.hooks import CopassHook
 
-        hook = CopassHook(copass_conn_id=self.copass_conn_id, sandbox_id=self.sandbox_id)
         failure: CopassError
+        hook: CopassHook | None = None
         try:
+            hook = self._hook()
             return self._run(hook, context)
         except CopassError as error:
             # Without its traceback and its context: the locals of the frames that it passed may hold a secret, and an
@@ -109,8 +109,35 @@ class CopassOperator(BaseOperator):
             failure = error.with_traceback(None)
             failure.__context__ = None
         finally:
-            hook.close()
+            if hook is not None:
+                hook.close()
         raise (fail_at_once(str(failure)) if failure.is_final else failure) from None
+
+    def _hook(self) -> CopassHook:
+        """Return the hook of the rendered connection and sandbox.
+
+        :raises CopassInputError: where one of them rendered to nothing, or is no id.
+        """
+        from airflow_provider_copass.hooks import CopassHook
+        from airflow_provider_copass.operators._inputs import read_conn_id, read_id
+
+        return CopassHook(
+            copass_conn_id=read_conn_id(self.copass_conn_id), sandbox_id=read_id("sandbox_id", self.sandbox_id)
+        )
+
+    def _warn_of_padding(self, **texts: object) -> None:
+        """Warn of each text that begins or ends with white space; it is used as it is.
+
+        :param texts: rendered fields by name.
+        """
+        from airflow_provider_copass.operators._inputs import padded
+
+        for name in padded(**texts):
+            self.log.warning(
+                "%s begins or ends with white space, and is used as it is. If that is not meant, correct it, or put "
+                "`| trim` into its template.",
+                name,
+            )
 
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], context: Context, jinja_env: Any, seen_oids: set[int]
@@ -168,8 +195,10 @@ class SourceRefOperator(CopassOperator):
     def _ref(self, hook: CopassHook) -> SourceRef:
         """Return the reference to the source.
 
-        :raises CopassInputError: where the task names it in neither way or in both.
+        :raises CopassInputError: where the task names it in neither way or in both, or by what rendered to nothing.
         """
-        from airflow_provider_copass.registration import SourceRef
+        from airflow_provider_copass.operators._inputs import read_ref
 
-        return SourceRef(hook.sandbox_id, self.data_source_id, self.provider, self.name)
+        ref = read_ref(hook.sandbox_id, data_source_id=self.data_source_id, provider=self.provider, name=self.name)
+        self._warn_of_padding(provider=self.provider, name=self.name)
+        return ref

@@ -8,11 +8,11 @@ from difflib import get_close_matches
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_copass.operators._documents import DocumentError, excess, load_json
 from airflow_provider_copass.operators._redaction import HIDDEN, is_list, redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from airflow_provider_copass.api.requests import RegisterSource
 
@@ -29,6 +29,8 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 # Not their subclasses, which may have a text of their own.
 _JSON = frozenset({bool, float, int, str})
 _MOST_REFUSALS = 10
+_MOST_BITS = 1024
+"""Of a larger number Python may not make a text."""
 _LONGEST_NAME = 60
 
 
@@ -56,43 +58,9 @@ def _redact_field(name: object, given: object) -> object:
         return redact(given)
     if isinstance(given, float) and not isfinite(given):
         return HIDDEN
+    if isinstance(given, int) and given.bit_length() > _MOST_BITS:
+        return HIDDEN
     return given if given is None or type(given) in _JSON else HIDDEN
-
-
-def read_manifest(path: Path) -> object:
-    """Read a manifest: a YAML or JSON file with a list of sources, or with an object whose ``sources`` is that list.
-
-    :param path: the file.
-    :return: the list, unchecked.
-    :raises CopassInputError: where it cannot be read. The message names the place and shows none of the text.
-    """
-    from airflow_provider_copass.errors import CopassInputError
-
-    refusal = ""
-    try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            return _list_in(json.loads(text))
-        import yaml
-
-        return _list_in(yaml.safe_load(text))
-    except OSError as error:
-        refusal = f"cannot be read ({type(error).__name__}). Give its path: absolute, or from the DAG file's folder"
-    except UnicodeDecodeError:
-        refusal = "is not UTF-8 text"
-    except json.JSONDecodeError as error:
-        refusal = f"is not JSON: line {error.lineno}, column {error.colno}"
-    except RecursionError:
-        refusal = "is nested too deeply"
-    except Exception as error:  # noqa: BLE001 - a YAML error, whose text quotes the line
-        mark = getattr(error, "problem_mark", None)
-        refusal = "is not YAML" if mark is None else f"is not YAML: line {mark.line + 1}, column {mark.column + 1}"
-    raise CopassInputError(f"The manifest {str(path)!r} {refusal}.", fields=("manifest",))
-
-
-def _list_in(read: object) -> object:
-    """Return the list in a manifest that is an object."""
-    return read["sources"] if isinstance(read, dict) and set(read) == {"sources"} else read
 
 
 def read_sources(given: object, *, origin: str) -> list[RegisterSource]:
@@ -137,14 +105,38 @@ def read_sources(given: object, *, origin: str) -> list[RegisterSource]:
     )
 
 
+def padded_entries(sources: Sequence[RegisterSource], origin: str) -> str:
+    """Return the places of the texts that begin or end with white space, such as ``name of sources[3]``.
+
+    :param sources: the checked list.
+    :param origin: where it is given.
+    """
+    from airflow_provider_copass.operators._inputs import padded
+
+    places = [
+        f"{field} of {origin}[{number}]"
+        for number, source in enumerate(sources)
+        for field in padded(provider=source.provider, name=source.name, external_account_id=source.external_account_id)
+    ]
+    more = f" and {len(places) - _MOST_REFUSALS} more" if len(places) > _MOST_REFUSALS else ""
+    return ", ".join(places[:_MOST_REFUSALS]) + more
+
+
 def _entries(given: object, origin: str) -> Sequence[object]:
     from airflow_provider_copass.errors import CopassInputError
 
+    problem = ""
     if isinstance(given, str):
         try:
-            given = json.loads(given)
+            given = load_json(given)
+        except DocumentError as repeated:
+            problem = f": {repeated}"
         except (ValueError, RecursionError):
             given = None
+    elif found := excess(given):
+        problem = f" {found}"
+    if problem:
+        raise CopassInputError(f"Refused before any request: {origin}{problem}.", fields=("sources",))
     if is_list(given):
         return given
     raise CopassInputError(
@@ -159,8 +151,8 @@ def _read_entry(entry: object) -> RegisterSource:
 
     :raises CopassInputError: where it breaks a rule.
     """
-    from airflow_provider_copass.api.requests import read_register
     from airflow_provider_copass.errors import CopassInputError
+    from airflow_provider_copass.operators._inputs import read_source
 
     if not isinstance(entry, dict):
         raise CopassInputError("an entry must be an object with a provider and a name.", fields=("sources",))
@@ -171,7 +163,7 @@ def _read_entry(entry: object) -> RegisterSource:
             fields=tuple(name for name in entry if isinstance(name, str) and _WORD.fullmatch(name)),
         )
     fields: dict[str, Any] = {str(name): value for name, value in entry.items()}
-    return read_register(**{"provider": None, "name": None, **fields})
+    return read_source({"provider": None, "name": None, **fields})
 
 
 def _hint(name: object) -> str:

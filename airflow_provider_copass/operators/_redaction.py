@@ -10,6 +10,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from airflow_provider_copass.operators._documents import excess
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,6 +37,8 @@ class Redacted:
 
     def serialize(self) -> object:
         """Return what may be shown."""
+        if excess(self.value):
+            return HIDDEN
         try:
             return self.redaction(self.value)
         except RecursionError:
@@ -72,9 +76,16 @@ class DeferredRedacted(Redacted):
     def __call__(self, context: Context, jinja_env: Any) -> Redacted:
         """Render the value.
 
+        One that stands for far more than is written is not rendered, which might take minutes: it is refused when the
+        task begins.
+
         :raises UnrenderedFieldError: where that fails.
         """
-        value = render_privately(self.name, lambda: _read_lists(self.render(self.value, context, jinja_env)))
+        if excess(self.value):
+            return Redacted(self.value, self.redaction)
+        value = render_privately(self.name, lambda: self.render(self.value, context, jinja_env))
+        if not excess(value):
+            value = render_privately(self.name, lambda: _read_lists(value))
         return Redacted(value, self.redaction)
 
 
@@ -104,6 +115,18 @@ def render_privately(name: str, render: Callable[[], object]) -> object:
         failure = preserve_control_flow(error, message) or UnrenderedFieldError(message, fields=(name,))
     # Raised outside the except block, so that no log shows the cause.
     raise failure
+
+
+def bounded(value: Any, redaction: Callable[[object], object] | None = None) -> Any:
+    """Return a field as it is given; if it stands for far more than is written, where Airflow does not look into it.
+
+    Airflow follows each list and object in a field when the DAG is parsed, and would follow this one for ever. The task
+    refuses it.
+
+    :param value: the field.
+    :param redaction: as in :class:`Redacted`.
+    """
+    return Redacted(value, redaction) if excess(value) else value
 
 
 def redact(value: object) -> object:

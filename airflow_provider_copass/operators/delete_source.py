@@ -55,7 +55,7 @@ class DeleteSourceOperator(SourceRefOperator):
 
     def _run(self, hook: CopassHook, context: Context) -> str | None:
         """Delete the source, if it exists."""
-        from airflow_provider_copass.operators._inputs import read_switch
+        from airflow_provider_copass.operators._inputs import read_reference, read_switch
         from airflow_provider_copass.registration import delete
         from airflow_provider_copass.secret_stores.configured import secret_store_of, store_key_of
 
@@ -64,7 +64,7 @@ class DeleteSourceOperator(SourceRefOperator):
         store = secret_store_of(self.secret_store) if remove_secret else None
         return delete(
             self._ref(hook),
-            store_key_of(self.store_as),
+            store_key_of(read_reference("store_as", self.store_as)),
             self._runtime(hook, context, store),
             purge_knowledge=purge_knowledge,
             remove_secret=remove_secret,

@@ -42,9 +42,10 @@ class PullSourceOperator(SourceRefOperator):
 
         since = read_since(self.since)
         vault_only = read_switch("vault_only", self.vault_only)
+        ref = self._ref(hook)
         if context["ti"].try_number > 1:
             self.log.warning("An earlier try may have queued a pull. This one queues another.")
-        source = require(self._ref(hook), self._runtime(hook, context))
+        source = require(ref, self._runtime(hook, context))
         job = hook.pull_source(source.data_source_id, since=since, vault_only=vault_only)
         self.log.info("Queued job %s for source %s.", job.job_id, source.data_source_id)
         return job.job_id

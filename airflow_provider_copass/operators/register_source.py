@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_copass.operators._base import CopassOperator
-from airflow_provider_copass.operators._redaction import value_of
+from airflow_provider_copass.operators._redaction import bounded, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +91,7 @@ class RegisterSourceOperator(CopassOperator):
         self.ingestion_mode = ingestion_mode
         self.kind = kind
         self.external_account_id = external_account_id
-        self.adapter_config = adapter_config
+        self.adapter_config = bounded(adapter_config)
         self.poll_interval_seconds = poll_interval_seconds
         self.if_exists = if_exists
         self.secret_store = secret_store
@@ -111,25 +111,30 @@ class RegisterSourceOperator(CopassOperator):
 
     def _read_spec(self, hook: CopassHook) -> SourceSpec:
         """Read the rendered fields."""
-        from airflow_provider_copass.api.requests import read_register
+        from airflow_provider_copass.operators._inputs import read_reference, read_source
         from airflow_provider_copass.registration import SourceSpec
         from airflow_provider_copass.secret_stores.configured import store_key_of
 
-        source = read_register(
-            provider=self.provider,
-            name=self.name,
-            ingestion_mode=self.ingestion_mode,
-            kind=self.kind,
-            external_account_id=self.external_account_id,
-            adapter_config=value_of(self.adapter_config),
-            poll_interval_seconds=self.poll_interval_seconds,
+        source = read_source(
+            {
+                "provider": self.provider,
+                "name": self.name,
+                "ingestion_mode": self.ingestion_mode,
+                "kind": self.kind,
+                "external_account_id": self.external_account_id,
+                "adapter_config": value_of(self.adapter_config),
+                "poll_interval_seconds": self.poll_interval_seconds,
+            }
+        )
+        self._warn_of_padding(
+            provider=source.provider, name=source.name, external_account_id=source.external_account_id
         )
         return SourceSpec(
             sandbox_id=hook.sandbox_id,
             source=source,
             if_exists=self.if_exists,
             on_missing_secret=self.on_missing_secret,
-            store_key=store_key_of(self.store_as),
+            store_key=store_key_of(read_reference("store_as", self.store_as)),
         )
 
     def _push(self, context: Context, registered: Registered) -> None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_copass.operators._base import CopassOperator
 from airflow_provider_copass.operators._manifest import redact_sources
-from airflow_provider_copass.operators._redaction import render_privately, value_of
+from airflow_provider_copass.operators._redaction import bounded, render_privately, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+    from os import PathLike
 
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.api.requests import RegisterSource
@@ -36,8 +36,9 @@ class RegisterSourcesOperator(CopassOperator):
         ``ingestion_mode``, ``kind``, ``external_account_id``, ``adapter_config`` and ``poll_interval_seconds``; or such
         a list as JSON text. Airflow sees no value of a rendered ``adapter_config``. (templated)
     :param manifest: instead of ``sources``, the path of a YAML or JSON file with that list, or with an object whose
-        ``sources`` is that list. The path is absolute or relative to the folder of the DAG's file. The texts in the
-        file are templates too. (templated)
+        ``sources`` is that list. The path is absolute, or relative to the folder of the DAG's file; or an
+        ``ObjectStoragePath``, also as text such as ``s3://conn_id@bucket/sources.yaml``. The texts in the file are
+        templates too. (templated)
     :param sandbox_id: the sandbox. None for the connection's. (templated)
     :param if_exists: what to do with a live source of the same sandbox, provider and name: ``reuse``, ``update`` or
         ``fail``, for each source separately.
@@ -64,7 +65,7 @@ class RegisterSourcesOperator(CopassOperator):
         self,
         *,
         sources: Sequence[dict[str, Any]] | str | None = None,
-        manifest: str | None = None,
+        manifest: str | PathLike[str] | None = None,
         if_exists: str = "reuse",
         secret_store: str | SecretStore | None = None,
         store_as: str | None = None,
@@ -74,7 +75,7 @@ class RegisterSourcesOperator(CopassOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.sources = sources
+        self.sources = bounded(sources, redact_sources)
         self.manifest = manifest
         self.if_exists = if_exists
         self.secret_store = secret_store
@@ -150,6 +151,7 @@ class RegisterSourcesOperator(CopassOperator):
         :raises CopassInputError: where one of them, or an entry of the list, breaks a rule.
         """
         from airflow_provider_copass.errors import CopassInputError
+        from airflow_provider_copass.operators._inputs import read_reference
         from airflow_provider_copass.registration import SourceSpec
         from airflow_provider_copass.secret_stores.configured import store_key_of
 
@@ -158,7 +160,7 @@ class RegisterSourcesOperator(CopassOperator):
             raise CopassInputError(
                 f"max_concurrency must be a whole number from 1 to {_MOST_AT_ONCE}.", fields=("max_concurrency",)
             )
-        store_key = store_key_of(self.store_as)
+        store_key = store_key_of(read_reference("store_as", self.store_as))
         sandbox_id = hook.sandbox_id
         return [
             SourceSpec(
@@ -174,27 +176,31 @@ class RegisterSourcesOperator(CopassOperator):
     def _read_sources(self, context: Context) -> list[RegisterSource]:
         """Read the list, or the manifest."""
         from airflow_provider_copass.errors import CopassInputError
-        from airflow_provider_copass.operators._manifest import read_manifest, read_sources
+        from airflow_provider_copass.operators._inputs import read_optional
+        from airflow_provider_copass.operators._manifest import padded_entries, read_sources
+        from airflow_provider_copass.operators._manifest_file import Manifest
 
-        if (self.sources is None) == (self.manifest is None):
+        sources = read_optional("sources", value_of(self.sources))
+        given = read_optional("manifest", self.manifest)
+        if (sources is None) == (given is None):
             raise CopassInputError(
                 "Give either sources, a list, or manifest, the path of a file that holds one.",
                 fields=("sources", "manifest"),
             )
-        if self.manifest is None:
-            return read_sources(value_of(self.sources), origin="sources")
-        path = self._manifest_path(self.manifest)
-        given = read_manifest(path)
-        rendered = render_privately(path.name, lambda: self.render_template(given, context))
-        return read_sources(rendered, origin=path.name)
-
-    def _manifest_path(self, given: str) -> Path:
-        """Return the manifest's path; a relative one begins at the folder of the DAG's file."""
-        from pathlib import Path
-
-        path = Path(given)
-        dag = self.get_dag()
-        return path if path.is_absolute() or dag is None else Path(dag.fileloc).parent / path
+        origin = "sources"
+        if given is not None:
+            dag = self.get_dag()
+            manifest = Manifest.at(given, beside=None if dag is None else dag.fileloc)
+            origin, listed = manifest.name, manifest.read()
+            sources = render_privately(origin, lambda: self.render_template(listed, context))
+        read = read_sources(sources, origin=origin)
+        if entries := padded_entries(read, origin):
+            self.log.warning(
+                "%s begin or end with white space, and are used as they are. If that is not meant, correct them, or "
+                "put `| trim` into their templates.",
+                entries,
+            )
+        return read
 
 
 def _raise_failures(outcomes: list[Outcome]) -> None:

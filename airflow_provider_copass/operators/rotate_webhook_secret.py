@@ -50,17 +50,18 @@ class RotateWebhookSecretOperator(SourceRefOperator):
     def _run(self, hook: CopassHook, context: Context) -> str:
         """Rotate the secret, unless this task instance has done so already."""
         from airflow_provider_copass.airflow_compat import events_of
-        from airflow_provider_copass.operators._inputs import read_switch
+        from airflow_provider_copass.operators._inputs import read_reference, read_switch
         from airflow_provider_copass.registration import rotate
         from airflow_provider_copass.secret_stores.configured import secret_store_of, store_key_of
 
         keep_previous = read_switch("keep_previous", self.keep_previous)
         store = secret_store_of(self.secret_store)
-        store_key = store_key_of(self.store_as)
+        store_key = store_key_of(read_reference("store_as", self.store_as))
+        ref = self._ref(hook)
         # A reference to an asset that does not exist fails the task: better while the old secret is still valid.
         events = events_of(self.outlets, context)
         runtime = self._runtime(hook, context, store)
-        rotated = rotate(self._ref(hook), store_key, runtime, keep_previous=keep_previous)
+        rotated = rotate(ref, store_key, runtime, keep_previous=keep_previous)
         source_id = rotated.source.data_source_id
         if self.do_xcom_push and rotated.stored_as is not None:
             context["ti"].xcom_push(key="stored_as", value=rotated.stored_as)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_copass.operators._base import SourceRefOperator
-from airflow_provider_copass.operators._redaction import value_of
+from airflow_provider_copass.operators._redaction import bounded, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ class UpdateSourceOperator(SourceRefOperator):
         self.new_name = new_name
         self.ingestion_mode = ingestion_mode
         self.external_account_id = external_account_id
-        self.adapter_config = adapter_config
+        self.adapter_config = bounded(adapter_config)
         self.poll_interval_seconds = poll_interval_seconds
         self.merge_adapter_config = merge_adapter_config
         self.clear = clear
@@ -83,6 +83,7 @@ class UpdateSourceOperator(SourceRefOperator):
         """Read the rendered fields."""
         from airflow_provider_copass.operators._inputs import read_change, read_switch
 
+        self._warn_of_padding(new_name=self.new_name, external_account_id=self.external_account_id)
         return read_change(
             new_name=self.new_name,
             clear=self.clear,

@@ -18,6 +18,13 @@ CANARY = "hunter2-canary"
     ("field", "value"),
     [
         ("provider", ""),
+        ("provider", " "),
+        ("provider", 1.0),
+        ("name", "\u200b\n"),
+        ("name", 12345678.0),
+        ("name", float("nan")),
+        ("name", b"x"),
+        ("name", True),
         ("provider", None),
         ("name", ""),
         ("name", "x" * 256),
@@ -39,6 +46,12 @@ CANARY = "hunter2-canary"
         ("adapter_config", {"a": float("nan")}),
         ("adapter_config", {"a": object()}),
         ("adapter_config", {1: "a"}),
+        ("adapter_config", {"a": [{1: "a"}]}),
+        ("adapter_config", {"a": "half a pair \ud800"}),
+        ("external_account_id", 1e46),
+        ("poll_interval_seconds", 60.0),
+        ("poll_interval_seconds", "6_0"),
+        ("poll_interval_seconds", 2**63),
         ("external_account_id", ["a"]),
     ],
 )
@@ -80,7 +93,7 @@ def test_what_a_template_rendered_is_read() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["x", "x" * 255, "ü" * 255, " ", "a\nb"])
+@pytest.mark.parametrize("name", ["x", "x" * 255, "ü" * 255, " a", "a\nb"])
 def test_the_limits_themselves_are_good(name: str) -> None:
     """1 and 255 characters, of any kind, are names."""
     assert read_register(provider="p", name=name, poll_interval_seconds=60).name == name

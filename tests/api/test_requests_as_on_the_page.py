@@ -86,7 +86,7 @@ def test_an_id_that_is_a_number_is_its_digits(client_of: ClientOf) -> None:
 
 
 @pytest.mark.parametrize("field", ["sandbox_id", "data_source_id"])
-@pytest.mark.parametrize("bad", [True, 1.5, b"id", ["id"]])
+@pytest.mark.parametrize("bad", [True, 1.5, b"id", ["id"], 10**4000])
 def test_an_id_of_another_type_is_not_called_missing(field: str, bad: object) -> None:
     """It was given; the message says what it must be."""
     ids: dict[str, Any] = {"sandbox_id": "sb_1", "data_source_id": "ds_1", field: bad}
@@ -123,6 +123,15 @@ def test_only_the_given_fields_are_patched(client_of: ClientOf) -> None:
     (request,) = script.requests
     assert (request.method, request.url.query) == ("PATCH", b"merge_adapter_config=true")
     assert json.loads(request.content) == changes
+
+
+@pytest.mark.parametrize("merge", [True, False])
+def test_settings_are_cleared_by_an_empty_object_that_is_not_merged(client_of: ClientOf, *, merge: bool) -> None:
+    """The page lets ``adapter_config`` be no null, and an empty object that is merged changes nothing."""
+    client, script = client_of(httpx.Response(200, json=SOURCE))
+    client.send(calls.update_source("sb_1", "ds_1", {"adapter_config": None}, merge_adapter_config=merge))
+    (request,) = script.requests
+    assert (json.loads(request.content), request.url.query) == ({"adapter_config": {}}, b"")
 
 
 def test_an_update_without_a_change_is_refused() -> None:

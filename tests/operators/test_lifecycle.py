@@ -169,7 +169,7 @@ def test_a_template_may_give_a_switch(account: Emulator, given: object, purged: 
 
 @pytest.mark.parametrize(
     "named",
-    [{"data_source_id": "x", "provider": "slack", "name": "chat"}, {"provider": "slack", "name": None}, {"name": ""}],
+    [{"data_source_id": "x", "provider": "slack", "name": "chat"}, {"provider": "slack", "name": None}, {}],
 )
 def test_a_source_is_named_in_one_way(account: Emulator, named: dict[str, Any]) -> None:
     """Neither in both nor in half of one."""

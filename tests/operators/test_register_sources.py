@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, redact
+from airflow.providers.common.compat.sdk import AirflowFailException, redact
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.errors import SourcesUnfinishedError
@@ -340,13 +340,6 @@ def test_a_manifest_that_cannot_be_read_names_the_place(
         run(manifest=str(tmp_path / name))
     assert account.requests() == []
     assert "canary" not in str(failed.value)
-
-
-def test_a_relative_manifest_begins_at_the_dag_s_file(account: Emulator) -> None:
-    """Here that is this test's file."""
-    with DAG("listed", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
-        operator = RegisterList(task_id="register", manifest="manifests/two.yaml")
-    assert operator._manifest_path("manifests/two.yaml") == Path(__file__).parent / "manifests" / "two.yaml"
 
 
 def test_an_empty_list_is_nothing_to_do(account: Emulator) -> None:

@@ -29,6 +29,7 @@ from airflow_provider_copass.errors import (
     CopassNotFoundError,
     CopassServerError,
     CopassTimeoutError,
+    CopassValidationError,
     SecretKeyTakenError,
 )
 from airflow_provider_copass.registration.ports import SecretOwner, Secrets
@@ -207,6 +208,7 @@ class World:
 
     def register(self, fields: dict[str, Any]) -> Source:
         """Make a source, and another at each further call."""
+        _refuse_null(fields)
         source_id = self.names(len(self.rows) + 1)
         secret = self.mint() if fields.get("ingestion_mode") == "realtime" else None
         made = {**fields, "name": self.renames} if self.renames else dict(fields)
@@ -218,6 +220,7 @@ class World:
         self.source(data_source_id)
         self.patches.append(dict(changes))
         fields = self.rows[data_source_id].fields
+        _refuse_null(changes)
         sent = dict(changes)
         settings = sent.get("adapter_config")
         if settings is not None:
@@ -457,6 +460,12 @@ def _said_of(name: str, given: dict[str, Any]) -> tuple[str, ...]:
     if name == "register":
         return (name, str(given["fields"]["name"]))
     return (name, given["data_source_id"], *sorted(given.get("changes", ())))
+
+
+def _refuse_null(fields: dict[str, Any]) -> None:
+    """Refuse what the page does not allow: ``adapter_config`` is an object, and its neighbours alone may be null."""
+    if fields.get("adapter_config", {}) is None:
+        raise CopassValidationError("refused", status=422)
 
 
 def _merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

@@ -105,12 +105,12 @@ def test_settings_replace_what_is_there() -> None:
 
 
 def test_fields_are_emptied_if_named() -> None:
-    """With null, and once: what is empty already is left alone."""
+    """With null, the settings with an empty object, and once: what is empty already is left alone."""
     world = World()
     seed(world, poll_interval_seconds=60, adapter_config={"a": 1}, external_account_id="T1")
     clear = ["adapter_config", "external_account_id", "poll_interval_seconds"]
     update(world, clear=clear, merge_adapter_config=True)
-    assert world.patches == [dict.fromkeys(clear)]
+    assert world.patches == [{**dict.fromkeys(clear), "adapter_config": {}}]
     update(world, clear='["adapter_config", "poll_interval_seconds"]')
     assert len(world.patches) == 1
 
@@ -287,7 +287,7 @@ def test_several_sources_of_a_name_are_told_apart_by_id() -> None:
         ({"clear": 1}, ("clear",), "a list of fields that can be empty"),
         ({"clear": ["adapter_config"], "adapter_config": {"a": "canary"}}, ("adapter_config",), "both declared and in"),
         ({"clear": ["poll_interval_seconds"], "poll_interval_seconds": 60}, ("poll_interval_seconds",), "Leave it out"),
-        ({"new_name": ""}, ("new_name",), "1 to 255 characters"),
+        ({"new_name": ""}, ("new_name",), "new_name rendered to an empty text"),
         ({"new_name": "x" * 256}, ("new_name",), "1 to 255 characters"),
         ({"ingestion_mode": "sometimes"}, ("ingestion_mode",), "must be one of"),
         ({"poll_interval_seconds": "59"}, ("poll_interval_seconds",), "at least 60"),
@@ -307,7 +307,7 @@ def test_bad_input_names_the_field_and_the_rule(declared: dict[str, Any], fields
 def test_empty_names_in_clear_are_passed_over() -> None:
     """A template may render one to nothing."""
     change = read_change(new_name="n", clear=["", "adapter_config"])
-    assert change.fields == {"name": "n", "adapter_config": None}
+    assert change.fields == {"name": "n", "adapter_config": {}}
 
 
 def test_what_is_declared_is_in_no_repr() -> None:

@@ -1,0 +1,121 @@
+"""Reading a manifest: a file with a list of sources, on this machine or in an object store."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import os
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_copass.operators._documents import DocumentError, load_json, load_yaml
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# What the next try would find as well.
+_LASTING = (ImportError, ValueError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest.
+
+    :param path: the file: a :class:`~pathlib.Path`, or Airflow's ``ObjectStoragePath``.
+    :param name: the file's name, for messages.
+    :param is_local: whether it is a :class:`~pathlib.Path`.
+    """
+
+    path: Any
+    name: str
+    is_local: bool = True
+
+    @classmethod
+    def at(cls, given: object, *, beside: str | None) -> Manifest:
+        """Return the manifest at a path.
+
+        :param given: the path, a relative one from the folder of ``beside``; an ``ObjectStoragePath``; or its text,
+            such as ``s3://conn_id@bucket/sources.yaml``.
+        :param beside: the DAG's file; None for the current folder.
+        :raises CopassInputError: if it is no path, or of a kind of storage that is not installed.
+        """
+        from airflow_provider_copass.airflow_compat import object_storage_path
+        from airflow_provider_copass.errors import CopassInputError
+
+        kind = object_storage_path()
+        refusal = "must be the path of a file: a text, a Path, or an ObjectStoragePath"
+        # First, since on Airflow 2 it is a Path as well.
+        if isinstance(given, kind) or (isinstance(given, str) and "://" in given):
+            try:
+                path: Any = kind(given) if isinstance(given, str) else given
+                # A query may hold a signature.
+                return cls(path, str(path.name).partition("?")[0], is_local=False)
+            except Exception as error:  # noqa: BLE001 - of any kind of storage
+                refusal = f"cannot be read ({type(error).__name__}). {_INSTALL}"
+        elif isinstance(given, str | os.PathLike):
+            local = Path(given)
+            local = local if beside is None else Path(beside).parent / local
+            return cls(local, local.name)
+        raise CopassInputError(f"Refused before any request: manifest {refusal}.", fields=("manifest",))
+
+    def read(self) -> object:
+        """Read the list of sources, or the object whose ``sources`` is that list.
+
+        :return: the list, unchecked.
+        :raises CopassInputError: if it cannot be read. The message names the place and shows none of the text.
+        """
+        from airflow_provider_copass.errors import CopassInputError
+
+        text = self._text()
+        try:
+            read = load_json(text) if self.name.lower().endswith(".json") else load_yaml(text)
+        except DocumentError as error:
+            refusal = f"is refused as it is written: {error}"
+        except json.JSONDecodeError as error:
+            refusal = f"is not JSON: line {error.lineno}, column {error.colno}"
+        except RecursionError:
+            refusal = "is nested too deeply"
+        except Exception as error:  # noqa: BLE001 - a YAML error, whose text quotes the line
+            mark = getattr(error, "problem_mark", None)
+            refusal = "is not YAML" if mark is None else f"is not YAML: line {mark.line + 1}, column {mark.column + 1}"
+        else:
+            return read["sources"] if isinstance(read, dict) and set(read) == {"sources"} else read
+        raise CopassInputError(f"{self._label} {refusal}.", fields=("manifest",))
+
+    @property
+    def _label(self) -> str:
+        """The manifest in a message; the place of a remote one may hold a credential."""
+        return f"The manifest {str(self.path) if self.is_local else self.name!r}"
+
+    def _text(self) -> str:
+        """Read the text; a byte-order mark tells its encoding."""
+        from airflow_provider_copass.errors import CopassInputError
+
+        data = self._bytes()
+        try:
+            return data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
+        except UnicodeDecodeError:
+            pass
+        raise CopassInputError(f"{self._label} is not UTF-8 text.", fields=("manifest",))
+
+    def _bytes(self) -> bytes:
+        from airflow_provider_copass.client_logs import suppress_client_logs
+        from airflow_provider_copass.errors import CopassInputError, UnrenderedFieldError
+
+        try:
+            # The client of an object store logs what it reads.
+            with nullcontext() if self.is_local else suppress_client_logs():
+                return bytes(self.path.read_bytes())
+        except Exception as error:  # noqa: BLE001 - of any kind of storage
+            is_lasting = self.is_local or isinstance(error, _LASTING)
+            failed = f"{self._label} cannot be read ({type(error).__name__})."
+        if not is_lasting:
+            raise UnrenderedFieldError(failed, fields=("manifest",))
+        way_out = "Give its path: absolute, or from the DAG file's folder." if self.is_local else f"{_INSTALL}."
+        raise CopassInputError(f"{failed} {way_out}", fields=("manifest",))
+
+
+_INSTALL = (
+    "Check its place and the connection in it, and that the Airflow provider and the fsspec package for its kind of "
+    "storage are installed"
+)

@@ -1,0 +1,510 @@
+"""What users get wrong in a field, one table for each kind of fault: refused before any request, or read as meant."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import jinja2
+import pytest
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+from jinja2.utils import markupsafe
+from lazy_object_proxy import Proxy
+from pydantic import BaseModel, SecretStr
+
+from airflow_provider_copass import operators
+from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.operators import DeleteSourceOperator, RegisterSourceOperator, UpdateSourceOperator
+from tests.hooks.connections import ENVIRONMENT, as_json
+from tests.operators.gate import FIELDS, GOOD, OPERATORS, good_beside, is_accepted, refusal
+from tests.operators.in_memory import InMemory, TaskInstance, connect
+
+
+class Register(InMemory, RegisterSourceOperator):
+    """The operator that registers, with its journal in memory."""
+
+
+class Update(InMemory, UpdateSourceOperator):
+    """The operator that updates, with its journal in memory."""
+
+
+@pytest.fixture(name="account")
+def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """An empty emulated account that the default connection leads to."""
+    return connect(emulator, monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def _connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection with a sandbox; whoever sends a request with it fails."""
+    monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", extra={"sandbox_id": "sb_demo"}))
+
+
+class NumpyLike:
+    """A scalar as numpy has it; numpy is no dependency."""
+
+    ndim = 0
+    dtype = property(lambda self: type("dtype", (), {"kind": self._kind}))
+
+    def __init__(self, value: object, kind: str) -> None:
+        self._value = value
+        self._kind = kind
+
+    def item(self) -> object:
+        """Return it as Python's own."""
+        return self._value
+
+
+class BlankCell:
+    """pandas' NA: whoever asks whether something equals it gets no answer."""
+
+    def __eq__(self, other: object) -> Any:
+        return self
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        raise TypeError("boolean value of NA is ambiguous")
+
+    def __str__(self) -> str:
+        return "<NA>"
+
+
+class Word(str, enum.Enum):  # noqa: UP042 - what older code has
+    """A text with another text of its own."""
+
+    CHAT = "chat"
+
+
+class Model(BaseModel):
+    """A model of the user's own."""
+
+    name: str = "canary"
+
+
+# Booleans.
+
+
+def switches() -> Iterator[tuple[str, str]]:
+    """Return every boolean field of every operator."""
+    for kind in operators.__all__:
+        own = inspect.signature(getattr(operators, kind).__init__).parameters
+        for name, parameter in own.items():
+            if "bool" in str(parameter.annotation):
+                yield kind, name
+
+
+SWITCHES = list(switches())
+
+
+def test_every_boolean_field_is_templated() -> None:
+    """A run's parameter decides whether a source is purged; and a new operator's field is no exception."""
+    assert {(kind, name) for kind, name in SWITCHES if name not in OPERATORS[kind].template_fields} == set()
+    assert {name for _, name in SWITCHES} >= {"purge_knowledge", "remove_secret", "keep_previous", "vault_only"}
+
+
+@pytest.mark.parametrize(("kind", "name"), SWITCHES)
+@pytest.mark.parametrize(
+    "given", [True, False, "true", "FALSE", " False\n", Proxy(lambda: False), NumpyLike(value=True, kind="b")], ids=repr
+)
+def test_a_boolean_field_takes_true_and_false(kind: str, name: str, given: object) -> None:
+    """In every form in which a template, a parameter, a list for a mapped task or a table may give them."""
+    assert is_accepted(kind, name, given)
+
+
+@pytest.mark.parametrize(("kind", "name"), SWITCHES)
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        "None",
+        "",
+        " ",
+        "yes",
+        "no",
+        "0",
+        "1",
+        0,
+        1,
+        0.0,
+        float("nan"),
+        [],
+        ["true"],
+        b"true",
+        BlankCell(),
+        jinja2.Undefined(name="x"),
+        jinja2.StrictUndefined(name="x"),
+        SecretStr("true"),
+        NumpyLike(1, "i"),
+    ],
+    ids=range(20),
+)
+def test_a_boolean_field_takes_nothing_else(kind: str, name: str, given: object) -> None:
+    """Least of all is it true because it is not empty."""
+    assert not is_accepted(kind, name, given)
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_boolean_parameter_of_a_run_reaches_the_field(account: Emulator, *, native: bool) -> None:
+    """As a text or as a boolean: a source is purged if it is to be, and only then."""
+
+    class Delete(InMemory, DeleteSourceOperator):
+        pass
+
+    for purge in (False, True):
+        account.seed([{"provider": "slack", "name": "chat"}])
+        with DAG("d", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), render_template_as_native_obj=native):
+            operator = Delete(
+                task_id="delete", provider="slack", name="chat", purge_knowledge="{{ params.purge }}", params={}
+            )
+        operator.render_template_fields({"params": {"purge": purge}})  # type: ignore[typeddict-item]
+        operator.execute({"ti": TaskInstance(f"run {purge}")})  # type: ignore[typeddict-item]
+        assert len(account.requests(operation="purge")) == int(purge)
+
+
+# Templates that find nothing.
+
+REQUIRED = [(kind, name) for kind, name in FIELDS if kind.startswith("RegisterSource") and name in {"provider", "name"}]
+REFERENCES = {"data_source_id", "provider", "name", "new_name", "sandbox_id", "store_as", "copass_conn_id"}
+NAMING = [(kind, name) for kind, name in FIELDS if name in REFERENCES]
+NOTHING = ["None", "", "   ", "\n", " None\n", "\u200b", "\u00a0\u2003", Proxy(lambda: "None"), "nan", "<NA>", "NaT"]
+
+
+@pytest.mark.parametrize(("kind", "name"), NAMING)
+@pytest.mark.parametrize("given", NOTHING, ids=ascii)
+def test_a_name_or_an_id_that_rendered_to_nothing_is_refused(kind: str, name: str, given: str) -> None:
+    """A typo in a task id makes ``None`` of an id: what deletes would find no such source, and be green."""
+    assert not is_accepted(kind, name, given)
+
+
+@pytest.mark.parametrize(("kind", "name"), [*REQUIRED, *((kind, "copass_conn_id") for kind in GOOD)])
+def test_what_must_be_given_is_not_none(kind: str, name: str) -> None:
+    """As a template gives it that is rendered natively."""
+    assert not is_accepted(kind, name, None)
+
+
+@pytest.mark.parametrize("kind", ["DeleteSourceOperator", "DisconnectSourceOperator", "PauseSourceOperator"])
+def test_the_message_says_what_an_id_rendered_to(kind: str) -> None:
+    """And where to look."""
+    said = refusal(kind, data_source_id="None")
+    assert "data_source_id rendered to None" in said
+    assert "xcom_pull" in said
+    assert "data_source_id rendered to an empty text" in refusal(kind, data_source_id="")
+
+
+def test_an_id_that_rendered_to_nothing_does_not_give_way_to_a_name() -> None:
+    """The source that is meant is the one of the id, which nobody knows."""
+    assert "data_source_id" in refusal("DeleteSourceOperator", data_source_id="", provider="slack", name="chat")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, name) for kind, name in NAMING if name in {"sandbox_id", "store_as"}]
+    + [("UpdateSourceOperator", "new_name")],
+)
+def test_none_is_the_default_of_a_field_that_has_one(kind: str, name: str) -> None:
+    """The connection's sandbox, the configured key, the name that it has."""
+    assert is_accepted(kind, name, None)
+    assert is_accepted(kind, name, Proxy(lambda: None))
+
+
+OPTIONAL = [
+    (kind, name)
+    for kind, name in FIELDS
+    if name in {"ingestion_mode", "kind", "external_account_id", "adapter_config", "poll_interval_seconds", "clear"}
+    and (kind, name) != ("UpdateSourceOperator", "poll_interval_seconds")
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), [*OPTIONAL, ("PullSourceOperator", "since")])
+@pytest.mark.parametrize("given", [None, "None", "", Proxy(lambda: None)], ids=ascii)
+def test_an_optional_field_that_rendered_to_nothing_is_not_given(kind: str, name: str, given: object) -> None:
+    """The operator goes to work with the other fields."""
+    assert is_accepted(kind, name, given)
+
+
+@pytest.mark.parametrize("given", ["", " ", "None", "None\n", None])
+@pytest.mark.parametrize(
+    "field", ["external_account_id", "adapter_config", "poll_interval_seconds", "ingestion_mode", "kind"]
+)
+def test_nothing_does_not_overwrite_a_value(account: Emulator, field: str, given: object) -> None:
+    """Of a Variable that is not there a template with a fallback makes an empty text; ``clear`` is for clearing."""
+    source = {
+        "provider": "slack",
+        "name": "chat",
+        "external_account_id": "T1",
+        "adapter_config": {"a": 1},
+        "poll_interval_seconds": 60,
+        "ingestion_mode": "polling",
+        "kind": "ephemeral",
+    }
+    account.seed([source])
+    Register(task_id="task", provider="slack", name="chat", if_exists="update", **{field: given}).execute(
+        {"ti": TaskInstance()}  # type: ignore[typeddict-item]
+    )
+    assert account.requests(operation="update") == []
+    [found] = account.sources()
+    assert {name: found[name] for name in source} == source
+
+
+@pytest.mark.parametrize("given", ["", "None", [""], ["None", None], "[]"])
+def test_a_clear_of_nothing_clears_nothing(account: Emulator, given: Any) -> None:
+    """A template may give the name of a field, or none."""
+    account.seed([{"provider": "slack", "name": "chat", "external_account_id": "T1"}])
+    Update(task_id="task", provider="slack", name="chat", ingestion_mode="polling", clear=given).execute(
+        {"ti": TaskInstance()}  # type: ignore[typeddict-item]
+    )
+    assert account.sources()[0]["external_account_id"] == "T1"
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, name in FIELDS if name != "plan_only"])
+def test_what_a_strict_template_did_not_find_is_refused(kind: str, name: str) -> None:
+    """Rendered natively, Airflow's templates give an object that raises at every look."""
+    assert not is_accepted(kind, name, jinja2.StrictUndefined(name="canary"))
+
+
+def test_a_native_template_of_something_undefined_is_refused_by_its_name() -> None:
+    """Airflow renders it without a word."""
+    with DAG("native", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), render_template_as_native_obj=True):
+        operator = OPERATORS["RegisterSourceOperator"](task_id="task", provider="slack", name="{{ nope }}")
+    operator.render_template_fields({})
+    with pytest.raises(AirflowFailException, match="name asks for something that does not exist"):
+        operator.execute({"ti": TaskInstance()})
+
+
+# Numbers, and other things that are no texts.
+
+TEXTS = ["provider", "name", "external_account_id"]
+NO_TEXTS = [
+    12345678.0,
+    1.2e46,
+    0.1,
+    float("nan"),
+    float("inf"),
+    NumpyLike(12345678.0, "f"),
+    NumpyLike(float("nan"), "f"),
+    NumpyLike(1767225600000000000, "M"),
+    BlankCell(),
+    Decimal("1.10"),
+    Decimal("NaN"),
+    True,
+    NumpyLike(value=True, kind="b"),
+    b"canary",
+    date(2026, 1, 1),
+    datetime(2026, 1, 1, tzinfo=UTC),
+    ["canary"],
+    {"canary"},
+    ("canary",),
+    {"canary": 1},
+    SecretStr("canary"),
+    Model(),
+    10**5000,
+    "canary \ud800",
+    object(),
+]
+
+
+@pytest.mark.parametrize("kind", ["RegisterSourceOperator", "UpdateSourceOperator", "DeleteSourceOperator"])
+@pytest.mark.parametrize("given", NO_TEXTS, ids=range(len(NO_TEXTS)))
+def test_what_is_no_text_is_not_made_into_one(kind: str, given: object) -> None:
+    """A column of ids with a blank cell holds floats, and YAML a date or a boolean: each is refused by the field."""
+    names = [name for name in OPERATORS[kind].template_fields if name in {*TEXTS, *REFERENCES}]
+    for name in names:
+        assert not is_accepted(kind, name, given)
+        assert "canary" not in refusal(kind, **{**good_beside(kind, name), name: given})
+
+
+@pytest.mark.parametrize("field", ["name", "external_account_id", "poll_interval_seconds"])
+def test_a_number_with_a_fraction_is_to_be_quoted(field: str) -> None:
+    """The message says what it is, and NaN what it comes from."""
+    fields = {"provider": "slack", "name": "chat"}
+    assert "quote it" in refusal("RegisterSourceOperator", **{**fields, field: 12345678.0})
+    assert "blank cell" in refusal("RegisterSourceOperator", **{**fields, field: float("nan")})
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (20240101, "20240101"),
+        (0, "0"),
+        (NumpyLike(20240101, "i"), "20240101"),
+        (NumpyLike("chat", "U"), "chat"),
+        (Decimal(20240101), "20240101"),
+        (Proxy(lambda: "chat"), "chat"),
+        (Proxy(lambda: 5), "5"),
+        (Word.CHAT, "chat"),
+        (markupsafe.Markup("chat"), "chat"),
+        ("Nonesuch", "Nonesuch"),
+        ("null", "null"),
+    ],
+    ids=range(11),
+)
+@pytest.mark.parametrize("field", TEXTS)
+def test_what_is_a_text_or_a_whole_number_is_read(account: Emulator, field: str, given: object, sent: str) -> None:
+    """As a natively rendered template or a table gives it."""
+    fields: dict[str, Any] = {"provider": "slack", "name": "chat", field: given}
+    Register(task_id="task", **fields).execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+    assert account.requests(operation="register")[0]["body"][field] == sent
+
+
+@pytest.mark.parametrize(
+    ("given", "read"), [(600, 600), ("600", 600), (" 600\n", 600), (NumpyLike(600, "i"), 600), (Decimal(600), 600)]
+)
+def test_a_number_of_seconds_is_read(account: Emulator, given: Any, read: int) -> None:
+    """As a number, or as its digits."""
+    Register(task_id="task", provider="slack", name="chat", poll_interval_seconds=given).execute(
+        {"ti": TaskInstance()}  # type: ignore[typeddict-item]
+    )
+    assert account.requests(operation="register")[0]["body"]["poll_interval_seconds"] == read
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        600.0,
+        NumpyLike(600.0, "f"),
+        "600.0",
+        "6_00",
+        "0x258",
+        "10:00",
+        "+600",
+        "1e3",
+        "59",
+        True,
+        Decimal("600.5"),
+        2**64,
+        "9" * 5000,
+        float("nan"),
+        BlankCell(),
+    ],
+    ids=range(15),
+)
+@pytest.mark.parametrize("kind", ["RegisterSourceOperator", "UpdateSourceOperator"])
+def test_a_number_of_seconds_is_plain(kind: str, given: Any) -> None:
+    """Nothing is guessed."""
+    assert not is_accepted(kind, "poll_interval_seconds", given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"a": float("nan")},
+        {"a": {1: "b"}},
+        {"a": [{None: "b"}]},
+        {"a": {1, 2}},
+        {"a": date(2026, 1, 1)},
+        {"a": "\ud800"},
+        {"a": SecretStr("canary")},
+        {"a": BlankCell()},
+        {"a": 10**5000},
+        Model(),
+        '{"a": NaN}',
+        '{"a": "canary", "a": 1}',
+        '{"b": {"a": "canary", "a": 1}}',
+    ],
+    ids=range(13),
+)
+@pytest.mark.parametrize("kind", ["RegisterSourceOperator", "UpdateSourceOperator"])
+def test_settings_are_what_json_can_hold(kind: str, given: Any) -> None:
+    """With texts as keys, and none of them twice."""
+    assert not is_accepted(kind, "adapter_config", given)
+    assert "canary" not in refusal(kind, **{**GOOD[kind], "adapter_config": given})
+
+
+def test_a_byte_order_mark_is_no_part_of_json(account: Emulator) -> None:
+    """A text that was read from a file may begin with one."""
+    Register(task_id="task", provider="slack", name="chat", adapter_config='\ufeff{"a": 1.5}').execute(
+        {"ti": TaskInstance()}  # type: ignore[typeddict-item]
+    )
+    assert account.requests(operation="register")[0]["body"]["adapter_config"] == {"a": 1.5}
+
+
+@pytest.mark.parametrize("since", [BlankCell(), "NaT", "nan", jinja2.StrictUndefined(name="x"), NumpyLike(5, "M")])
+def test_a_blank_cell_is_no_moment(since: object) -> None:
+    """pandas' own is a datetime, too."""
+    assert not is_accepted("PullSourceOperator", "since", since)
+
+
+def test_a_moment_that_differs_from_itself_is_none() -> None:
+    """pandas' NaT is one: its ISO text is ``NaT``."""
+
+    class NotATime(datetime):
+        def __eq__(self, other: object) -> bool:
+            return False
+
+        __hash__ = datetime.__hash__
+
+    assert not is_accepted("PullSourceOperator", "since", NotATime(2026, 1, 1, tzinfo=UTC))
+
+
+# White space.
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [(kind, name) for kind, name in FIELDS if name in {"name", "provider", "new_name", "external_account_id"}],
+)
+def test_outer_white_space_is_warned_of_and_kept(
+    kind: str, field: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A name out of a file ends in a line's end; the field is named, and its value is not."""
+    with caplog.at_level("WARNING"):
+        assert is_accepted(kind, field, " canary \n")
+    captured = capfd.readouterr()
+    logged = f"{caplog.text}{captured.out}{captured.err}"
+    assert f"{field} begins or ends with white space" in logged
+    assert "canary" not in logged
+
+
+def test_outer_white_space_is_sent(account: Emulator) -> None:
+    """The value is nobody's to change."""
+    Register(task_id="task", provider="slack", name=" A \n").execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+    assert account.requests(operation="register")[0]["body"]["name"] == " A \n"
+
+
+def test_a_text_without_outer_white_space_is_not_warned_of(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """White space inside is usual."""
+    with caplog.at_level("WARNING"):
+        assert is_accepted("RegisterSourceOperator", "name", "a b")
+    captured = capfd.readouterr()
+    assert "white space" not in f"{caplog.text}{captured.out}{captured.err}"
+
+
+# Clearing.
+
+
+@pytest.mark.parametrize("merge", [True, False, "true"])
+def test_settings_are_cleared_by_an_empty_object(account: Emulator, *, merge: bool | str) -> None:
+    """The page lets ``adapter_config`` be an object alone; merged, an empty one would clear nothing."""
+    account.seed([{"provider": "slack", "name": "chat", "external_account_id": "T1", "adapter_config": {"a": 1}}])
+    fields: dict[str, Any] = {"clear": ["adapter_config", "external_account_id"], "merge_adapter_config": merge}
+    for number in range(2):
+        Update(task_id="task", provider="slack", name="chat", **fields).execute({"ti": TaskInstance(f"run {number}")})  # type: ignore[typeddict-item]
+    [patch] = account.requests(operation="update")
+    assert (patch["body"], patch["query"]) == ({"external_account_id": None, "adapter_config": {}}, {})
+    assert account.sources()[0]["adapter_config"] == {}
+
+
+# All at once.
+
+
+def test_every_bad_field_is_named_at_once() -> None:
+    """Those that rendered to nothing, and those that break a rule of the API."""
+    said = refusal("RegisterSourceOperator", provider="None", name="", kind="forever", poll_interval_seconds=60.0)
+    for field in ("provider", "name", "kind", "poll_interval_seconds"):
+        assert f"{field} " in said
+
+
+def test_the_texts_of_a_mapped_task_are_read_alike() -> None:
+    """``expand_kwargs`` gives the fields by name, as JSON had them."""
+    fields = json.loads('{"data_source_id": "ds-1", "purge_knowledge": "false", "remove_secret": "False"}')
+    with DAG("mapped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+        DeleteSourceOperator.partial(task_id="delete").expand_kwargs([fields])
+    assert is_accepted("DeleteSourceOperator", "purge_knowledge", fields["purge_knowledge"])
