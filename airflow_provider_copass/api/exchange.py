@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_BYTES = 32 * 1024 * 1024
+MOST_BYTES = 24 * 1024 * 1024
 """The longest answer that is read; a thousand sources take some 2 MiB."""
 
 MOST_VALUES = 250_000

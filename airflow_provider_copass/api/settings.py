@@ -38,8 +38,8 @@ class ClientSettings:
 
     :param token: the bearer token, sent with every call.
     :param base_url: where the API is; a path in it is kept as a prefix.
-    :param timeout: seconds for one attempt, from connecting to the last byte of the answer, however it is sent.
-        Looking up a host name cannot be cut short by the synchronous client, and comes on top there.
+    :param timeout: seconds for one attempt, from connecting to the last byte of the answer, however the server sends
+        it. Looking up a host name cannot be cut short by the synchronous client, and comes on top there.
     :param max_attempts: how often a call is sent at most; 1 means no retry.
     :param ca_bundle: path of a PEM file with the certificate authorities to trust instead of the usual ones.
     :param proxy: URL of a proxy for every call.

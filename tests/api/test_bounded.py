@@ -92,6 +92,7 @@ def test_a_proxy_that_drips_is_cut_at_the_deadline(flavour: str) -> None:
     assert isinstance(error, CopassTimeoutError)
 
 
+@pytest.mark.rounds
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_no_answer_costs_more_memory_than_the_limit(flavour: str, bomb: str) -> None:
     """Compressed, in headers, in trailers, in chunks, or as JSON that takes a hundred times its length when read."""

@@ -64,7 +64,7 @@ def _refused(content: bytes) -> Answer:
     return lambda: [b"HTTP/1.1 422 No\r\nContent-Length: %d\r\n\r\n" % len(content), content]
 
 
-def _rows(row: bytes, length: int = 30 * _MIB) -> bytes:
+def _rows(row: bytes, length: int = 23 * _MIB) -> bytes:
     return b'{"sources":[' + b",".join([row] * (length // (len(row) + 1))) + b"]}"
 
 
@@ -82,13 +82,13 @@ BOMBS: dict[str, Callable[[], Answer]] = {
     "body": lambda: drip(OK + b"\r\n", b" " * _MIB),
     "body of a refusal": lambda: drip(b"HTTP/1.1 422 No\r\n\r\n", b" " * _MIB),
     "body in small chunks": lambda: drip(CHUNKED + b"\r\n", b"2\r\n  \r\n" * 8192),
-    "lists in lists": lambda: _whole(b"[" * 30 * _MIB),
-    "small lists": lambda: _whole(b'{"sources":[' + b"[]," * (10 * _MIB) + b"[]]}"),
+    "lists in lists": lambda: _whole(b"[" * 23 * _MIB),
+    "small lists": lambda: _whole(b'{"sources":[' + b"[]," * (7 * _MIB) + b"[]]}"),
     "small objects": lambda: _whole(_rows(b'{"":1}')),
     "small sources": lambda: _whole(_rows(b'{"data_source_id":"d"}')),
     "as many sources as are read": lambda: _whole(
         b'{"sources":['
-        + b",".join([b'{"data_source_id":"d","x":"%s","y":[{"":1},{"":1},{"":1},{"":1}]}' % (b"a" * 1500)] * 20_000)
+        + b",".join([b'{"data_source_id":"d","x":"%s","y":[{"":1},{"":1},{"":1},{"":1}]}' % (b"a" * 1150)] * 20_000)
         + b"]}"
     ),
     "small fields": lambda: _whole(
