@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass import __version__
+from airflow_provider_copass._tracebacks import fresh_tracebacks
 from airflow_provider_copass.airflow_compat import BaseHook, airflow_version, mask_secret
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import TypeVar, Unpack
+    from types import TracebackType
+    from typing import Self, TypeVar, Unpack
 
     from airflow_provider_copass.api import CopassClient, PullJob, PurgeResult, Source, SourceStatus
     from airflow_provider_copass.api.calls import Call
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
+@fresh_tracebacks
 class CopassHook(BaseHook):
     """Talks to the Copass API with the bearer token of an Airflow connection.
 
@@ -41,6 +45,7 @@ class CopassHook(BaseHook):
         self._sandbox_id = sandbox_id
         self._connection: CopassConnection | None = None
         self._client: CopassClient | None = None
+        self._close_client: weakref.finalize[[], CopassHook] | None = None
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -98,14 +103,24 @@ class CopassHook(BaseHook):
         from airflow_provider_copass.api import CopassClient
 
         if self._client is None:
-            self._client = CopassClient(self.connection.settings)
+            self._client = client = CopassClient(self.connection.settings)
+            # Not __del__: of what is collected together, the sockets may go first, and warn that they are open.
+            self._close_client = weakref.finalize(self, client.close)
         return self._client
 
     def close(self) -> None:
-        """Close the client's connections; the next call opens new ones."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        """Close the client's connections; the next call opens new ones. A hook that is collected closes itself."""
+        self._client = None
+        if self._close_client is not None:
+            self._close_client()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def register_source(
         self,

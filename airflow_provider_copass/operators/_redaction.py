@@ -10,6 +10,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from airflow_provider_copass._tracebacks import fresh_traceback
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -69,6 +71,7 @@ class DeferredRedacted(Redacted):
         self.name = name
         self.render = render
 
+    @fresh_traceback
     def __call__(self, context: Context, jinja_env: Any) -> Redacted:
         """Render the value.
 
