@@ -5,6 +5,9 @@ passed, and those of its causes. In the frames of this package, and of the HTTP 
 secrets and the values of ``adapter_config``. So what a user or Airflow calls is decorated: whatever is raised inside,
 a signal's exception such as Airflow's timeout included, keeps its type and its text, and loses the frames, the cause
 and the context that it has gathered there.
+
+A log line may be recorded with the frames that log it. So what comes in by a door as ``adapter_config`` goes on inside
+a :class:`Hidden`, which shows nothing, to the place where the request is made.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import logging
 from contextvars import ContextVar
 from functools import wraps
-from inspect import isfunction, iscoroutinefunction
+from inspect import iscoroutinefunction, isfunction
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -27,8 +30,33 @@ _DEPTH: ContextVar[int] = ContextVar("copass_doors_passed", default=0)
 """How many doors this call has come in by: a hook's method passes the client's."""
 _PACKAGE = __name__.partition(".")[0]
 _SPECIAL = frozenset({"__init__", "__call__", "__enter__", "__exit__", "__aenter__", "__aexit__"})
+_SETTINGS = "adapter_config"
 _PASSED = "_copass_passed"
 _END_OF_A_TASK = frozenset({"CancelledError", "GeneratorExit"})
+
+
+class Hidden:
+    """Holds a value that no frame shows. It is no mapping, since trackers look into those.
+
+    :param value: the value.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def reveal(self) -> Any:
+        """Return the value."""
+        return self._value
+
+
+def reveal(value: Any) -> Any:
+    """Return what a value holds, if it is hidden; otherwise the value itself."""
+    return value.reveal() if isinstance(value, Hidden) else value
 
 
 def fresh_traceback(function: F) -> F:
@@ -43,6 +71,7 @@ def fresh_traceback(function: F) -> F:
 
         @wraps(function)
         async def door(*args: Any, **kwargs: Any) -> Any:
+            _hide(kwargs)
             depth = _DEPTH.get()
             _DEPTH.set(depth + 1)
             try:
@@ -60,6 +89,7 @@ def fresh_traceback(function: F) -> F:
 
         @wraps(function)
         def door(*args: Any, **kwargs: Any) -> Any:
+            _hide(kwargs)
             depth = _DEPTH.get()
             _DEPTH.set(depth + 1)
             try:
@@ -74,7 +104,8 @@ def fresh_traceback(function: F) -> F:
             finally:
                 del failure
 
-    door.__code__ = door.__code__.replace(co_name=function.__name__, co_qualname=function.__qualname__)
+    named: Any = door
+    named.__code__ = named.__code__.replace(co_name=function.__name__, co_qualname=function.__qualname__)
     return cast("F", door)
 
 
@@ -91,6 +122,13 @@ def fresh_tracebacks(cls: type[C]) -> type[C]:
         elif isinstance(member, property) and member.fget is not None:
             setattr(cls, name, property(fresh_traceback(member.fget), doc=member.__doc__))
     return cls
+
+
+def _hide(kwargs: dict[str, Any]) -> None:
+    """Hide the argument that may hold a credential, unless an outer door has."""
+    given = kwargs.get(_SETTINGS)
+    if given is not None and not isinstance(given, Hidden):
+        kwargs[_SETTINGS] = Hidden(given)
 
 
 def _without_frames(error: BaseException, *, is_outermost: bool) -> BaseException:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 from urllib.parse import quote
 
-from airflow_provider_copass._tracebacks import fresh_traceback
+from airflow_provider_copass._tracebacks import fresh_traceback, reveal
 from airflow_provider_copass.api import answers
 from airflow_provider_copass.api.requests import read_register, read_since, read_update
 from airflow_provider_copass.errors import CopassInputError
@@ -84,7 +84,7 @@ def register_source(
         ingestion_mode=ingestion_mode,
         kind=kind,
         external_account_id=external_account_id,
-        adapter_config=adapter_config,
+        adapter_config=reveal(adapter_config),
         poll_interval_seconds=poll_interval_seconds,
     )
     return register_checked(sandbox_id, source)
@@ -127,7 +127,8 @@ def update_source(
     """
     query = (("merge_adapter_config", "true"),) if merge_adapter_config else ()
     path = _source(sandbox_id, data_source_id)
-    return Call("update_source", "PATCH", path, answers.source, query=query, body=read_update(changes).body())
+    given = cast("SourceChanges", {name: reveal(value) for name, value in changes.items()})
+    return Call("update_source", "PATCH", path, answers.source, query=query, body=read_update(given).body())
 
 
 @fresh_traceback

@@ -30,6 +30,12 @@ class CopassHook(BaseHook):
     :class:`~airflow_provider_copass.api.CopassError`, after retries in the client if those are safe: a read, or a
     write that is known not to have been applied. Importing this module imports no HTTP client.
 
+    Do not return a model from a task: the next task may not read it from XCom, where ``adapter_config`` would stand in
+    plain text. Return ``source.summary()``, a plain dict without the secret and without ``adapter_config``, as the
+    operators push it.
+
+    A hook is a context manager, whose end closes the connections; one that is no longer used closes itself.
+
     :param copass_conn_id: the Airflow connection, of type ``copass``.
     :param sandbox_id: the sandbox; None for the connection's ``sandbox_id``.
     """
@@ -143,6 +149,7 @@ class CopassHook(BaseHook):
         :param adapter_config: provider-specific settings; may hold credentials.
         :param poll_interval_seconds: at least 60.
         :return: the source; ``webhook_signing_secret`` holds its secret, shown only once, and masked in the task's log.
+            From a task return its ``summary()``.
         """
         from airflow_provider_copass.api import calls
 
@@ -160,7 +167,7 @@ class CopassHook(BaseHook):
         )
 
     def list_sources(self, provider: str | None = None, status: str | None = None) -> list[Source]:
-        """List the sandbox's sources, all of them.
+        """List the sandbox's sources, all of them. From a task return the ``summary()`` of each.
 
         :param provider: only those of this provider.
         :param status: only those of this status.
@@ -171,7 +178,7 @@ class CopassHook(BaseHook):
         return self._send(calls.list_sources(self.sandbox_id, provider=provider, status=status)).require_complete()
 
     def get_source(self, data_source_id: str) -> Source:
-        """Read a source; its secret is never in the answer.
+        """Read a source; its secret is never in the answer. From a task return its ``summary()``.
 
         :raises CopassNotFoundError: if there is no such source.
         """
