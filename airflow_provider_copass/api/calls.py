@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 from urllib.parse import quote
 
+from airflow_provider_copass._tracebacks import fresh_traceback, reveal
 from airflow_provider_copass.api import answers
 from airflow_provider_copass.api.requests import plain, read_register, read_since, read_update
 from airflow_provider_copass.errors import CopassInputError
@@ -55,6 +56,7 @@ class Call(Generic[T]):
         return self.method != "GET"
 
 
+@fresh_traceback
 def register_source(
     sandbox_id: str,
     *,
@@ -84,17 +86,19 @@ def register_source(
         ingestion_mode=ingestion_mode,
         kind=kind,
         external_account_id=external_account_id,
-        adapter_config=adapter_config,
+        adapter_config=reveal(adapter_config),
         poll_interval_seconds=poll_interval_seconds,
     )
     return register_checked(sandbox_id, source)
 
 
+@fresh_traceback
 def register_checked(sandbox_id: str, source: RegisterSource) -> Call[models.Source]:
     """Register a source whose fields are checked already; otherwise as :func:`register_source`."""
     return Call("register_source", "POST", _sources(sandbox_id), answers.source, body=source.body())
 
 
+@fresh_traceback
 def list_sources(sandbox_id: str, *, provider: str | None = None, status: str | None = None) -> Call[models.SourceList]:
     """List the sources of a sandbox; no paging is documented.
 
@@ -107,11 +111,13 @@ def list_sources(sandbox_id: str, *, provider: str | None = None, status: str | 
     return Call("list_sources", "GET", _sources(sandbox_id), answers.source_list, query=query)
 
 
+@fresh_traceback
 def get_source(sandbox_id: str, data_source_id: str) -> Call[models.Source]:
     """Read a source; its secret is never in the answer."""
     return Call("get_source", "GET", _source(sandbox_id, data_source_id), answers.source)
 
 
+@fresh_traceback
 def update_source(
     sandbox_id: str, data_source_id: str, changes: SourceChanges, *, merge_adapter_config: bool = False
 ) -> Call[models.Source]:
@@ -125,31 +131,37 @@ def update_source(
     is_merge = merge_adapter_config and changes.get("adapter_config") is not None
     query = (("merge_adapter_config", "true"),) if is_merge else ()
     path = _source(sandbox_id, data_source_id)
-    return Call("update_source", "PATCH", path, answers.source, query=query, body=read_update(changes).body())
+    given = cast("SourceChanges", {name: reveal(value) for name, value in changes.items()})
+    return Call("update_source", "PATCH", path, answers.source, query=query, body=read_update(given).body())
 
 
+@fresh_traceback
 def rotate_webhook_secret(sandbox_id: str, data_source_id: str) -> Call[models.Source]:
     """Mint a new webhook secret, which voids the old one. For ``realtime`` sources only."""
     path = _source(sandbox_id, data_source_id) + "/rotate-webhook-secret"
     return Call("rotate_webhook_secret", "POST", path, answers.source)
 
 
+@fresh_traceback
 def pause_source(sandbox_id: str, data_source_id: str) -> Call[models.SourceStatus]:
     """Pause a source."""
     return Call("pause_source", "POST", _source(sandbox_id, data_source_id) + "/pause", answers.source_status)
 
 
+@fresh_traceback
 def resume_source(sandbox_id: str, data_source_id: str) -> Call[models.SourceStatus]:
     """Resume a paused source."""
     return Call("resume_source", "POST", _source(sandbox_id, data_source_id) + "/resume", answers.source_status)
 
 
+@fresh_traceback
 def disconnect_source(sandbox_id: str, data_source_id: str) -> Call[models.SourceStatus]:
     """Disconnect a source permanently: ``disconnected`` is terminal."""
     path = _source(sandbox_id, data_source_id) + "/disconnect"
     return Call("disconnect_source", "POST", path, answers.source_status)
 
 
+@fresh_traceback
 def pull_source(
     sandbox_id: str, data_source_id: str, *, since: datetime | str | None = None, vault_only: bool = False
 ) -> Call[models.PullJob]:
@@ -168,6 +180,7 @@ def pull_source(
     return Call("pull_source", "POST", _source(sandbox_id, data_source_id) + "/pull", answers.pull_job, body=body)
 
 
+@fresh_traceback
 def purge_source(
     sandbox_id: str, data_source_id: str, *, delete_source: bool | None = None
 ) -> Call[models.PurgeResult]:
@@ -180,16 +193,19 @@ def purge_source(
     return Call("purge_source", "POST", path, answers.purge_result, body=body)
 
 
+@fresh_traceback
 def delete_source(sandbox_id: str, data_source_id: str) -> Call[None]:
     """Remove a source's registration."""
     return Call("delete_source", "DELETE", _source(sandbox_id, data_source_id), answers.no_content)
 
 
+@fresh_traceback
 def list_sandboxes() -> Call[models.SandboxList]:
     """List the sandboxes that the token may see."""
     return Call("list_sandboxes", "GET", SANDBOXES, answers.sandbox_list)
 
 
+@fresh_traceback
 def check_path_part(name: str, value: object) -> str:
     """Refuse an id that could lead a request to another place than meant.
 

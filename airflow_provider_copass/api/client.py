@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import httpx
 
+from airflow_provider_copass._tracebacks import fresh_tracebacks
 from airflow_provider_copass.api.connect_failure import connect_failure_of
 from airflow_provider_copass.api.deadline import attempt_within
 from airflow_provider_copass.api.exchange import MOST_BYTES, NoReply, Pause, Reply, Send, exchange
@@ -94,6 +95,7 @@ class _Body:
         return Reply(self._response.status_code, dict(self._response.headers), body, is_too_long)
 
 
+@fresh_tracebacks
 class CopassClient(_Driver):
     """The Copass API, synchronously. Safe to share between threads.
 
@@ -189,6 +191,7 @@ class CopassClient(_Driver):
         self.close()
 
 
+@fresh_tracebacks
 class AsyncCopassClient(_Driver):
     """The Copass API, asynchronously: the same exchange and the same errors as :class:`CopassClient`.
 

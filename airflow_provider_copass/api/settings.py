@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from airflow_provider_copass._tracebacks import fresh_tracebacks
 from airflow_provider_copass.errors import CopassInputError
 
 DEFAULT_BASE_URL = "https://api.copass.id"
@@ -30,6 +31,7 @@ _MOST_ATTEMPTS = 20
 _MOST_SECONDS = 3600.0
 
 
+@fresh_tracebacks
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
     """Where the API is and how to talk to it.

@@ -15,6 +15,7 @@ from airflow_provider_copass.emulator.control import Control
 from airflow_provider_copass.emulator.control_routes import ControlRoutes
 from airflow_provider_copass.emulator.errors import ApiError, ControlError
 from airflow_provider_copass.emulator.faults import Faults
+from airflow_provider_copass.emulator.local_only import LocalOnly
 from airflow_provider_copass.emulator.requests_log import RequestsLog
 from airflow_provider_copass.emulator.witness import CONTROL, UNKNOWN, Witness
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.emulator.state import State
 
 
-def build_app(state: State, token: str, report: Callable[[str], None] | None = None) -> tuple[Witness, Control]:
+def build_app(state: State, token: str, report: Callable[[str], None] | None = None) -> tuple[LocalOnly, Control]:
     """Return the application, and the control surface for whoever is in the same process.
 
     :param state: the emulated account.
@@ -45,7 +46,7 @@ def build_app(state: State, token: str, report: Callable[[str], None] | None = N
     app.add_exception_handler(HTTPException, _refused_by_the_framework)
     app.add_exception_handler(RequestValidationError, _refused_by_the_schema)
     witness = Witness(app, routes=api.routes, state=state, faults=faults, log=log, token=token, report=report)
-    return witness, control
+    return LocalOnly(witness), control
 
 
 def _error(status: int, error: str, detail: Any, headers: Any = None) -> JSONResponse:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass import __version__
+from airflow_provider_copass._tracebacks import fresh_tracebacks
 from airflow_provider_copass.airflow_compat import BaseHook, airflow_version, mask_secret
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from typing import TypeVar, Unpack
+    from types import TracebackType
+    from typing import Self, TypeVar, Unpack
 
     from airflow_provider_copass.api import CopassClient, PullJob, PurgeResult, Source, SourceStatus
     from airflow_provider_copass.api.calls import Call
@@ -19,12 +22,19 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
+@fresh_tracebacks
 class CopassHook(BaseHook):
     """Talks to the Copass API with the bearer token of an Airflow connection.
 
     Each method is one call of the API; answers are pydantic models. A call that fails raises a
     :class:`~airflow_provider_copass.api.CopassError`, after retries in the client if those are safe: a read, or a
     write that is known not to have been applied. Importing this module imports no HTTP client.
+
+    Do not return a model from a task: the next task may not read it from XCom, where ``adapter_config`` would stand in
+    plain text. Return ``source.summary()``, a plain dict without the secret and without ``adapter_config``, as the
+    operators push it.
+
+    A hook is a context manager, whose end closes the connections; one that is no longer used closes itself.
 
     :param copass_conn_id: the Airflow connection, of type ``copass``.
     :param sandbox_id: the sandbox; None for the connection's ``sandbox_id``.
@@ -41,6 +51,7 @@ class CopassHook(BaseHook):
         self._sandbox_id = sandbox_id
         self._connection: CopassConnection | None = None
         self._client: CopassClient | None = None
+        self._close_client: weakref.finalize[[], CopassHook] | None = None
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -98,14 +109,24 @@ class CopassHook(BaseHook):
         from airflow_provider_copass.api import CopassClient
 
         if self._client is None:
-            self._client = CopassClient(self.connection.settings)
+            self._client = client = CopassClient(self.connection.settings)
+            # Not __del__: of what is collected together, the sockets may go first, and warn that they are open.
+            self._close_client = weakref.finalize(self, client.close)
         return self._client
 
     def close(self) -> None:
-        """Close the client's connections; the next call opens new ones."""
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        """Close the client's connections; the next call opens new ones. A hook that is collected closes itself."""
+        self._client = None
+        if self._close_client is not None:
+            self._close_client()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def register_source(
         self,
@@ -128,6 +149,7 @@ class CopassHook(BaseHook):
         :param adapter_config: provider-specific settings; may hold credentials.
         :param poll_interval_seconds: at least 60.
         :return: the source; ``webhook_signing_secret`` holds its secret, shown only once, and masked in the task's log.
+            From a task return its ``summary()``.
         """
         from airflow_provider_copass.api import calls
 
@@ -145,7 +167,7 @@ class CopassHook(BaseHook):
         )
 
     def list_sources(self, provider: str | None = None, status: str | None = None) -> list[Source]:
-        """List the sandbox's sources, all of them.
+        """List the sandbox's sources, all of them. From a task return the ``summary()`` of each.
 
         :param provider: only those of this provider.
         :param status: only those of this status.
@@ -156,7 +178,7 @@ class CopassHook(BaseHook):
         return self._send(calls.list_sources(self.sandbox_id, provider=provider, status=status)).require_complete()
 
     def get_source(self, data_source_id: str) -> Source:
-        """Read a source; its secret is never in the answer.
+        """Read a source; its secret is never in the answer. From a task return its ``summary()``.
 
         :raises CopassNotFoundError: if there is no such source.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_provider_copass._tracebacks import fresh_traceback
 from airflow_provider_copass.airflow_compat import BaseOperator
 from airflow_provider_copass.operators._redaction import DeferredRedacted, Redacted, RenderedInside
 
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration import Runtime, SourceRef, Timing
     from airflow_provider_copass.registration.ports import Journal
     from airflow_provider_copass.secret_stores import SecretStore
+
+
+_NO_TASK_INSTANCE = (
+    'execute() needs the context of a task instance, and context["ti"] is missing: what is done is noted under its name. '
+    'Nothing was done. In a test run the task by dag.test(), or give a context whose "ti" has dag_id, run_id, task_id, '
+    "map_index, try_number and xcom_push."
+)
 
 
 class CopassOperator(BaseOperator):
@@ -88,6 +96,7 @@ class CopassOperator(BaseOperator):
             mask=Masker(limit=None).mask,
         )
 
+    @fresh_traceback
     def execute(self, context: Context) -> Any:
         """Do the operator's work.
 
@@ -98,20 +107,15 @@ class CopassOperator(BaseOperator):
         from airflow_provider_copass.airflow_compat import fail_at_once
         from airflow_provider_copass.errors import CopassError
 
-        failure: CopassError
-        hook: CopassHook | None = None
+        if not context or context.get("ti") is None:
+            raise fail_at_once(_NO_TASK_INSTANCE)
         try:
-            hook = self._hook()
-            return self._run(hook, context)
+            with self._hook() as hook:
+                return self._run(hook, context)
         except CopassError as error:
-            # Without its traceback and its context: the locals of the frames that it passed may hold a secret, and an
-            # error tracker records them.
-            failure = error.with_traceback(None)
-            failure.__context__ = None
-        finally:
-            if hook is not None:
-                hook.close()
-        raise (fail_at_once(str(failure)) if failure.is_final else failure) from None
+            if not error.is_final:
+                raise
+            raise fail_at_once(str(error)) from None
 
     def _hook(self) -> CopassHook:
         """Return the hook of the rendered connection and sandbox.
@@ -155,6 +159,7 @@ class CopassOperator(BaseOperator):
             self._redact_fields(seen_oids)
         super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
 
+    @fresh_traceback
     def _redact_fields(self, seen_oids: set[int]) -> None:
         """Redact the fields that may hold a credential, before any field is rendered and can fail."""
 

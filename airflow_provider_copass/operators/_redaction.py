@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from airflow_provider_copass._tracebacks import fresh_traceback
 from airflow_provider_copass.operators._documents import excess
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class DeferredRedacted(Redacted):
         self.name = name
         self.render = render
 
+    @fresh_traceback
     def __call__(self, context: Context, jinja_env: Any) -> Redacted:
         """Render the value.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_copass._tracebacks import fresh_tracebacks
 from airflow_provider_copass.airflow_compat import DEFAULT_BACKENDS, variable_backends
 from airflow_provider_copass.client_logs import suppress_client_logs
 from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError, SecretStoreError
@@ -41,6 +42,7 @@ _WRITERS = {
 }
 
 
+@fresh_tracebacks
 class BackendStore(SecretStore):
     """Stores each secret in the deployment's secrets backend; a later task reads it with ``Variable.get(key)``.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from airflow_provider_copass._tracebacks import fresh_tracebacks
 from airflow_provider_copass.airflow_variables import AirflowVariables
 from airflow_provider_copass.errors import CopassInputError, JournalError, SecretStoreError
 from airflow_provider_copass.secret_stores.base import SecretStore
@@ -19,6 +20,7 @@ _GOOD_KEY = re.compile(r"[A-Za-z0-9_.-]+")
 _LONGEST = 250
 
 
+@fresh_tracebacks
 class VariableStore(SecretStore):
     """Stores each secret in an Airflow Variable; a later task reads it with ``Variable.get(key)``.
 

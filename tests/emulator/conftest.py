@@ -91,7 +91,7 @@ def raw(emulator: Emulator) -> Callable[..., bytes]:
     def exchanged(path: str, method: str = "GET") -> bytes:
         port = httpx.URL(emulator.url).port
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-            head = f"{method} {path} HTTP/1.1\r\nHost: emulator\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+            head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
             connection.sendall(head.encode())
             received = b""
             while chunk := connection.recv(65536):

@@ -108,7 +108,7 @@ def test_a_mistake_in_a_script_is_refused_and_changes_nothing(
 
 def test_a_control_body_that_is_no_json_is_refused(control: httpx.Client) -> None:
     """Text that is no JSON is a 400 that does not repeat it."""
-    answer = control.post("/seed", content=b'{"olk_hidden"')
+    answer = control.post("/seed", content=b'{"olk_hidden"', headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert "olk_hidden" not in answer.text
 

@@ -1,0 +1,230 @@
+"""What an error tracker sees of a hook that fails: neither token, nor secret, nor a value of ``adapter_config``."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+from pydantic import SecretStr
+
+from airflow_provider_copass.airflow_variables import AirflowVariables
+from airflow_provider_copass.api import CopassServerError
+from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.hooks import CopassHook
+from airflow_provider_copass.secret_stores import SecretOwner, SecretStore
+from airflow_provider_copass.secret_stores.backend import BackendStore
+from airflow_provider_copass.secret_stores.variable import VariableStore
+from tests.harness.trackers import InterruptedAt, Recorded, frames_of, record, recorded
+from tests.hooks.connections import ENVIRONMENT, as_json, of
+
+SETTING = "adapter_value_canary"
+SECRET = "olk_webhook_secret_canary_"
+PASSWORD = "proxy_password_canary"
+TOKEN = "olk_token_canary"
+CANARIES = (SETTING, SECRET, PASSWORD, TOKEN)
+CONFIG = {"auth": {"access": SETTING}}
+
+Call = Callable[[CopassHook], object]
+CALLS: dict[str, Call] = {
+    "register_source": lambda hook: hook.register_source(
+        provider="slack", name="n", ingestion_mode="realtime", adapter_config=CONFIG
+    ),
+    "update_source": lambda hook: hook.update_source("ds_1", adapter_config=CONFIG),
+    "list_sources": lambda hook: hook.list_sources(),
+    "get_source": lambda hook: hook.get_source("ds_1"),
+    "rotate_webhook_secret": lambda hook: hook.rotate_webhook_secret("ds_1"),
+    "pause_source": lambda hook: hook.pause_source("ds_1"),
+    "resume_source": lambda hook: hook.resume_source("ds_1"),
+    "disconnect_source": lambda hook: hook.disconnect_source("ds_1"),
+    "pull_source": lambda hook: hook.pull_source("ds_1"),
+    "purge_source": lambda hook: hook.purge_source("ds_1"),
+    "delete_source": lambda hook: hook.delete_source("ds_1"),
+}
+DOORS: dict[str, Call] = {
+    **CALLS,
+    "connection": lambda hook: hook.connection,
+    "sandbox_id": lambda hook: hook.sandbox_id,
+    "get_conn": lambda hook: hook.get_conn(),
+}
+
+
+@pytest.fixture(name="hook")
+def _hook(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> CopassHook:
+    """A hook that sends nothing twice, to an account whose secrets are recognised."""
+    monkeypatch.setattr("airflow_provider_copass.emulator.source._SECRET_PREFIX", SECRET)
+    monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1, timeout=5))
+    emulator.seed([{"data_source_id": "ds_1", "provider": "slack", "name": "m", "ingestion_mode": "realtime"}])
+    return CopassHook()
+
+
+def check(seen: Recorded, name: str, *more: str) -> None:
+    """Nothing that must not be seen is seen; of this package there is one frame, named after the method."""
+    seen.check(*CANARIES, *more)
+    own = [frame for frame in frames_of(seen.error) if "airflow_provider_copass" in frame.f_code.co_filename]
+    assert [frame.f_code.co_name for frame in own] == [name]
+
+
+def test_every_method_is_in_the_table() -> None:
+    """A new one is tested as well."""
+    own = {name for name, member in vars(CopassHook).items() if callable(member) and not name.startswith("_")}
+    assert own - set(DOORS) == {"close", "test_connection"}
+
+
+@pytest.mark.parametrize("action", [{"status": 422}, {"status": 503}, "drop", {"html": 200}], ids=str)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_that_fails(hook: CopassHook, emulator: Emulator, name: str, action: Any) -> None:
+    """Whether the server refuses it, fails, breaks off or answers with something else."""
+    if isinstance(action, dict) and "status" in action:
+        action = {**action, "body": {"detail": [{"loc": ["body", SETTING], "input": CONFIG}], "t": emulator.token}}
+    emulator.add_fault(operation="*", action=action, times=None)
+    seen = record(lambda: CALLS[name](hook))
+    if seen is None:
+        # What a deletion answers is not read.
+        assert (name, action) == ("delete_source", {"html": 200})
+        return
+    check(seen, name, emulator.token)
+
+
+CONNECTIONS: dict[str, dict[str, Any]] = {
+    "no such ca_bundle": {"extra": {"ca_bundle": "/no/such/file"}},
+    "a ca_bundle without certificates": {"extra": {"sandbox_id": "sb", "ca_bundle": __file__}},
+    "a proxy that is no URL": {"host": "https://api.example", "extra": {"proxy": f"user:{PASSWORD}@proxy"}},
+    "a proxy and plain http": {"extra": {"proxy": f"http://user:{PASSWORD}@proxy:3128"}},
+    "no IPv4 address": {"host": "https://10.0.0.999", "extra": {"sandbox_id": "sb"}},
+    "plain http": {"host": "http://api.example"},
+    "an open bracket": {"host": "https://[::"},
+    "credentials in the host": {"host": f"https://u:{PASSWORD}@api.example"},
+    "extra is a list": {"extra": [PASSWORD]},
+    "a timeout of words": {"extra": {"timeout": PASSWORD}},
+    "another type": {"conn_type": "http"},
+    "a token with a space": {"password": f"{TOKEN} {TOKEN}"},
+}
+"""Connections that cannot work, as JSON; a member that is not given is as it should be."""
+
+
+@pytest.mark.parametrize("case", CONNECTIONS)
+@pytest.mark.parametrize("name", ["get_conn", "list_sources", "register_source"])
+def test_a_connection_that_cannot_work(monkeypatch: pytest.MonkeyPatch, name: str, case: str) -> None:
+    """The token and the proxy's password were read by then."""
+    usual = {"host": "http://127.0.0.1:9", "password": TOKEN, "extra": {"sandbox_id": "sb", "max_attempts": 1}}
+    monkeypatch.setenv(ENVIRONMENT, as_json(**{**usual, **CONNECTIONS[case]}))
+    hook = CopassHook()
+    check(recorded(lambda: DOORS[name](hook)), name)
+
+
+@pytest.mark.parametrize("name", [*DOORS, "test_connection"])
+def test_an_unexpected_error(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, hook: CopassHook, name: str
+) -> None:
+    """It keeps its type; the log says where it was raised."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("boom")
+
+    for owner, attribute in ((httpx.Client, "send"), (httpx.Client, "__init__")):
+        monkeypatch.setattr(owner, attribute, fail)
+    if name in {"connection", "sandbox_id"}:
+        monkeypatch.setattr(CopassHook, "get_connection", fail)
+    seen = recorded(lambda: (DOORS | {"test_connection": lambda hook: hook.test_connection()})[name](hook))
+    assert type(seen.error) is RuntimeError
+    check(seen, name)
+    [line] = [each.getMessage() for each in caplog.records if "RuntimeError" in each.getMessage()]
+    assert "hooks/test_frames.py:" in line
+    assert "boom" not in line
+
+
+@pytest.mark.parametrize("name", ["register_source", "rotate_webhook_secret", "update_source", "test_connection"])
+def test_a_timeout_at_any_line(hook: CopassHook, emulator: Emulator, name: str) -> None:
+    """Airflow raises it from a signal, in the middle of anything."""
+    call = (DOORS | {"test_connection": lambda hook: hook.test_connection()})[name]
+    with InterruptedAt(0, AirflowTaskTimeout()) as counted:
+        call(hook)
+    for number in range(1, 25):
+
+        def interrupted(at: int = number * counted.lines // 25) -> None:
+            with InterruptedAt(at, AirflowTaskTimeout("timed out")):
+                call(CopassHook())
+
+        seen = record(interrupted)
+        if seen is not None:
+            assert type(seen.error) is AirflowTaskTimeout
+            seen.check(*CANARIES, emulator.token)
+            assert [frame.f_code.co_name for frame in frames_of(seen.error)][-1] in {name, "__init__"}
+
+
+def test_the_caller_s_own_error_is_still_the_context(hook: CopassHook, emulator: Emulator) -> None:
+    """An error of the user's that is being handled is still the context: it is the user's own."""
+    emulator.add_fault(operation="list", action={"status": 503}, times=None)
+    try:
+        {}["mine"]
+    except KeyError:
+        with pytest.raises(CopassServerError) as failed:
+            hook.list_sources()
+    assert isinstance(failed.value.__context__, KeyError)
+
+
+class _Raising:
+    """A secrets backend, or anything else, that raises what it was given."""
+
+    def __getattr__(self, name: str) -> Any:
+        def fail(*given: object, **named: object) -> None:
+            raise OSError(f"{name} {given} {named}")
+
+        return fail
+
+
+def _variables() -> SecretStore:
+    return VariableStore(AirflowVariables(backends=[_Raising()], sleep=lambda _: None))
+
+
+STORES: dict[str, Callable[[], SecretStore]] = {"variable": _variables, "backend": lambda: BackendStore(_Raising())}
+
+
+@pytest.mark.parametrize("act", ["read", "write", "remove"])
+@pytest.mark.parametrize("kind", STORES)
+def test_a_store_that_does_not_work(monkeypatch: pytest.MonkeyPatch, kind: str, act: str) -> None:
+    """For those who use a store by itself."""
+
+    def fail(key: str, value: str = "") -> None:
+        raise OSError(f"{key} {value}")
+
+    monkeypatch.setattr("airflow_provider_copass.airflow_variables.set_variable", fail)
+    monkeypatch.setattr("airflow_provider_copass.airflow_variables.remove_variable", fail)
+    store = STORES[kind]()
+    given = ("key", SecretStr(SECRET), SecretOwner("ds", "sb", "slack")) if act == "write" else ("key",)
+    check(recorded(lambda: getattr(store, act)(*given)), act)
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_a_hook_that_is_collected_leaves_no_socket_open(emulator: Emulator, hook: CopassHook, is_closed: bool) -> None:
+    """Python warns of an open one, and a test suite may have every warning be an error."""
+    del hook
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        hook = CopassHook()
+        hook.list_sources()
+        client = hook.get_conn()
+        cycle = [hook]
+        cycle.append(cycle)  # type: ignore[arg-type]
+        if is_closed:
+            hook.close()
+        del hook, cycle
+        gc.collect()
+        assert client._http.is_closed
+        del client
+        gc.collect()
+    assert [str(each.message) for each in warned if issubclass(each.category, ResourceWarning)] == []
+
+
+def test_a_hook_is_a_context_manager(hook: CopassHook) -> None:
+    """Its end closes the connections."""
+    with hook as same:
+        assert same is hook
+        client = hook.get_conn()
+        hook.list_sources()
+    assert client._http.is_closed
