@@ -101,8 +101,8 @@ Object = Annotated[dict[str, Any] | None, BeforeValidator(_object)]
 if TYPE_CHECKING:
     Moment = datetime | None
 else:
-    # By its schema and not by its class: a test that stops the clock may put another class in place of ``datetime``, and
-    # no model can be built of that one.
+    # By its schema and not by its class: a test that stops the clock may put another class in place of ``datetime``,
+    # and no model can be built of that one.
     _MOMENT = core_schema.nullable_schema(core_schema.datetime_schema())
     Moment = Annotated[
         Any,

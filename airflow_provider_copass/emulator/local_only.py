@@ -1,7 +1,7 @@
 """Only programs of this machine get in, and no page that a browser of it shows.
 
-The control surface asks for no token, and a web page can send requests to this machine. It cannot choose the ``Host`` by
-which it has found the emulator, nor leave out its ``Origin``, nor send JSON elsewhere without asking first.
+The control surface asks for no token, and a web page can send requests to this machine. It cannot choose the ``Host``
+by which it has found the emulator, nor leave out its ``Origin``, nor send JSON elsewhere without asking first.
 """
 
 from __future__ import annotations

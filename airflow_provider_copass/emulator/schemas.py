@@ -11,8 +11,8 @@ from pydantic_core import core_schema
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 IngestionMode = Literal["realtime", "polling", "batch", "manual"]
-# ISO 8601 text, which strict mode would only take as a Python object. By its schema and not by its class, for which a test
-# that stops the clock may put another one.
+# ISO 8601 text, which strict mode would only take as a Python object. By its schema and not by its class, for which a
+# test that stops the clock may put another one.
 Moment = Annotated[Any, GetPydanticSchema(lambda _source, _handler: core_schema.datetime_schema(strict=False))]
 PollInterval = Annotated[int, Field(ge=60)]
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 _NO_TASK_INSTANCE = (
-    'execute() needs the context of a task instance, and context["ti"] is missing: what is done is noted under its name. '
-    'Nothing was done. In a test run the task by dag.test(), or give a context whose "ti" has dag_id, run_id, task_id, '
-    "map_index, try_number and xcom_push."
+    'execute() needs the context of a task instance, and context["ti"] is missing: what is done is noted under its '
+    'name. Nothing was done. In a test run the task by dag.test(), or give a context whose "ti" has dag_id, run_id, '
+    "task_id, map_index, try_number and xcom_push."
 )
 
 

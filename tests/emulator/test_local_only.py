@@ -54,7 +54,7 @@ def test_another_name_is_not(local: httpx.Client, control: httpx.Client, host: s
     ],
 )
 def test_a_page_of_another_origin_is_refused(
-    local: httpx.Client, control: httpx.Client, origin: str, method: str, path: str, body: Any
+    local: httpx.Client, control: httpx.Client, origin: str, *, method: str, path: str, body: Any
 ) -> None:
     """A browser says where a page is from; nothing is changed, and nothing is recorded."""
     answer = local.request(method, path, json=body, headers={"Origin": origin})

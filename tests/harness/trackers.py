@@ -130,8 +130,8 @@ def _rich(error: BaseException) -> str:
         error,
         error.__traceback__,
         show_locals=True,
-        locals_max_length=None,  # type: ignore[arg-type] - rich takes it, for no limit
-        locals_max_string=None,  # type: ignore[arg-type]
+        locals_max_length=10_000,
+        locals_max_string=1_000_000,
     )
     return "\n".join(
         [f"{stack.exc_type}: {stack.exc_value}" for stack in trace.stacks]

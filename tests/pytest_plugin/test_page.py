@@ -79,7 +79,7 @@ def test_the_project_s_tests_pass_in_an_airflow_of_their_own(project: Path, tmp_
     }
     done = run_tests(project, exported=exported)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
+    assert "4 passed" in done.stdout
     assert list(foreign.iterdir()) == []
 
 

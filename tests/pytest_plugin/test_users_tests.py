@@ -9,12 +9,17 @@ import pytest
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.hooks import CopassHook
+from tests.harness.airflow_home import AIRFLOW_VERSION
 from tests.pytest_plugin.test_copass_emulator import pytest_of_a_user
 
 STOPPED = {
     "freezegun": ("from freezegun import freeze_time", "@freeze_time('2026-03-01T12:00:00Z')"),
     "time-machine": ("import time_machine", "@time_machine.travel('2026-03-01T12:00:00Z', tick=False)"),
 }
+# Airflow itself cannot be imported with freezegun's clock, nor Airflow 2 map its tables.
+AIRFLOW = "from airflow.providers.common.compat.sdk import BaseHook, BaseOperator\n"
+if AIRFLOW_VERSION < (3,):
+    AIRFLOW += "import airflow.models, sqlalchemy.orm\nairflow.models.import_all_models()\nsqlalchemy.orm.configure_mappers()\n"
 USES = """
     with CopassHook() as hook:
         made = hook.register_source(provider='slack', name=name, ingestion_mode='realtime', poll_interval_seconds=60)
@@ -35,9 +40,7 @@ def test_the_clock_may_be_stopped_at_the_first_use(tmp_path: Path, library: str,
     inner = "" if is_imported else f"    {hook}"
     done = pytest_of_a_user(
         tmp_path,
-        # Airflow itself cannot be imported with freezegun's clock.
-        f"from airflow.providers.common.compat.sdk import BaseHook, BaseOperator\n"
-        f"from datetime import UTC, datetime\n{importing}\n{hook if is_imported else ''}"
+        f"{AIRFLOW}from datetime import UTC, datetime\n{importing}\n{hook if is_imported else ''}"
         f"{stopping}\n"
         f"def test_stopped(copass_emulator):\n    name = 'stopped'\n{inner}{USES}"
         f"    assert made.created_at.isoformat() == '2026-03-01T12:00:00+00:00'\n"
