@@ -19,8 +19,8 @@ STOPPED = {
 # Airflow itself cannot be imported with freezegun's clock, nor Airflow 2 map its tables.
 AIRFLOW = "from airflow.providers.common.compat.sdk import BaseHook, BaseOperator\n"
 if AIRFLOW_VERSION < (3,):
-    AIRFLOW += "import airflow.models, sqlalchemy.orm\n"
-    AIRFLOW += "airflow.models.import_all_models()\nsqlalchemy.orm.configure_mappers()\n"
+    AIRFLOW += "import airflow.models\nairflow.models.import_all_models()\n"
+    AIRFLOW += "import sqlalchemy.orm\nsqlalchemy.orm.configure_mappers()\n"
 USES = """
     with CopassHook() as hook:
         made = hook.register_source(provider='slack', name=name, ingestion_mode='realtime', poll_interval_seconds=60)
