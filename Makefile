@@ -23,10 +23,11 @@ UNPACKED := .venv/unpacked
 # would show nothing that others do not.
 EXAMPLES := $(addprefix tests/airflow/test_example_dags.py::,test_every_task_of_both_runs_succeeds \
 	test_no_warning_comes_of_our_code)
-WHEEL_TESTS := tests/distribution/check_installed.py tests/operators tests/pytest_plugin/test_copass_emulator.py
+WHEEL_TESTS := tests/distribution/check_installed.py tests/pytest_plugin/test_copass_emulator.py \
+	$(addprefix tests/operators/test_,register_source.py register_sources.py update_source.py)
 # Here the versions of all that we import differ, down to the lowest pydantic and httpx. The protocol's own tests are about
 # its logic; of them those that read, write and compare models.
-LOWEST_TESTS := $(WHEEL_TESTS) tests/api tests/commands tests/emulator tests/hooks tests/secret_stores \
+LOWEST_TESTS := $(WHEEL_TESTS) tests/operators/test_inputs_property.py tests/api tests/commands tests/emulator tests/hooks tests/secret_stores \
 	$(addprefix tests/registration/test_,inventory.py journal.py register.py register_many.py spec.py update.py) \
 	tests/airflow/test_providers_listing.py $(EXAMPLES)
 # With `=`, for pytest takes the path of an option that it does not know yet for one of tests, and looks there.
