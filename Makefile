@@ -40,7 +40,7 @@ unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help browser demo screenshots ui test test-with-airflow test-without-airflow test-airflow test-rounds test-airflow2 test-backends matrix matrix-quick dist test-wheel test-all check lint format bench lists constraints clean
+.PHONY: help browser demo screenshots ui test test-with-airflow test-protocol test-rest coverage test-airflow test-leaks test-rounds test-airflow2 test-backends test-backends-all matrix matrix-quick dist test-wheel test-all check lint format bench lists constraints clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}' \
@@ -53,32 +53,43 @@ ui: $(ENV)/ready ## open a local Airflow with the emulator, the connection and t
 	@$(PY) -m tests.tools.ui
 
 test: $(ENV)/ready ## run what a change needs, on Airflow $(AIRFLOW): all without a scheduler, and a real one with the examples and some kills
+	@$(MAKE) --no-print-directory -j3 -O test-with-airflow test-protocol test-rest
+
+# The three parts of `make test`. A real Airflow is mostly waited for, so they run side by side on two cores; what each has to
+# say comes when it is over.
+test-with-airflow: $(ENV)/ready
+	@$(PY) -m pytest -q $(WITH_AIRFLOW) -m "airflow and not deep and not slow"
+
+test-protocol: $(ENV)/ready
+	@$(PY) -m pytest -q tests/registration -m "not slow and not rounds"
+
+test-rest: $(ENV)/ready
+	@$(PY) -m pytest -q --ignore=tests/backends --ignore=tests/registration -m "not airflow and not slow and not rounds"
+
+coverage: $(ENV)/ready ## run the tests without a scheduler, and print which lines of the package they do not see
 	@$(ENV)/bin/coverage erase
-	@$(MAKE) --no-print-directory -j2 test-with-airflow test-without-airflow
+	@$(ENV)/bin/coverage run -m pytest -q --ignore=tests/backends -m "not airflow and not slow and not rounds"
 	@$(ENV)/bin/coverage combine --quiet
 	@$(ENV)/bin/coverage report
 
-# The two halves of `make test`. A real Airflow is mostly waited for, so they run side by side; what the second has to say
-# comes when it is over.
-test-with-airflow: $(ENV)/ready
-	@$(ENV)/bin/coverage run -m pytest -q $(WITH_AIRFLOW) -m "airflow and not deep and not slow"
-
-test-without-airflow: $(ENV)/ready
-	@$(ENV)/bin/coverage run -m pytest -q --ignore=tests/backends -m "not airflow and not slow and not rounds" \
-		>.venv/test-without-airflow.txt 2>&1; ended=$$?; cat .venv/test-without-airflow.txt; exit $$ended
-
 test-airflow: $(ENV)/ready browser ## run the rest of what needs a real Airflow: every kill, the search for leaks, the pages, make demo and make ui
 	@$(PY) -m pytest $(WITH_AIRFLOW) -m "airflow and deep and not slow"
+
+test-leaks: $(ENV)/ready ## search all that a real Airflow has written for a secret, whatever fails; and run sixteen tasks at once
+	@$(PY) -m pytest $(addprefix tests/airflow/test_,leaks.py rendered_fields.py unrendered_fields.py sixteen_at_once.py) -m "not slow"
 
 test-rounds: $(ENV)/ready ## thousands of simulated registrations that crash, freeze and race, and of odd inputs and answers
 	@$(PY) -m pytest -q tests/api tests/registration -m rounds
 
 test-airflow2: $(ENV2)/ready ## run the tests that touch Airflow, and the example DAGs, on Airflow $(AIRFLOW2)
-	@$(ENV2)/bin/python -m pytest tests/airflow tests/commands tests/hooks tests/operators tests/secret_stores -m "not slow and not crashes"
+	@$(ENV2)/bin/python -m pytest -q tests/airflow tests/commands tests/hooks tests/operators tests/secret_stores -m "not slow and not crashes and not deep"
 
-test-backends: $(BACKENDS)/ready $(BACKENDS2)/ready ## write secrets to real secrets backends, on both versions of Airflow
+test-backends: $(BACKENDS)/ready ## write secrets to real secrets backends
+	@$(BACKENDS)/bin/python -m pytest tests/backends -m "not slow and not crashes"
+
+test-backends-all: $(BACKENDS)/ready $(BACKENDS2)/ready ## the same on both versions of Airflow, and with tasks that are killed
 	@$(BACKENDS)/bin/python -m pytest tests/backends -m "not slow"
-	@$(BACKENDS2)/bin/python -m pytest tests/backends -m "not slow and not crashes"
+	@$(BACKENDS2)/bin/python -m pytest tests/backends
 
 matrix: $(ENV)/ready $(ENV2)/ready $(BETWEEN_READY) browser ## run the tests that touch Airflow on each version, with a table of what ran where
 	@$(PY) -m tests.tools.matrix $(VERSIONS)
@@ -98,10 +109,9 @@ test-wheel: dist ## test the installed wheel: on Airflow $(AIRFLOW), on one that
 	@cd $(UNPACKED) && $(CURDIR)/.venv/wheel/bin/python $(CHECK) --plain=$(CURDIR)/.venv/plain tests/distribution $(WHEEL_TESTS)
 	@cd $(UNPACKED) && $(CURDIR)/.venv/lowest/bin/python $(CHECK) $(LOWEST_TESTS)
 
-test-all: test test-airflow test-rounds matrix test-backends test-wheel ## everything, the slow rounds included
+test-all: test coverage test-airflow test-rounds matrix test-backends-all test-wheel ## everything, the slow rounds included
 	@$(PY) -m pytest -m slow
 	@$(ENV2)/bin/python -m pytest tests/airflow -m slow
-	@$(BACKENDS2)/bin/python -m pytest tests/backends -m crashes
 
 browser: ## get a Chromium for the tests that look at Airflow's pages (Debian, Ubuntu; as root)
 	@$(PYTHON) .ci/browser.py
