@@ -153,10 +153,12 @@ def _tells_itself(kind: type[BaseException]) -> bool:
 
 
 def _clear(error: BaseException) -> None:
-    error.__traceback__ = error.__cause__ = error.__context__ = None
+    for name in ("__traceback__", "__cause__", "__context__"):
+        # Past what a class does in its own __setattr__, such as a frozen dataclass.
+        BaseException.__setattr__(error, name, None)
     if getattr(error, "__notes__", None):
         # A note may show what its writer had in hand.
-        error.__notes__ = []
+        error.__notes__.clear()
     for inner in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
         _clear(inner)
 

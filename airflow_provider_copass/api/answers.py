@@ -20,9 +20,16 @@ SECRET_FIELD = "webhook_signing_secret"
 MOST_ROWS = 20_000
 """How many rows of a list are read; each takes a kilobyte or more."""
 
-_NEXT = re.compile(r""";\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\s*(?:[;,]|$))""", re.IGNORECASE)
-_MORE = ("has_more", "hasMore", "next_cursor", "nextCursor", "next_page_token", "nextPageToken", "next_page", "next")
-_AROUND_MORE = ("pagination", "paging", "page_info", "pageInfo", "meta", "links", "_links")
+_RELATION = re.compile(r""";\s*rel\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s;,"']+))""", re.IGNORECASE)
+_LONGEST_LINK = 4096
+# fmt: off
+_MORE = frozenset((
+    "more", "has_more", "hasMore", "has_next", "hasNext", "has_next_page", "hasNextPage", "truncated", "is_truncated",
+    "next", "next_cursor", "nextCursor", "next_page", "nextPage", "next_page_token", "nextPageToken", "next_token",
+    "nextToken", "next_url", "nextUrl", "next_link", "nextLink", "continuation_token", "continuationToken",
+))
+# fmt: on
+_AROUND_MORE = ("pagination", "paging", "page_info", "pageInfo", "meta", "links", "_links", "data")
 _NOTHING_MORE: tuple[object, ...] = (None, False, "", 0, "false", "False", "0", [], {})
 _PARTIAL_CONTENT = "206"
 
@@ -117,14 +124,17 @@ def _sign_of_more(answer: object, headers: Headers) -> str:
     """
     if headers.get(STATUS) == _PARTIAL_CONTENT:
         return "status 206"
-    if _NEXT.search(headers.get("link", "")):
+    relations = _RELATION.findall(headers.get("link", "")[:_LONGEST_LINK])
+    if any("next" in "".join(each).lower().split() for each in relations):
         return "a Link header with rel=next"
+    if "content-range" in headers:
+        return "a Content-Range header"
     if not isinstance(answer, dict):
         return ""
     around = [each for each in (answer.get(name) for name in _AROUND_MORE) if isinstance(each, dict)]
     for fields in (answer, *around):
-        for name in _MORE:
-            if fields.get(name) not in _NOTHING_MORE:
+        for name in sorted(_MORE.intersection(fields)):
+            if fields[name] not in _NOTHING_MORE:
                 return name
     return ""
 

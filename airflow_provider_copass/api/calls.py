@@ -106,7 +106,7 @@ def list_sources(sandbox_id: str, *, provider: str | None = None, status: str | 
     :param provider: only those of this provider.
     :param status: only those of this status.
     """
-    filters = (("provider", provider), ("status", status))
+    filters = (("provider", _filter("provider", provider)), ("status", _filter("status", status)))
     query = tuple((name, value) for name, value in filters if value is not None)
     return Call("list_sources", "GET", _sources(sandbox_id), answers.source_list, query=query)
 
@@ -128,7 +128,7 @@ def update_source(
     :raises CopassInputError: if a field breaks its rule.
     """
     # Merged, the empty object that clears it would change nothing.
-    is_merge = merge_adapter_config and changes.get("adapter_config") is not None
+    is_merge = _flag("merge_adapter_config", merge_adapter_config) and changes.get("adapter_config") is not None
     query = (("merge_adapter_config", "true"),) if is_merge else ()
     path = _source(sandbox_id, data_source_id)
     given = cast("SourceChanges", {name: reveal(value) for name, value in changes.items()})
@@ -175,7 +175,7 @@ def pull_source(
     body: dict[str, Any] = {}
     if (moment := read_since(since)) is not None:
         body["since"] = moment
-    if vault_only:
+    if _flag("vault_only", vault_only):
         body["vault_only"] = True
     return Call("pull_source", "POST", _source(sandbox_id, data_source_id) + "/pull", answers.pull_job, body=body)
 
@@ -188,7 +188,7 @@ def purge_source(
 
     :param delete_source: remove the source's registration as well.
     """
-    body = {} if delete_source is None else {"delete_source": delete_source}
+    body = {} if delete_source is None else {"delete_source": _flag("delete_source", delete_source)}
     path = _source(sandbox_id, data_source_id) + "/purge"
     return Call("purge_source", "POST", path, answers.purge_result, body=body)
 
@@ -230,6 +230,28 @@ def check_path_part(name: str, value: object) -> str:
             fields=(name,),
         )
     return part
+
+
+def _filter(name: str, value: object) -> str | None:
+    """Read a filter of a list.
+
+    :raises CopassInputError: if it is no text, or an empty one.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str) and value and _is_unicode(value):
+        return value
+    raise CopassInputError(f"{name} must be a text that is not empty, or left out.", fields=(name,))
+
+
+def _flag(name: str, value: object) -> bool:
+    """Read a switch.
+
+    :raises CopassInputError: if it is anything else than True or False: any text would count as true.
+    """
+    if isinstance(value, bool):
+        return value
+    raise CopassInputError(f"{name} must be True or False.", fields=(name,))
 
 
 def _is_unicode(value: str) -> bool:

@@ -6,7 +6,9 @@ httpx is known to ``api`` alone. Its exceptions hold the request, token included
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+import weakref
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import httpx
@@ -19,7 +21,7 @@ from airflow_provider_copass.api.http_setup import open_http
 from airflow_provider_copass.api.retry import RetryPolicy
 from airflow_provider_copass.api.transport import AsyncTransport, Transport
 from airflow_provider_copass.api.wire_log import install, our_call
-from airflow_provider_copass.errors import ConnectFailure
+from airflow_provider_copass.errors import ConnectFailure, CopassInputError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,6 +45,9 @@ class _Driver:
         self.settings = settings
         self._policy = policy or RetryPolicy(max_attempts=settings.max_attempts)
         self._monotonic = monotonic
+        self._is_closed = False
+        self._inherited: list[object] = []
+        """Pools of another process or event loop: kept, since what is collected is closed."""
         self._base = settings.base_url.rstrip("/")
         install()
 
@@ -56,6 +61,16 @@ class _Driver:
         return client.build_request(
             send.method, self._base + send.path, params=params, content=send.content, headers=headers
         )
+
+    def _require_open(self) -> None:
+        """Refuse to send anything once the client is closed.
+
+        :raises CopassInputError: if it is.
+        """
+        if self._is_closed:
+            raise CopassInputError(
+                "The client is closed. Nothing was sent. Open another, or ask the hook for it again."
+            )
 
     def _deadline(self) -> float:
         """Return the moment after which an incomplete answer is given up."""
@@ -125,7 +140,8 @@ class CopassClient(_Driver):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(settings, policy=policy, monotonic=monotonic)
-        self._http = open_http(httpx.Client, Transport, settings, transport=transport)
+        self._transport = transport
+        self._open()
         self._sleep = sleep
         self._now = now
 
@@ -140,26 +156,40 @@ class CopassClient(_Driver):
         :raises CopassCallError: its subclass tells what went wrong.
         """
         steps = exchange(call, self._policy, now=self._now, is_private=self.settings.is_token_in)
+        outcome: Reply | NoReply | ConnectFailure | None = None
         try:
-            step = next(steps)
             while True:
+                try:
+                    step = steps.send(outcome)
+                except StopIteration as done:
+                    result: T = done.value
+                    return result
+                outcome = None
                 if isinstance(step, Pause):
                     self._sleep(step.seconds)
-                    step = next(steps)
-                else:
-                    if before_attempt is not None:
-                        before_attempt()
-                    step = steps.send(self._once(step))
-        except StopIteration as done:
-            result: T = done.value
-            return result
+                    continue
+                if before_attempt is not None:
+                    before_attempt()
+                outcome = self._once(step)
         finally:
+            outcome = None
             steps.close()
 
     def _once(self, send: Send) -> Reply | NoReply | ConnectFailure:
         """Send once."""
+        self._require_open()
+        if os.getpid() != self._pid:
+            # A process that was forked off has the parent's sockets, and would read the answers to the parent's calls.
+            self._inherited.append(self._http)
+            self._open()
         with our_call(), attempt_within(self.settings.timeout):
             return self._answer(send)
+
+    def _open(self) -> None:
+        """Open a pool of connections; it is closed with the client, or when the client is no longer used."""
+        self._pid = os.getpid()
+        self._http = open_http(httpx.Client, Transport, self.settings, transport=self._transport)
+        weakref.finalize(self, self._http.close).atexit = False
 
     def _answer(self, send: Send) -> Reply | NoReply | ConnectFailure:
         deadline = self._deadline()
@@ -180,6 +210,7 @@ class CopassClient(_Driver):
 
     def close(self) -> None:
         """Close the pooled connections."""
+        self._is_closed = True
         self._http.close()
 
     def __enter__(self) -> Self:
@@ -209,7 +240,9 @@ class AsyncCopassClient(_Driver):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(settings, policy=policy, monotonic=monotonic)
-        self._http = open_http(httpx.AsyncClient, AsyncTransport, settings, transport=transport)
+        self._transport = transport
+        self._loop: weakref.ref[asyncio.AbstractEventLoop] | None = None
+        self._open()
         self._sleep = sleep
         self._now = now
 
@@ -222,26 +255,41 @@ class AsyncCopassClient(_Driver):
         :raises CopassCallError: its subclass tells what went wrong.
         """
         steps = exchange(call, self._policy, now=self._now, is_private=self.settings.is_token_in)
+        outcome: Reply | NoReply | ConnectFailure | None = None
         try:
-            step = next(steps)
             while True:
+                try:
+                    step = steps.send(outcome)
+                except StopIteration as done:
+                    result: T = done.value
+                    return result
+                outcome = None
                 if isinstance(step, Pause):
                     await self._sleep(step.seconds)
-                    step = next(steps)
-                else:
-                    if before_attempt is not None:
-                        before_attempt()
-                    step = steps.send(await self._once(step))
-        except StopIteration as done:
-            result: T = done.value
-            return result
+                    continue
+                if before_attempt is not None:
+                    before_attempt()
+                outcome = await self._once(step)
         finally:
+            outcome = None
             steps.close()
 
     async def _once(self, send: Send) -> Reply | NoReply | ConnectFailure:
         """Send once."""
+        self._require_open()
+        loop = weakref.ref(asyncio.get_running_loop())
+        if os.getpid() != self._pid or (self._loop is not None and self._loop != loop):
+            # The sockets of another process are not ours to read, and those of another event loop cannot be.
+            self._inherited.append(self._http)
+            self._open()
+        self._loop = loop
         with our_call(), attempt_within(self.settings.timeout):
             return await self._answer(send)
+
+    def _open(self) -> None:
+        """Open a pool of connections."""
+        self._pid = os.getpid()
+        self._http = open_http(httpx.AsyncClient, AsyncTransport, self.settings, transport=self._transport)
 
     async def _answer(self, send: Send) -> Reply | NoReply | ConnectFailure:
         deadline = self._deadline()
@@ -262,6 +310,7 @@ class AsyncCopassClient(_Driver):
 
     async def aclose(self) -> None:
         """Close the pooled connections."""
+        self._is_closed = True
         await self._http.aclose()
 
     async def __aenter__(self) -> Self:

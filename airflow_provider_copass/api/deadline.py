@@ -35,11 +35,13 @@ def attempt_within(seconds: float) -> Iterator[None]:
 
     :param seconds: how long the attempt may take. Looking up a host name cannot be cut short by the synchronous one.
     """
-    token = _DEADLINE.set(time.monotonic() + seconds)
+    before = _DEADLINE.get()
+    _DEADLINE.set(time.monotonic() + seconds)
     try:
         yield
     finally:
-        _DEADLINE.reset(token)
+        # Not by a token: a coroutine that nobody awaits to its end is closed in another context.
+        _DEADLINE.set(before)
 
 
 def _left(timeout: float | None, expired: type[httpcore.TimeoutException]) -> float | None:

@@ -20,13 +20,21 @@ from airflow_provider_copass.errors import CopassInputError
 IngestionMode = Literal["realtime", "polling", "batch", "manual"]
 Kind = Literal["durable", "ephemeral"]
 
+_DEEPEST_SETTINGS = 100
+"""How deep settings may be nested; an answer's parser gives up at 200."""
+_MOST_SETTINGS = 10_000
+"""How many values settings may hold."""
+
 RULES = {
     "provider": "provider must be a non-empty text such as 'slack', 'github' or 'linear'",
     "name": "name must be a text of 1 to 255 characters that is not blank",
     "ingestion_mode": "ingestion_mode must be one of 'realtime', 'polling', 'batch', 'manual'",
     "kind": "kind must be 'durable' (lives until deleted) or 'ephemeral' (archived by the server when unused)",
     "external_account_id": "external_account_id must be a text, or left out",
-    "adapter_config": "adapter_config must be a JSON object: a dict of JSON values, or such an object as text",
+    "adapter_config": (
+        "adapter_config must be a JSON object: a dict of JSON values whose keys are texts, or such an object as text, "
+        "of at most 100 levels and 10,000 values"
+    ),
     "poll_interval_seconds": "poll_interval_seconds must be a whole number of at least 60 seconds, or left out",
     "since": (
         "since must be a date and time with its offset from UTC, such as '2026-01-01T00:00:00+00:00' or what {{ ts }} "
@@ -105,16 +113,35 @@ def _json_object(value: object) -> object:
         json.dumps(loaded, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, TypeError, RecursionError):
         loaded = None
-    if not isinstance(loaded, dict) or not _has_text_keys(loaded):
+    if not isinstance(loaded, dict) or not _is_usable(loaded):
         raise ValueError(RULES["adapter_config"])
     return loaded
 
 
-def _has_text_keys(value: object) -> bool:
-    """Tell whether all keys are texts. JSON would make one of any other: of 1 and "1" the same one."""
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _has_text_keys(inner) for key, inner in value.items())
-    return all(map(_has_text_keys, value)) if isinstance(value, list | tuple) else True
+def _is_usable(settings: dict[Any, Any]) -> bool:
+    """Tell whether settings can be sent and read again.
+
+    Every key is a text: JSON would make one of any other, of 1 and "1" the same one. They are not so deep, and not so
+    many, that the list of the sandbox could no longer be read.
+    """
+    level: list[object] = [settings]
+    left = _MOST_SETTINGS
+    for _ in range(_DEEPEST_SETTINGS):
+        inner: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                if not all(isinstance(key, str) for key in value):
+                    return False
+                inner += value.values()
+            elif isinstance(value, list | tuple):
+                inner += value
+            left -= 1
+        if left < 0:
+            return False
+        if not inner:
+            return True
+        level = inner
+    return False
 
 
 def _whole_number(value: object) -> object:

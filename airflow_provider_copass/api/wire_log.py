@@ -48,11 +48,13 @@ def install() -> None:
 @contextmanager
 def our_call() -> Iterator[None]:
     """Mark what is logged inside as belonging to a call of ours."""
-    token = _IS_OURS.set(True)
+    before = _IS_OURS.get()
+    _IS_OURS.set(True)
     try:
         yield
     finally:
-        _IS_OURS.reset(token)
+        # Not by a token: a coroutine that nobody awaits to its end is closed in another context.
+        _IS_OURS.set(before)
 
 
 def _name_of(status: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass import __version__
@@ -51,7 +50,6 @@ class CopassHook(BaseHook):
         self._sandbox_id = sandbox_id
         self._connection: CopassConnection | None = None
         self._client: CopassClient | None = None
-        self._close_client: weakref.finalize[[], CopassHook] | None = None
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -109,16 +107,14 @@ class CopassHook(BaseHook):
         from airflow_provider_copass.api import CopassClient
 
         if self._client is None:
-            self._client = client = CopassClient(self.connection.settings)
-            # Not __del__: of what is collected together, the sockets may go first, and warn that they are open.
-            self._close_client = weakref.finalize(self, client.close)
+            self._client = CopassClient(self.connection.settings)
         return self._client
 
     def close(self) -> None:
-        """Close the client's connections; the next call opens new ones. A hook that is collected closes itself."""
-        self._client = None
-        if self._close_client is not None:
-            self._close_client()
+        """Close the client; the next call opens another. A client that is no longer used closes itself."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     def __enter__(self) -> Self:
         return self

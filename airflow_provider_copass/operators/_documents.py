@@ -205,7 +205,7 @@ def _problem_of(node: Any, field: str) -> str:
             return f"{shown}is read as a number with a fraction, which may lose digits: quote it"
         if not _FLOAT.fullmatch(node.value):
             return f"{shown}is a number that YAML reads as another one than it looks: quote it, or write plain digits"
-    if kind == "bool" and field != _FREE:
+    if kind == "bool" and (field != _FREE or node.value.lower() not in {"true", "false"}):
         return f"{shown}is read as true or false: quote it"
     return ""
 

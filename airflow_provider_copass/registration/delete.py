@@ -118,12 +118,12 @@ class Ending(Operation["str | None"]):
         lease = self.lease_on(identity)
         write = lease.held.write
         inventory = yield from self.settled([lease], lambda: self._inventory(identity))
-        if not self._ref.data_source_id:
-            lease.resolve(inventory)
-            if write is not None and deleted_by_of(lease.held) == self._rt.owner.instance:
-                # An earlier try of this task instance has sent it, and it took effect: the work is done.
-                lease.release()
-                return write.source_id
+        lease.resolve(inventory)
+        is_own = deleted_by_of(lease.held) == self._rt.owner.instance
+        if write is not None and is_own and not self._ref.data_source_id:
+            # An earlier try of this task instance has sent it, and it took effect: the work is done.
+            lease.release()
+            return write.source_id
         source = self._found(identity, inventory)
         if source is None:
             lease.release()
@@ -138,7 +138,7 @@ class Ending(Operation["str | None"]):
         source: Source | None = yield GetSource(self._ref.data_source_id)
         if source is not None and identity_of(self._ref, source) != identity:
             raise LookAgainError
-        return Inventory.of([] if source is None else [source])
+        return (yield from self.look_up_known(lease.held, Inventory.of([] if source is None else [source])))
 
     def _found(self, identity: Identity, inventory: Inventory) -> Source | None:
         if self._ref.data_source_id:
@@ -168,6 +168,8 @@ class Ending(Operation["str | None"]):
             for key in keys:
                 lease.verify()
                 self.at_risk.keys[key] = source_id
+                # Whoever has claimed the place of the key since then is the one whose secret it removes.
+                self._locations.add(location_name(self._rt.secrets.name, self._rt.secrets.location(key)))
                 self._rt.secrets.remove(key)
                 lease.verify()
                 self._rt.log.info(

@@ -112,7 +112,7 @@ class Declared:
     def _differing_settings(self, shown: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
         if self.merge:
             return {f"{SETTINGS}.{key}": value for key, value in wanted.items() if not _covers(shown, key, value)}
-        differing = {key: value for key, value in wanted.items() if key not in shown or shown[key] != value}
+        differing = {key: value for key, value in wanted.items() if key not in shown or not _is_same(shown[key], value)}
         differing |= {key: _ABSENT for key in shown if key not in wanted}
         return {f"{SETTINGS}.{key}": value for key, value in differing.items()}
 
@@ -123,7 +123,18 @@ def _covers(shown: dict[str, Any], key: str, wanted: object) -> bool:
         return False
     if isinstance(wanted, dict) and isinstance(shown[key], dict):
         return all(_covers(shown[key], inner, value) for inner, value in wanted.items())
-    return bool(shown[key] == wanted)
+    return _is_same(shown[key], wanted)
+
+
+def _is_same(shown: object, wanted: object) -> bool:
+    """Compare two JSON values: for Python, true is 1."""
+    if isinstance(shown, bool) or isinstance(wanted, bool):
+        return shown is wanted
+    if isinstance(shown, dict) and isinstance(wanted, dict):
+        return shown.keys() == wanted.keys() and all(_is_same(shown[key], value) for key, value in wanted.items())
+    if isinstance(shown, list | tuple) and isinstance(wanted, list | tuple):
+        return len(shown) == len(wanted) and all(map(_is_same, shown, wanted))
+    return bool(shown == wanted)
 
 
 def _is_unsaid(source: Source, name: str) -> bool:

@@ -47,9 +47,9 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class ListSources:
-    """List the sources of a provider: gives the inventory."""
+    """List the sources, all or those of a provider: gives the inventory."""
 
-    provider: str
+    provider: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +195,9 @@ def list_sources(runtime: Runtime, provider: str | None = None) -> Inventory:
 
     :raises CopassAnswerError: if the list is cut short.
     """
+    begun = Moment.of(runtime.clock)
     listed = runtime.client.send(calls.list_sources(runtime.sandbox_id, provider=provider))
-    return Inventory.of_list(listed, now=runtime.clock.now())
+    return Inventory.of_list(listed, now=runtime.clock.now(), took=begun.age(runtime.clock))
 
 
 def get_source(runtime: Runtime, source_id: str) -> Source | None:

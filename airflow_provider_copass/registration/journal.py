@@ -59,7 +59,7 @@ class Write:
     :param by: the task instance that sends it.
     :param source_id: the source that it is about; empty for ``register``.
     :param other: of a rename, the source's name on the other side.
-    :param took: of a POST whose answer was lost, the seconds in which it may have been sent, if they were many.
+    :param took: of a POST, by how many seconds it may have been sent later than ``sent_at`` says, if they were many.
     """
 
     kind: WriteKind

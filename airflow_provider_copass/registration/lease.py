@@ -282,7 +282,7 @@ class Lease:
             return
         took = self._noted.age(self._rt.clock)
         # A process that was paused may have sent it long after it was noted.
-        known = replace(write, took=took) if took > self._rt.timing.settle_timeout else write
+        known = replace(write, took=write.took + took) if took > self._rt.timing.settle_timeout else write
         self._first_seen[known] = self._rt.clock.monotonic()
         self.lost_write = known
         if known != write:

@@ -37,10 +37,13 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.driver import Steps
-    from airflow_provider_copass.registration.journal import Entry
+    from airflow_provider_copass.registration.journal import Completed, Entry
     from airflow_provider_copass.registration.lease import LocationClaim
     from airflow_provider_copass.registration.ports import Moment, Runtime
     from airflow_provider_copass.registration.spec import SourceRef
+
+_FAILURES = 5
+"""How often a process that owes something tries again after a failure."""
 
 _LONGEST_POLL = 5.0
 """Seconds: no pause between two looks for the effect of a write is longer."""
@@ -88,7 +91,7 @@ class Operation(Generic[T]):
         """
         clock, timing = self._rt.clock, self._rt.timing
         since: float | None = None
-        is_last = False
+        is_last, failures = False, 0
         self._began = clock.now()
         while True:
             held = HeldError("")
@@ -101,10 +104,16 @@ class Operation(Generic[T]):
                 is_last = is_last or not (is_patient or self.owes)
             except LookAgainError:
                 pass
+            except CopassError as error:
+                # What a process owes since it lost a lease, no other one knows: a failure that may pass does not end it.
+                was_lost = any(lease.was_lost for lease in self._leases.values())
+                failures += 1
+                if error.is_final or is_last or not (self.owes and was_lost) or failures > _FAILURES:
+                    raise
             if is_last:
                 raise EntryBusyError(self._busy(held))
             since = clock.monotonic() if since is None else since
-            yield Wait(timing.poll_interval)
+            yield Wait(timing.poll_interval * 2**failures)
             # A process that was paused for long looks once more before it gives up.
             limit = 2 * timing.takeover_after if self.owes else timing.wait_timeout
             is_last = clock.monotonic() - since > limit
@@ -135,16 +144,22 @@ class Operation(Generic[T]):
 
         :raises CopassAnswerError: if the list is cut short.
         """
-        inventory: Inventory = yield ListSources(identity.provider)
+        listed: Inventory = yield ListSources(identity.provider)
+        inventory = yield from self.look_up_known(entry, listed)
+        for source in inventory.matching(identity):
+            if source.data_source_id not in listed.by_id:
+                raise CopassAnswerError(
+                    f"list_sources: the list is cut short: it does not hold source {source.data_source_id}, which "
+                    "lives. Nothing was concluded from it. Try again later.",
+                    operation="list_sources",
+                )
+        return inventory
+
+    def look_up_known(self, entry: Entry | None, inventory: Inventory) -> Steps[Inventory]:
+        """Read what an entry knows and an inventory does not show."""
         found = []
         for source_id in ids_to_look_up(entry, inventory):
             source: Source | None = yield GetSource(source_id)
-            if source is not None and identity.matches(source):
-                raise CopassAnswerError(
-                    f"list_sources: the list is cut short: it does not hold source {source_id}, which lives. Nothing "
-                    "was concluded from it. Try again later.",
-                    operation="list_sources",
-                )
             if source is not None:
                 found.append(source)
         return inventory.with_sources(found) if found else inventory
@@ -175,7 +190,7 @@ class Operation(Generic[T]):
         for name in sorted(names):
             entry, _ = yield from read_entry(name)
             known = completed_of(entry)
-            if known is not None and self.at_risk.covers(known):
+            if known is not None and self._is_at_risk(known):
                 source_ids.add(known.source_id)
         for source_id in sorted(source_ids):
             source: Source | None = yield GetSource(source_id)
@@ -184,6 +199,10 @@ class Operation(Generic[T]):
                 yield from self.under([lease], partial(self._mint_for, source, lease))
         for source_id in source_ids:
             self.at_risk.discard(source_id)
+
+    def _is_at_risk(self, known: Completed) -> bool:
+        """Tell whether a secret may be void, by its source, its key, or the place that the key names."""
+        return self.at_risk.covers(known) or (bool(self.at_risk.keys) and known.location in self._locations)
 
     def _mint_for(self, source: Source, lease: Lease) -> Steps[None]:
         """Mint the secret of one source once more, under the name that it has now, if it may be void."""
@@ -197,7 +216,7 @@ class Operation(Generic[T]):
         yield from self.settled([lease], look)
         known = known_of(lease.held, source.data_source_id)
         is_stored = known is not None and known.key and self._rt.secrets and known.store == self._rt.secrets.name
-        if known is None or not is_stored or not self.at_risk.covers(known):
+        if known is None or not is_stored or not self._is_at_risk(known):
             lease.release()
             return
         self._rt.log.warning(
@@ -246,7 +265,7 @@ def looked_up(ref: SourceRef) -> Steps[Source | None]:
         source: Source | None = yield GetSource(str(ref.data_source_id))
         if source is None:
             # Of a sandbox that does not exist the list cannot be had either, and that is an error.
-            yield ListSources("")
+            yield ListSources(None)
         return source
     inventory: Inventory = yield ListSources(identity.provider)
     return only_one(ref, inventory.matching(identity))

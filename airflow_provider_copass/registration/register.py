@@ -14,7 +14,7 @@ from airflow_provider_copass.errors import (
     SourceExistsError,
 )
 from airflow_provider_copass.registration.assess import assess
-from airflow_provider_copass.registration.decide import created_by, decide, may_still_act
+from airflow_provider_copass.registration.decide import DATE_SLACK, created_by, decide, may_still_act
 from airflow_provider_copass.registration.drift import Declared
 from airflow_provider_copass.registration.driver import GetSource, ListSources, run_alone
 from airflow_provider_copass.registration.inventory import Inventory
@@ -278,7 +278,9 @@ class Registration(Operation[Registered]):
 
         def note(pending: Pending) -> Pending:
             sent_at = now_on_server(self._rt, inventory)
-            return replace(pending, write=Write("register", sent_at, self._rt.owner.instance))
+            # A list that took long tells the server's time less exactly.
+            took = inventory.took if inventory.took > DATE_SLACK else 0.0
+            return replace(pending, write=Write("register", sent_at, self._rt.owner.instance, took=took))
 
         try:
             created = yield from self._lease.send(

@@ -89,7 +89,8 @@ class Rotation(Operation[Registered]):
         """Look again with the lease in hand, and rotate."""
         inventory = yield from self.settled([lease], lambda: self._look_again(lease.identity))
         minter.verify_locations()
-        [source] = inventory.by_id.values()
+        lease.resolve(inventory)
+        source, *_ = inventory.by_id.values()
         source_id = source.data_source_id
         same = known_of(lease.held, source_id)
         is_unfinished = lease.held.rotating == source_id
@@ -118,7 +119,7 @@ class Rotation(Operation[Registered]):
         source = yield from self._look()
         if identity_of(self._ref, source) != identity:
             raise LookAgainError
-        return Inventory.of([source])
+        return (yield from self.look_up_known(self.lease_on(identity).held, Inventory.of([source])))
 
     def _copy(self, source_id: str, lease: Lease, writer: SecretWriter) -> None:
         """Keep the secret that is valid now; an earlier try of this task instance that began to rotate has done so."""

@@ -210,15 +210,15 @@ def test_a_hook_that_is_collected_leaves_no_socket_open(emulator: Emulator, hook
         warnings.simplefilter("always")
         hook = CopassHook()
         hook.list_sources()
-        client = hook.get_conn()
+        pool = hook.get_conn()._http
         cycle = [hook]
         cycle.append(cycle)  # type: ignore[arg-type]
         if is_closed:
             hook.close()
         del hook, cycle
         gc.collect()
-        assert client._http.is_closed
-        del client
+        assert pool.is_closed
+        del pool
         gc.collect()
     assert [str(each.message) for each in warned if issubclass(each.category, ResourceWarning)] == []
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.errors import CopassError, SecretKeyTakenError, SecretMissingError
+from airflow_provider_copass.errors import CopassError, JournalError, SecretKeyTakenError, SecretMissingError
 from airflow_provider_copass.registration.journal import Completed, entry_name, from_text
 from airflow_provider_copass.registration.spec import Identity
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_true, live_of
-from tests.registration.simulation import Fault, Process, World, run_all
+from tests.registration.simulation import Fault, Process, World, run_all, timed_out
 
 PAUSE = acts.TAKEOVER_AFTER + 100
 THIRD = "third/run/task/-1"
@@ -306,3 +306,100 @@ def test_a_change_that_is_answered_with_another_source_is_an_error(monkeypatch: 
     other = acts.seed(world, "other")
     monkeypatch.setattr(World, "update", lambda self, **_: self.source(other))
     assert acts.error_of(acts.update(world, fields={"poll_interval_seconds": 60})) is not None
+
+
+# What a process owes while the journal or the server fails.
+
+
+@pytest.mark.parametrize("read", range(14))
+def test_a_failed_read_does_not_make_a_process_forget_what_it_owes(read: int) -> None:
+    """Its rotation was sent after it had lost the lease, and then a read of the journal fails: it mints once more."""
+    world = World()
+    acts.register(world, kill_at=("after register", 0))
+    faults: dict[int | str | tuple[str, int], Fault] = {}
+    late = acts.start_register(world, attempt=2, freezes={("before rotate", 0): PAUSE}, faults=faults)
+    _run_to(world, late, "before rotate")
+    faults["read entry", late.effects.count("read entry") + read] = Fault(
+        applies=False, error=lambda: JournalError("the database is down")
+    )
+    other = acts.register(world, task=acts.OTHER)
+    run_all(world, [late])
+    assert_once(world, other, acts.until_green(acts.register, world, first=3))
+
+
+def test_a_failed_list_does_not_make_a_process_forget_what_it_created() -> None:
+    """Its POST was sent after it had lost the lease, and its next list fails: it deletes the duplicate all the same."""
+    world = World()
+    late = acts.start_register(
+        world, freezes={("before register", 0): PAUSE}, faults={("list", 1): Fault(error=timed_out)}
+    )
+    _run_to(world, late, "before register")
+    other = acts.register(world, task=acts.OTHER)
+    run_all(world, [late])
+    assert_once(world, other, late)
+
+
+@pytest.mark.parametrize("seconds", [20, 34, 40, 60])
+def test_a_slow_list_does_not_hide_a_source_whose_answer_is_lost(seconds: float) -> None:
+    """The server's time is known less exactly then: the source counts as ours, and its secret is minted."""
+    world = World()
+    first = acts.register(world, freezes={("after list", 0): seconds}, faults={("register", 0): Fault()})
+    last = first if acts.error_of(first) is None else acts.until_green(acts.register, world, first=2)
+    assert_once(world, last)
+
+
+# A key that two texts or two identities share, and a deletion that wakes late.
+
+
+def test_a_late_deletion_mints_for_who_has_the_key_since() -> None:
+    """It is paused before it removes the secret; another identity has the key when it wakes."""
+    world = World()
+    acts.register(world, "a", store_as="fixed")
+    late = acts.start_delete(
+        world, "a", store_as="fixed", remove_secret=True, freezes={("before remove secret", 0): PAUSE}
+    )
+    _run_to(world, late, "before remove secret")
+    acts.delete(world, "a", store_as="fixed", remove_secret=True, task=THIRD)
+    other = acts.register(world, "b", store_as="fixed", task=acts.OTHER)
+    run_all(world, [late])
+    assert_true(world, other)
+
+
+def test_a_late_write_mints_for_who_has_the_place_under_another_text() -> None:
+    """The store folds case: the place of both keys is one, and the later source's secret is good in the end."""
+    world = World(folds=str.lower)
+    late = acts.start_register(world, "x", store_as="FIXED", freezes={("before write secret", 0): PAUSE})
+    _run_to(world, late, "before write secret")
+    acts.delete(world, "x", store_as="FIXED", remove_secret=True)
+    other = acts.register(world, "y", store_as="fixed", task=acts.OTHER)
+    run_all(world, [late])
+    assert_true(world, other)
+
+
+# A deletion that is over is not made again by its retry, whatever has looked at its entry since.
+
+
+def test_a_deletion_that_is_over_is_known_after_a_duplicate_was_deleted_by_its_id() -> None:
+    """It was killed after its effect; a dead source of the name is deleted by its id, and the name registered anew."""
+    world = World()
+    acts.register(world)
+    world.disconnect("ds-1")
+    acts.register(world, task=acts.OTHER)
+    acts.delete(world, kill_at=("after delete", 0))
+    world.advance(world.now + PAUSE)
+    acts.delete(world, data_source_id="ds-1", task="d2/run/task/-1")
+    anew = acts.register(world, task=THIRD)
+    assert_green(acts.delete(world, attempt=2))
+    assert_once(world, anew)
+
+
+def test_a_deletion_that_is_over_is_known_after_a_rotation() -> None:
+    """It was killed after its effect; a person registers the name, and a task rotates that source's secret."""
+    world = World()
+    acts.register(world)
+    acts.delete(world, kill_at=("after delete", 0))
+    world.advance(world.now + PAUSE)
+    world.register({"provider": "slack", "name": "n", "ingestion_mode": "realtime"})
+    rotated = acts.rotate(world)
+    assert_green(acts.delete(world, attempt=2))
+    assert_once(world, rotated)
