@@ -32,7 +32,8 @@ _PACKAGE = __name__.partition(".")[0]
 _SPECIAL = frozenset({"__init__", "__call__", "__enter__", "__exit__", "__aenter__", "__aexit__"})
 _SETTINGS = "adapter_config"
 _PASSED = "_copass_passed"
-_END_OF_A_TASK = frozenset({"CancelledError", "GeneratorExit"})
+_TELLING = frozenset({"AirflowFailException", "AirflowSkipException", "CancelledError", "GeneratorExit"})
+"""Exceptions that say all: what our operators raise in Airflow's own words, and the end of an asynchronous task."""
 
 
 class Hidden:
@@ -148,8 +149,8 @@ def _without_frames(error: BaseException, *, is_outermost: bool) -> BaseExceptio
 
 
 def _tells_itself(kind: type[BaseException]) -> bool:
-    """Tell whether an exception is one of this package's, whose text says all, or an asynchronous task's end."""
-    return kind.__module__.partition(".")[0] == _PACKAGE or kind.__name__ in _END_OF_A_TASK
+    """Tell whether an exception is one of this package's, or another one whose text says all."""
+    return kind.__module__.partition(".")[0] == _PACKAGE or kind.__name__ in _TELLING
 
 
 def _clear(error: BaseException) -> None:

@@ -105,7 +105,7 @@ class Operation(Generic[T]):
             except LookAgainError:
                 pass
             except CopassError as error:
-                # No other process knows what this one owes since it lost a lease: a failure that may pass does not end it.
+                # Nobody else knows what this process owes since it lost a lease: no failure that may pass ends it.
                 was_lost = any(lease.was_lost for lease in self._leases.values())
                 failures += 1
                 if error.is_final or is_last or not (self.owes and was_lost) or failures > _FAILURES:

@@ -157,6 +157,9 @@ def test_a_timeout_at_any_line(hook: CopassHook, emulator: Emulator, name: str) 
             assert type(seen.error) is AirflowTaskTimeout
             seen.check(*CANARIES, emulator.token)
             assert [frame.f_code.co_name for frame in frames_of(seen.error)][-1] in {name, "__init__"}
+    del seen
+    # Here, and not in the next test.
+    gc.collect()
 
 
 def test_the_caller_s_own_error_is_still_the_context(hook: CopassHook, emulator: Emulator) -> None:

@@ -149,7 +149,7 @@ def test_settings_are_read_as_they_look_as_well(tmp_path: Path, settings: str) -
 
 def test_settings_may_hold_any_json(account: Emulator, tmp_path: Path) -> None:
     """Numbers with a fraction, true and false."""
-    text = f"{ENTRY}  adapter_config: {{a: 1.50, b: [yes, null, -3, 1.0e+2], c: {{d: text}}}}\n"
+    text = f"{ENTRY}  adapter_config: {{a: 1.50, b: [true, null, -3, 1.0e+2], c: {{d: text}}}}\n"
     (tmp_path / "m.yaml").write_text(text, encoding="utf-8")
     [body] = registered(account, manifest=str(tmp_path / "m.yaml"))
     assert body["adapter_config"] == {"a": 1.5, "b": [True, None, -3, 100.0], "c": {"d": "text"}}
