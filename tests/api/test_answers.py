@@ -183,6 +183,10 @@ def test_an_id_that_holds_the_secret_is_refused(client_of: ClientOf) -> None:
     [
         ({"has_more": True}, {}, 200, "has_more"),
         ({"has_more": "true"}, {}, 200, "has_more"),
+        ({"pageInfo": {"hasNextPage": True}}, {}, 200, "hasNextPage"),
+        ({"next_token": "x"}, {}, 200, "next_token"),
+        ({}, {"content-range": "items 0-9/500"}, 200, "Content-Range"),
+        ({}, {"link": "</b>; rel='next'"}, 200, "Link"),
         ({"next_cursor": SECRET}, {}, 200, "next_cursor"),
         ({"next_cursor": 7}, {}, 200, "next_cursor"),
         ({"next": f"/sources?cursor={SECRET}"}, {}, 200, "next"),

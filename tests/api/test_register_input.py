@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_copass.api import CopassInputError
+from airflow_provider_copass.api import CopassInputError, calls
 from airflow_provider_copass.api.requests import RegisterSource, read_register, read_update
 
 CANARY = "hunter2-canary"
@@ -110,3 +111,43 @@ def test_an_unknown_field_of_a_change_is_refused() -> None:
     """``webhook_url`` cannot be set, nor can a misspelt field be."""
     with pytest.raises(CopassInputError, match="unknown field"):
         read_update({"webhook_url": "https://x.example"})  # type: ignore[typeddict-unknown-key]
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """Return settings that are nested so deep."""
+    settings: dict[str, Any] = {"end": 1}
+    for _ in range(depth):
+        settings = {"in": settings}
+    return settings
+
+
+@pytest.mark.parametrize("settings", [nested(120), nested(250), nested(900), {str(each): 1 for each in range(10_001)}])
+@pytest.mark.parametrize("is_text", [True, False])
+def test_settings_that_no_list_could_show_again_are_refused(settings: dict[str, Any], *, is_text: bool) -> None:
+    """A parser gives up at 200 levels: the list of the sandbox could not be read by anybody."""
+    given: Any = json.dumps(settings) if is_text else settings
+    with pytest.raises(CopassInputError, match="at most 100 levels"):
+        calls.register_source("sb", provider="slack", name="n", adapter_config=given)
+
+
+def test_settings_of_ninety_levels_are_sent() -> None:
+    """The bound is beyond what a person writes."""
+    call = calls.register_source("sb", provider="slack", name="n", adapter_config=nested(90))
+    assert call.body is not None
+    assert call.body["adapter_config"] == nested(90)
+
+
+@pytest.mark.parametrize("given", ["false", "true", 1, None, "None"])
+def test_a_switch_of_a_call_is_true_or_false(given: Any) -> None:
+    """Any text would count as true."""
+    with pytest.raises(CopassInputError, match="vault_only must be True or False"):
+        calls.pull_source("sb", "ds", vault_only=given)
+    with pytest.raises(CopassInputError, match="merge_adapter_config must be True or False"):
+        calls.update_source("sb", "ds", {"adapter_config": {"a": 1}}, merge_adapter_config=given)
+
+
+@pytest.mark.parametrize("given", ["", 1, ["slack"], "\ud800"])
+def test_a_filter_of_a_list_is_a_text(given: Any) -> None:
+    """Nothing else is sent."""
+    with pytest.raises(CopassInputError, match="provider must be a text"):
+        calls.list_sources("sb", provider=given)

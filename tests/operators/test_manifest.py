@@ -155,6 +155,14 @@ def test_settings_may_hold_any_json(account: Emulator, tmp_path: Path) -> None:
     assert body["adapter_config"] == {"a": 1.5, "b": [True, None, -3, 100.0], "c": {"d": "text"}}
 
 
+@pytest.mark.parametrize("word", ["yes", "no", "on", "off", "No"])
+def test_a_word_that_yaml_takes_for_true_or_false_is_refused_in_settings_too(tmp_path: Path, word: str) -> None:
+    """A region may be called so; true and false themselves are meant."""
+    assert "line 1: a value is read as true or false" in refused(
+        tmp_path, f"- {{provider: slack, name: a, adapter_config: {{region: {word}}}}}\n"
+    )
+
+
 def test_every_such_value_is_named_at_once(tmp_path: Path) -> None:
     """Up to ten, each with its line."""
     said = refused(tmp_path, "".join(f"- {{provider: slack, name: 0x{number}7}}\n" for number in range(12)))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_copass.api import Source
 from airflow_provider_copass.errors import (
     CopassInputError,
     CopassValidationError,
@@ -17,6 +18,7 @@ from airflow_provider_copass.errors import (
     SourceMissingError,
 )
 from airflow_provider_copass.operators._inputs import read_change
+from airflow_provider_copass.registration.drift import Declared
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable
 from tests.registration.simulation import Fault, Process, World, run_all, run_to
@@ -314,3 +316,13 @@ def test_what_is_declared_is_in_no_repr() -> None:
     """Settings may hold a credential."""
     change = read_change(adapter_config={"a": "canary"})
     assert "canary" not in f"{change!r}"
+
+
+@pytest.mark.parametrize("is_merge", [True, False])
+def test_true_is_not_one(*, is_merge: bool) -> None:
+    """For Python they are equal, and for the server they are not."""
+    found = Source(data_source_id="ds-1", adapter_config={"a": 1, "b": {"c": [0, 1]}})
+    declared = Declared({"adapter_config": {"a": True, "b": {"c": [False, 1]}}}, merge=is_merge)
+    assert set(declared.differing(found)) == {"adapter_config.a", "adapter_config.b"}
+    same = Declared({"adapter_config": {"a": 1.0, "b": {"c": [0, 1]}}}, merge=is_merge)
+    assert same.differing(found) == {}
