@@ -8,9 +8,12 @@ import os
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass.operators._documents import DocumentError, load_json, load_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # What the next try would find as well.
@@ -119,3 +122,19 @@ _INSTALL = (
     "Check its place and the connection in it, and that the Airflow provider and the fsspec package for its kind of "
     "storage are installed"
 )
+
+
+def render_templates(value: Any, render: Callable[[str], Any]) -> Any:
+    """Render the templates in a manifest.
+
+    A text that holds none stays as it is: Jinja's native environment would make 1000 of ``"1_000"``.
+
+    :param value: the manifest, or a part of it.
+    :param render: renders a template.
+    """
+    if isinstance(value, dict):
+        return {key: render_templates(inner, render) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [render_templates(inner, render) for inner in value]
+    is_template = isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
+    return render(value) if is_template else value

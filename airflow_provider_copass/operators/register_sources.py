@@ -178,7 +178,7 @@ class RegisterSourcesOperator(CopassOperator):
         from airflow_provider_copass.errors import CopassInputError
         from airflow_provider_copass.operators._inputs import read_optional
         from airflow_provider_copass.operators._manifest import padded_entries, read_sources
-        from airflow_provider_copass.operators._manifest_file import Manifest
+        from airflow_provider_copass.operators._manifest_file import Manifest, render_templates
 
         sources = read_optional("sources", value_of(self.sources))
         given = read_optional("manifest", self.manifest)
@@ -192,7 +192,9 @@ class RegisterSourcesOperator(CopassOperator):
             dag = self.get_dag()
             manifest = Manifest.at(given, beside=None if dag is None else dag.fileloc)
             origin, listed = manifest.name, manifest.read()
-            sources = render_privately(origin, lambda: self.render_template(listed, context))
+            sources = render_privately(
+                origin, lambda: render_templates(listed, lambda text: self.render_template(text, context))
+            )
         read = read_sources(sources, origin=origin)
         if entries := padded_entries(read, origin):
             self.log.warning(

@@ -163,6 +163,18 @@ def test_a_word_that_yaml_takes_for_true_or_false_is_refused_in_settings_too(tmp
     )
 
 
+def test_what_is_quoted_is_a_text_in_a_dag_that_renders_natively_too(account: Emulator, tmp_path: Path) -> None:
+    """Jinja's native environment would read each text as Python: no quotes could help."""
+    text = '- {provider: slack, name: "1_000", adapter_config: {version: "1.10", word: "True", day: "{{ ds }}"}}\n'
+    (tmp_path / "m.yaml").write_text(text, encoding="utf-8")
+    with DAG("native", render_template_as_native_obj=True, schedule=None):
+        task = RegisterList(task_id="register", manifest=str(tmp_path / "m.yaml"))
+    task.execute({"ti": TaskInstance(), "ds": "2026-01-01"})  # type: ignore[typeddict-item]
+    [body] = [request["body"] for request in account.requests(operation="register")]
+    assert body["name"] == "1_000"
+    assert body["adapter_config"] == {"version": "1.10", "word": "True", "day": "2026-01-01"}
+
+
 def test_every_such_value_is_named_at_once(tmp_path: Path) -> None:
     """Up to ten, each with its line."""
     said = refused(tmp_path, "".join(f"- {{provider: slack, name: 0x{number}7}}\n" for number in range(12)))
