@@ -85,9 +85,9 @@ test-airflow2: $(ENV2)/ready ## run the tests that touch Airflow, and the exampl
 	@$(ENV2)/bin/python -m pytest -q tests/airflow tests/commands tests/hooks tests/operators tests/secret_stores -m "not slow and not crashes and not deep"
 
 test-backends: $(BACKENDS)/ready ## write secrets to real secrets backends
-	@$(BACKENDS)/bin/python -m pytest tests/backends -m "not slow and not crashes"
+	@$(BACKENDS)/bin/python -m pytest tests/backends -m "not slow and not crashes and not deep"
 
-test-backends-all: $(BACKENDS)/ready $(BACKENDS2)/ready ## the same on both versions of Airflow, and with tasks that are killed
+test-backends-all: $(BACKENDS)/ready $(BACKENDS2)/ready ## the same on both versions of Airflow, with tasks that are killed, and the search for leaks
 	@$(BACKENDS)/bin/python -m pytest tests/backends -m "not slow"
 	@$(BACKENDS2)/bin/python -m pytest tests/backends
 

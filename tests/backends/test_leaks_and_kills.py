@@ -14,7 +14,7 @@ from tests.airflow.leak_stage import Played, played
 from tests.backends import servers
 from tests.harness import leak_search
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.deep]
 
 VAULT = "airflow.providers.hashicorp.secrets.vault.VaultBackend"
 

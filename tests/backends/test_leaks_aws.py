@@ -20,6 +20,7 @@ from tests.harness.airflow_home import AIRFLOW_3
 
 pytestmark = [
     pytest.mark.airflow,
+    pytest.mark.deep,
     # What is suppressed is tested on both, in one process.
     pytest.mark.skipif(not AIRFLOW_3, reason="a minute's run for a rule that is the same on Airflow 2"),
 ]
