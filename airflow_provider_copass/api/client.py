@@ -189,7 +189,7 @@ class CopassClient(_Driver):
         """Open a pool of connections; it is closed with the client, or when the client is no longer used."""
         self._pid = os.getpid()
         self._http = open_http(httpx.Client, Transport, self.settings, transport=self._transport)
-        weakref.finalize(self, self._http.close).atexit = False
+        weakref.finalize(self, self._http.close)
 
     def _answer(self, send: Send) -> Reply | NoReply | ConnectFailure:
         deadline = self._deadline()
