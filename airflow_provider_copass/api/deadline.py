@@ -40,7 +40,7 @@ def attempt_within(seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        # Not by a token: a coroutine that nobody awaits to its end is closed in another context.
+        # Not by a token: a coroutine that is not awaited to its end is closed in another context.
         _DEADLINE.set(before)
 
 

@@ -53,7 +53,7 @@ def our_call() -> Iterator[None]:
     try:
         yield
     finally:
-        # Not by a token: a coroutine that nobody awaits to its end is closed in another context.
+        # Not by a token: a coroutine that is not awaited to its end is closed in another context.
         _IS_OURS.set(before)
 
 

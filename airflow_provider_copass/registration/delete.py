@@ -168,7 +168,7 @@ class Ending(Operation["str | None"]):
             for key in keys:
                 lease.verify()
                 self.at_risk.keys[key] = source_id
-                # Whoever has claimed the place of the key since then is the one whose secret it removes.
+                # If another source has claimed the location of the key since, it is its secret that is removed.
                 self._locations.add(location_name(self._rt.secrets.name, self._rt.secrets.location(key)))
                 self._rt.secrets.remove(key)
                 lease.verify()

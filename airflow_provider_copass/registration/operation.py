@@ -105,7 +105,7 @@ class Operation(Generic[T]):
             except LookAgainError:
                 pass
             except CopassError as error:
-                # Nobody else knows what this process owes since it lost a lease: no failure that may pass ends it.
+                # No entry tells what this process owes since it lost a lease: no failure that may pass ends it.
                 was_lost = any(lease.was_lost for lease in self._leases.values())
                 failures += 1
                 if error.is_final or is_last or not (self.owes and was_lost) or failures > _FAILURES:
