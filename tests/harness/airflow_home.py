@@ -21,6 +21,10 @@ from tests.harness.processes import CHECKOUT
 
 AIRFLOW_VERSION = tuple(int(part) for part in importlib.metadata.version("apache-airflow").split(".")[:2])
 AIRFLOW_3 = AIRFLOW_VERSION >= (3,)
+PATIENCE_MODULE = "sqlite_patience"
+"""What Airflow imports, by its setting, to learn how long a writer waits for another one: SQLite has one at a time. It lies
+in the home's ``config`` folder, where every Airflow looks, also one that has nothing of ours."""
+PATIENCE = 'PATIENCE = {"timeout": 60}  # in seconds, as the driver of SQLite takes it\n'
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,9 @@ class AirflowHome:
         self.path.mkdir(parents=True, exist_ok=True)
         self.dags = dags or self.path / "dags"
         self.dags.mkdir(exist_ok=True)
+        config = self.path / "config"
+        config.mkdir(exist_ok=True)
+        (config / f"{PATIENCE_MODULE}.py").write_text(PATIENCE, encoding="utf-8")
         self.database = self.path / "airflow.db"
         self.logs = self.path / "logs"
         self.outputs = self.path / "outputs"
@@ -103,8 +110,8 @@ class AirflowHome:
             "CORE__UNIT_TEST_MODE": "False",
             "DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
             # Who waits for longer than five seconds fails otherwise, on a machine that has other work.
-            "DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "tests.harness.patience.PATIENCE",
-            "DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": "tests.harness.patience.PATIENCE",
+            "DATABASE__SQL_ALCHEMY_CONNECT_ARGS": f"{PATIENCE_MODULE}.PATIENCE",
+            "DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": f"{PATIENCE_MODULE}.PATIENCE",
             "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.database}",
             "LOGGING__BASE_LOG_FOLDER": str(self.logs),
             # 2.11 warns on every start where it is left out.
