@@ -22,8 +22,10 @@ from tests.harness.processes import CHECKOUT
 AIRFLOW_VERSION = tuple(int(part) for part in importlib.metadata.version("apache-airflow").split(".")[:2])
 AIRFLOW_3 = AIRFLOW_VERSION >= (3,)
 PATIENCE_MODULE = "sqlite_patience"
-"""What Airflow imports, by its setting, to learn how long a writer waits for another one: SQLite has one at a time. It lies
-in the home's ``config`` folder, where every Airflow looks, also one that has nothing of ours."""
+"""What Airflow imports, by its setting, to learn how long a writer waits for another one: SQLite has one at a time.
+
+It lies in the home's ``config`` folder, where every Airflow looks, also one that has nothing of ours.
+"""
 PATIENCE = 'PATIENCE = {"timeout": 60}  # in seconds, as the driver of SQLite takes it\n'
 
 
