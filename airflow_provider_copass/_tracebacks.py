@@ -6,8 +6,8 @@ secrets and the values of ``adapter_config``. So what a user or Airflow calls is
 a signal's exception such as Airflow's timeout included, keeps its type and its text, and loses the frames, the cause
 and the context that it has gathered there.
 
-A log line may be recorded with the frames that log it. So what comes in by a door as ``adapter_config`` goes on inside
-a :class:`Hidden`, which shows nothing, to the place where the request is made.
+A log line may be recorded with the frames that log it. So what comes in by a door as ``adapter_config``, or as
+``text`` to ingest, goes on inside a :class:`Hidden`, which shows nothing, to the place where the request is made.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _DEPTH: ContextVar[int] = ContextVar("copass_doors_passed", default=0)
 """How many doors this call has come in by: a hook's method passes the client's."""
 _PACKAGE = __name__.partition(".")[0]
 _SPECIAL = frozenset({"__init__", "__call__", "__enter__", "__exit__", "__aenter__", "__aexit__"})
-_SETTINGS = "adapter_config"
+_HIDDEN = ("adapter_config", "text")
 _PASSED = "_copass_passed"
 _TELLING = frozenset({"AirflowFailException", "AirflowSkipException", "CancelledError", "GeneratorExit"})
 """Exceptions that say all: what our operators raise in Airflow's own words, and the end of an asynchronous task."""
@@ -126,10 +126,11 @@ def fresh_tracebacks(cls: type[C]) -> type[C]:
 
 
 def _hide(kwargs: dict[str, Any]) -> None:
-    """Hide the argument that may hold a credential, unless an outer door has."""
-    given = kwargs.get(_SETTINGS)
-    if given is not None and not isinstance(given, Hidden):
-        kwargs[_SETTINGS] = Hidden(given)
+    """Hide the arguments that may hold a credential, unless an outer door has."""
+    for name in _HIDDEN:
+        given = kwargs.get(name)
+        if given is not None and not isinstance(given, Hidden):
+            kwargs[name] = Hidden(given)
 
 
 def _without_frames(error: BaseException, *, is_outermost: bool) -> BaseException:

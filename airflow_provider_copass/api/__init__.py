@@ -4,7 +4,7 @@ from airflow_provider_copass.api import calls
 from airflow_provider_copass.api.client import AsyncCopassClient, CopassClient
 from airflow_provider_copass.api.http_setup import environment_proxy
 from airflow_provider_copass.api.models import (
-    PullJob,
+    Job,
     PurgeResult,
     Sandbox,
     SandboxList,
@@ -60,7 +60,7 @@ __all__ = [
     "CopassTimeoutError",
     "CopassTransportError",
     "CopassValidationError",
-    "PullJob",
+    "Job",
     "PurgeResult",
     "RetryPolicy",
     "Sandbox",

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr, ValidationError
 
 from airflow_provider_copass.api import models
 from airflow_provider_copass.api.http_date import read_http_date
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 SECRET_FIELD = "webhook_signing_secret"
+_CONTENT = ("result", "error_message")
 
 MOST_ROWS = 20_000
 """How many rows of a list are read; each takes a kilobyte or more."""
@@ -76,7 +80,7 @@ def source_list(answer: object, headers: Headers) -> models.SourceList:
         if isinstance(row, dict):
             row.pop(SECRET_FIELD, None)
     # From the header: a field of this name in the answer is not the same thing.
-    answered_at = models.read_moment(read_http_date(headers.get("date", "")))
+    answered_at = moment_of(headers)
     more = _sign_of_more(answer, headers)
     return _read(models.SourceList, answer).model_copy(update={"answered_at": answered_at, "sign_of_more": more})
 
@@ -86,9 +90,17 @@ def source_status(answer: object, _headers: Headers) -> models.SourceStatus:
     return _read(models.SourceStatus, {} if answer is None else answer)
 
 
-def pull_job(answer: object, _headers: Headers) -> models.PullJob:
-    """Read a queued pull."""
-    return _read(models.PullJob, answer)
+def job(answer: object, _headers: Headers) -> models.Job:
+    """Read a job, without what may hold a part of a text that was ingested."""
+    if isinstance(answer, dict):
+        for name in _CONTENT:
+            answer.pop(name, None)
+    return _read(models.Job, answer)
+
+
+def moment_of(headers: Headers) -> datetime | None:
+    """Return when the server answered, by its own clock (the ``Date`` header); None if it does not tell."""
+    return models.read_moment(read_http_date(headers.get("date", "")))
 
 
 def purge_result(answer: object, _headers: Headers) -> models.PurgeResult:

@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 from airflow_provider_copass._tracebacks import fresh_traceback, reveal
 from airflow_provider_copass.api import answers
-from airflow_provider_copass.api.requests import plain, read_register, read_since, read_update
+from airflow_provider_copass.api.requests import plain, read_ingest, read_register, read_since, read_update
 from airflow_provider_copass.errors import CopassInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from airflow_provider_copass.api import models
@@ -54,6 +54,18 @@ class Call(Generic[T]):
     def writes(self) -> bool:
         """Whether the call changes something on the server."""
         return self.method != "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class Dated(Generic[T]):
+    """What a call returns, and when the server answered.
+
+    :param result: what the call returns.
+    :param answered_at: by the server's clock, to the second; None if it is not told.
+    """
+
+    result: T
+    answered_at: datetime | None
 
 
 @fresh_traceback
@@ -164,7 +176,7 @@ def disconnect_source(sandbox_id: str, data_source_id: str) -> Call[models.Sourc
 @fresh_traceback
 def pull_source(
     sandbox_id: str, data_source_id: str, *, since: datetime | str | None = None, vault_only: bool = False
-) -> Call[models.PullJob]:
+) -> Call[models.Job]:
     """Queue a pull.
 
     :param since: pull only what is newer: a date and time with its offset from UTC, or one as ISO 8601 text. Everything
@@ -177,7 +189,7 @@ def pull_source(
         body["since"] = moment
     if _flag("vault_only", vault_only):
         body["vault_only"] = True
-    return Call("pull_source", "POST", _source(sandbox_id, data_source_id) + "/pull", answers.pull_job, body=body)
+    return Call("pull_source", "POST", _source(sandbox_id, data_source_id) + "/pull", answers.job, body=body)
 
 
 @fresh_traceback
@@ -197,6 +209,66 @@ def purge_source(
 def delete_source(sandbox_id: str, data_source_id: str) -> Call[None]:
     """Remove a source's registration."""
     return Call("delete_source", "DELETE", _source(sandbox_id, data_source_id), answers.no_content)
+
+
+@fresh_traceback
+def ingest_text(
+    sandbox_id: str,
+    *,
+    text: str,
+    data_source_id: str | None = None,
+    source_type: str | None = None,
+    occurred_at: datetime | str | None = None,
+    speaker: str | None = None,
+    participants: Sequence[str] | None = None,
+    project_id: str | None = None,
+    storage_only: bool = False,
+) -> Call[models.Job]:
+    """Queue a text to be ingested. There is no idempotency key: sent twice, it is ingested twice.
+
+    :param text: the text.
+    :param data_source_id: the source that it is from, whose ``last_sync_at`` the server stamps.
+    :param source_type: what kind of text it is, in the API's words.
+    :param occurred_at: when it was said or written, with its offset from UTC.
+    :param speaker: who said or wrote it.
+    :param participants: who took part.
+    :param project_id: the project that it belongs to.
+    :param storage_only: keep the text, and add nothing to the graph.
+    :raises CopassInputError: if a field breaks its rule.
+    """
+    body = read_ingest(
+        text=reveal(text),
+        data_source_id=None if data_source_id is None else check_path_part("data_source_id", data_source_id),
+        source_type=source_type,
+        occurred_at=occurred_at,
+        speaker=speaker,
+        participants=participants,
+        project_id=project_id,
+        storage_only=_flag("storage_only", storage_only) or None,
+    )
+    return Call("ingest_text", "POST", _ingest(sandbox_id), answers.job, body=body.body())
+
+
+@fresh_traceback
+def get_job(sandbox_id: str, job_id: str) -> Call[models.Job]:
+    """Look at a job of :func:`ingest_text`. No page says that the job of a pull is found there as well."""
+    path = f"{_ingest(sandbox_id)}/{quote(check_path_part('job_id', job_id), safe='')}"
+    return Call("get_job", "GET", path, answers.job)
+
+
+def dated(call: Call[T]) -> Call[Dated[T]]:
+    """Return the same call, which also returns when the server answered.
+
+    :param call: the call.
+    """
+    return Call(
+        call.operation,
+        call.method,
+        call.path,
+        lambda answer, headers: Dated(call.read(answer, headers), answers.moment_of(headers)),
+        call.query,
+        call.body,
+    )
 
 
 @fresh_traceback
@@ -262,6 +334,11 @@ def _is_unicode(value: str) -> bool:
 def _sources(sandbox_id: str) -> str:
     """Return the path of a sandbox's sources."""
     return f"{SANDBOXES}/{quote(check_path_part('sandbox_id', sandbox_id), safe='')}/sources"
+
+
+def _ingest(sandbox_id: str) -> str:
+    """Return the path to ingest, and of the jobs of that."""
+    return f"{SANDBOXES}/{quote(check_path_part('sandbox_id', sandbox_id), safe='')}/ingest"
 
 
 def _source(sandbox_id: str, data_source_id: str) -> str:

@@ -228,12 +228,27 @@ class SourceStatus(Answer):
     status: Text = ""
 
 
-class PullJob(Answer):
-    """A pull that the server has queued."""
+class Job(Answer):
+    """Work that the server has queued: a pull, or a text to ingest.
+
+    Its ``result`` and ``error_message``, which may hold what was ingested, are not kept.
+
+    :param job_id: its id.
+    :param job_type: such as ``data_source_pull``.
+    :param status: ``queued``, ``pending``, ``processing``, ``completed``, ``failed``, ``cancelled`` or another word.
+    :param retry_count: how often the server has tried again.
+    :param children: of a text that was divided, how many parts are ``queued``, ``completed`` and so on.
+    :param created_at: when it was queued, in UTC.
+    :param completed_at: when it ended, in UTC.
+    """
 
     job_id: Id
     job_type: Text = ""
     status: Text = ""
+    retry_count: Whole = None
+    children: Object = Field(default=None, repr=False)
+    created_at: Moment = None
+    completed_at: Moment = None
 
 
 class PurgeResult(Answer):

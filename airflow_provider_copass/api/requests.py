@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypedDict, TypeVar
+from typing import Annotated, Any, Literal, TypedDict, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -40,6 +41,16 @@ RULES = {
         "since must be a date and time with its offset from UTC, such as '2026-01-01T00:00:00+00:00' or what {{ ts }} "
         "gives ({{ ds }} is a date alone), or left out"
     ),
+    "text": "text must be a text of at least one character that can be seen",
+    "source_type": "source_type must be a text, or left out",
+    "occurred_at": (
+        "occurred_at must be a date and time with its offset from UTC, such as '2026-01-01T00:00:00+00:00' or what "
+        "{{ ts }} gives ({{ ds }} is a date alone), or left out"
+    ),
+    "speaker": "speaker must be a text, or left out",
+    "participants": "participants must be a list of texts, or left out",
+    "project_id": "project_id must be a text, or left out",
+    "storage_only": "storage_only must be True or False",
 }
 """The rule of each field, in words that also say what to do."""
 
@@ -155,6 +166,11 @@ def _whole_number(value: object) -> object:
     return value
 
 
+def _listed(value: object) -> object:
+    """Read a list of any kind, such as a tuple; a text is none."""
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else value
+
+
 class _Fields(BaseModel):
     """How the fields of a request are read."""
 
@@ -208,6 +224,37 @@ class UpdateSource(_Fields):
         return [("fields", sorted(self.model_fields_set))]
 
 
+def _seen(text: str) -> str:
+    if is_blank(text):
+        raise ValueError(RULES["text"])
+    return text
+
+
+def _moment(value: object) -> object:
+    """Read a date and time with an offset as ISO 8601 text."""
+    moment = iso_moment(value)
+    if moment is None:
+        raise ValueError(RULES["occurred_at"])
+    return moment
+
+
+class IngestText(_Fields):
+    """The body of an ingest call. The text is that of the user's own documents: it is in no repr."""
+
+    text: Annotated[str, Field(min_length=1, strict=True), BeforeValidator(plain), AfterValidator(_seen)]
+    data_source_id: Text | None = None
+    source_type: Text | None = None
+    occurred_at: Annotated[str, BeforeValidator(_moment)] | None = None
+    speaker: Text | None = None
+    participants: Annotated[list[Text], BeforeValidator(_listed)] | None = None
+    project_id: Text | None = None
+    storage_only: Annotated[bool, Field(strict=True), BeforeValidator(plain)] = False
+
+    def __repr_args__(self) -> list[tuple[str | None, Any]]:
+        """Show the names of the given fields."""
+        return [("fields", sorted(self.model_fields_set))]
+
+
 class SourceChanges(TypedDict, total=False):
     """The fields that an update can change; a field that is left out is not changed."""
 
@@ -246,6 +293,15 @@ def read_update(given: SourceChanges) -> UpdateSource:
     return _read(UpdateSource, fields)
 
 
+def read_ingest(**given: object) -> IngestText:
+    """Check the fields of a text to ingest.
+
+    :param given: the fields, by name; None for an optional one means that it is left out.
+    :raises CopassInputError: naming every field that breaks its rule.
+    """
+    return _read(IngestText, {name: value for name, value in given.items() if value is not None or name == "text"})
+
+
 def read_since(given: object) -> str | None:
     """Check the moment from which a pull fetches.
 
@@ -258,6 +314,21 @@ def read_since(given: object) -> str | None:
     given = plain(given)
     if given is None or (isinstance(given, str) and given in {"", "None"}):
         return None
+    moment = iso_moment(given)
+    if moment is None:
+        raise CopassInputError(f"Refused before any request: {RULES['since']}.", fields=("since",))
+    return moment
+
+
+def iso_moment(given: object) -> str | None:
+    """Return a date and time with its offset from UTC as ISO 8601 text; None if it is anything else, or has no offset.
+
+    A text is returned unchanged unless it has a space in place of the T of ISO 8601, as the text of Airflow's own
+    moments does.
+
+    :param given: a ``datetime``, or ISO 8601 text.
+    """
+    given = plain(given)
     moment: Any = given
     if isinstance(given, str):
         try:
@@ -267,10 +338,8 @@ def read_since(given: object) -> str | None:
     # Of the moment of a blank cell, which differs from itself, pandas makes a datetime as well.
     is_moment = isinstance(moment, datetime) and moment == moment  # noqa: PLR0124
     if not is_moment or moment.utcoffset() is None:
-        raise CopassInputError(f"Refused before any request: {RULES['since']}.", fields=("since",))
-    # A text is sent unchanged unless it has a space in place of the T of ISO 8601, as the text of Airflow's own
-    # moments does.
-    return given if isinstance(given, str) and "T" in given else moment.isoformat()
+        return None
+    return given if isinstance(given, str) and "T" in given else cast("str", moment.isoformat())
 
 
 def _read(model: type[Model], given: dict[str, object]) -> Model:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self, TypeVar, Unpack
 
-    from airflow_provider_copass.api import CopassClient, PullJob, PurgeResult, Source, SourceStatus
+    from airflow_provider_copass.api import CopassClient, Job, PurgeResult, Source, SourceStatus
     from airflow_provider_copass.api.calls import Call
     from airflow_provider_copass.api.requests import SourceChanges
     from airflow_provider_copass.hooks.connection import CopassConnection
@@ -225,9 +225,7 @@ class CopassHook(BaseHook):
 
         return self._send(calls.disconnect_source(self.sandbox_id, data_source_id))
 
-    def pull_source(
-        self, data_source_id: str, *, since: datetime | str | None = None, vault_only: bool = False
-    ) -> PullJob:
+    def pull_source(self, data_source_id: str, *, since: datetime | str | None = None, vault_only: bool = False) -> Job:
         """Queue a pull.
 
         :param since: only what is newer: a date and time with its offset from UTC, or one as ISO 8601 text; None for

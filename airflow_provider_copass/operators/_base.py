@@ -122,19 +122,16 @@ class CopassOperator(BaseOperator):
 
         :raises CopassInputError: where one of them rendered to nothing, or is no id.
         """
-        from airflow_provider_copass.hooks import CopassHook
-        from airflow_provider_copass.operators._inputs import read_conn_id, read_id
+        from airflow_provider_copass._inputs import read_hook
 
-        return CopassHook(
-            copass_conn_id=read_conn_id(self.copass_conn_id), sandbox_id=read_id("sandbox_id", self.sandbox_id)
-        )
+        return read_hook(self.copass_conn_id, self.sandbox_id)
 
     def _warn_of_padding(self, **texts: object) -> None:
         """Warn of each text that begins or ends with white space; it is used as it is.
 
         :param texts: rendered fields by name.
         """
-        from airflow_provider_copass.operators._inputs import padded
+        from airflow_provider_copass._inputs import padded
 
         for name in padded(**texts):
             self.log.warning(
@@ -202,7 +199,7 @@ class SourceRefOperator(CopassOperator):
 
         :raises CopassInputError: where the task names it in neither way or in both, or by what rendered to nothing.
         """
-        from airflow_provider_copass.operators._inputs import read_ref
+        from airflow_provider_copass._inputs import read_ref
 
         ref = read_ref(hook.sandbox_id, data_source_id=self.data_source_id, provider=self.provider, name=self.name)
         self._warn_of_padding(provider=self.provider, name=self.name)

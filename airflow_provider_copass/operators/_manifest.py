@@ -111,7 +111,7 @@ def padded_entries(sources: Sequence[RegisterSource], origin: str) -> str:
     :param sources: the checked list.
     :param origin: where it is given.
     """
-    from airflow_provider_copass.operators._inputs import padded
+    from airflow_provider_copass._inputs import padded
 
     places = [
         f"{field} of {origin}[{number}]"
@@ -152,7 +152,7 @@ def _read_entry(entry: object) -> RegisterSource:
     :raises CopassInputError: where it breaks a rule.
     """
     from airflow_provider_copass.errors import CopassInputError
-    from airflow_provider_copass.operators._inputs import read_source
+    from airflow_provider_copass.operators._fields import read_source
 
     if not isinstance(entry, dict):
         raise CopassInputError("an entry must be an object with a provider and a name.", fields=("sources",))

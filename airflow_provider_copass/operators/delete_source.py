@@ -55,7 +55,7 @@ class DeleteSourceOperator(SourceRefOperator):
 
     def _run(self, hook: CopassHook, context: Context) -> str | None:
         """Delete the source, if it exists."""
-        from airflow_provider_copass.operators._inputs import read_reference, read_switch
+        from airflow_provider_copass._inputs import read_reference, read_switch
         from airflow_provider_copass.registration import delete
         from airflow_provider_copass.secret_stores.configured import secret_store_of, store_key_of
 

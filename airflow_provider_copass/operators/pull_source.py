@@ -36,8 +36,8 @@ class PullSourceOperator(SourceRefOperator):
 
     def _run(self, hook: CopassHook, context: Context) -> str:
         """Queue the pull."""
+        from airflow_provider_copass._inputs import read_switch
         from airflow_provider_copass.api.requests import read_since
-        from airflow_provider_copass.operators._inputs import read_switch
         from airflow_provider_copass.registration import require
 
         since = read_since(self.since)

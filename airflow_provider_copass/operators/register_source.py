@@ -111,7 +111,8 @@ class RegisterSourceOperator(CopassOperator):
 
     def _read_spec(self, hook: CopassHook) -> SourceSpec:
         """Read the rendered fields."""
-        from airflow_provider_copass.operators._inputs import read_reference, read_source
+        from airflow_provider_copass._inputs import read_reference
+        from airflow_provider_copass.operators._fields import read_source
         from airflow_provider_copass.registration import SourceSpec
         from airflow_provider_copass.secret_stores.configured import store_key_of
 

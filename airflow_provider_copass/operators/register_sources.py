@@ -86,7 +86,7 @@ class RegisterSourcesOperator(CopassOperator):
 
     def _run(self, hook: CopassHook, context: Context) -> list[Any]:
         """Check the whole list, then register it."""
-        from airflow_provider_copass.operators._inputs import read_switch
+        from airflow_provider_copass._inputs import read_switch
         from airflow_provider_copass.secret_stores.configured import secret_store_of
 
         store = secret_store_of(self.secret_store)
@@ -150,8 +150,8 @@ class RegisterSourcesOperator(CopassOperator):
 
         :raises CopassInputError: where one of them, or an entry of the list, breaks a rule.
         """
+        from airflow_provider_copass._inputs import read_reference
         from airflow_provider_copass.errors import CopassInputError
-        from airflow_provider_copass.operators._inputs import read_reference
         from airflow_provider_copass.registration import SourceSpec
         from airflow_provider_copass.secret_stores.configured import store_key_of
 
@@ -175,8 +175,8 @@ class RegisterSourcesOperator(CopassOperator):
 
     def _read_sources(self, context: Context) -> list[RegisterSource]:
         """Read the list, or the manifest."""
+        from airflow_provider_copass._inputs import read_optional
         from airflow_provider_copass.errors import CopassInputError
-        from airflow_provider_copass.operators._inputs import read_optional
         from airflow_provider_copass.operators._manifest import padded_entries, read_sources
         from airflow_provider_copass.operators._manifest_file import Manifest, render_templates
 

@@ -49,8 +49,8 @@ class RotateWebhookSecretOperator(SourceRefOperator):
 
     def _run(self, hook: CopassHook, context: Context) -> str:
         """Rotate the secret, unless this task instance has done so already."""
+        from airflow_provider_copass._inputs import read_reference, read_switch
         from airflow_provider_copass.airflow_compat import events_of
-        from airflow_provider_copass.operators._inputs import read_reference, read_switch
         from airflow_provider_copass.registration import rotate
         from airflow_provider_copass.secret_stores.configured import secret_store_of, store_key_of
 

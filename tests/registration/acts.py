@@ -15,7 +15,7 @@ from typing import Any, TypedDict, Unpack
 
 from airflow_provider_copass.api.requests import read_register
 from airflow_provider_copass.errors import CopassError
-from airflow_provider_copass.operators._inputs import read_change
+from airflow_provider_copass.operators._fields import read_change
 from airflow_provider_copass.registration import (
     Outcome,
     Owner,

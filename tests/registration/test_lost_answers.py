@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_copass.api import CopassClient
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.errors import CopassError
-from airflow_provider_copass.operators._inputs import read_change
+from airflow_provider_copass.operators._fields import read_change
 from airflow_provider_copass.registration import (
     Registered,
     SourceRef,

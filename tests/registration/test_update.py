@@ -17,7 +17,7 @@ from airflow_provider_copass.errors import (
     DuplicateSourcesError,
     SourceMissingError,
 )
-from airflow_provider_copass.operators._inputs import read_change
+from airflow_provider_copass.operators._fields import read_change
 from airflow_provider_copass.registration.drift import Declared
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable
