@@ -13,18 +13,24 @@ field and the rule, and never a value. Only functions import this module: it bri
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from jinja2 import Undefined, UndefinedError
 
 from airflow_provider_copass.api.calls import check_path_part
-from airflow_provider_copass.api.requests import is_blank, plain, read_register
+from airflow_provider_copass.api.requests import is_blank, iso_moment, plain, read_register
 from airflow_provider_copass.errors import CopassInputError
 from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.registration import SourceRef
 
 _BLANK_CELLS = {"nan": "NaN", "NaN": "NaN", "NaT": "NaT", "<NA>": "NA"}
 """The texts of what pandas has in a blank cell."""
+_LONGEST = 100 * 366 * 86400.0
+"""Seconds."""
 REFUSED = "Refused before any request: "
 _WAY_OUT = (
     "Check its template: the task_id and the key of an xcom_pull, the name of a Variable, and that the task before it "
@@ -78,6 +84,67 @@ def read_switch(name: str, given: object) -> bool:
     if word in {"true", "false"}:
         return word == "true"
     raise CopassInputError(f"{name} must be True or False, or a template that gives one of them.", fields=(name,))
+
+
+def read_list(name: str, given: object) -> list[Any]:
+    """Read a list, a JSON list as text, or one value. What rendered to nothing is left out.
+
+    :param name: the field, for the message.
+    :param given: what was rendered.
+    :return: the values; their types are not checked.
+    """
+    listed = read_optional(name, given)
+    if isinstance(listed, str):
+        try:
+            loaded = json.loads(listed)
+        except (ValueError, RecursionError):
+            loaded = None
+        listed = loaded if isinstance(loaded, list) else [listed]
+    if listed is None:
+        return []
+    is_several = isinstance(listed, Sequence | set | frozenset) and not isinstance(listed, str | bytes)
+    values = [read_optional(name, entry) for entry in (listed if is_several else [listed])]
+    return [value for value in values if value is not None]
+
+
+def read_seconds(name: str, given: object) -> float | None:
+    """Read a length of time whose default is None.
+
+    :param name: the field, for the message.
+    :param given: seconds as a number or as text, or a ``timedelta``.
+    :return: seconds.
+    :raises CopassInputError: if it rendered to nothing, or is no length of time above 0.
+    """
+    value = read_reference(name, given)
+    if value is None:
+        return None
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    try:
+        seconds = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if not 0 < seconds < _LONGEST:
+        raise refusal(name, f"{name} must be seconds above 0, as a number or a timedelta")
+    return seconds
+
+
+def read_moment(name: str, given: object) -> str | None:
+    """Read a date and time whose default is None.
+
+    :param name: the field, for the message.
+    :param given: a ``datetime`` with an offset from UTC, or one as ISO 8601 text.
+    :return: ISO 8601 text.
+    :raises CopassInputError: if it rendered to nothing, is anything else, or has no offset.
+    """
+    value = read_reference(name, given)
+    if value is None or (moment := iso_moment(value)) is not None:
+        return None if value is None else moment
+    raise refusal(
+        name,
+        f"{name} must be a date and time with its offset from UTC, such as '2026-01-01T00:00:00+00:00' or what "
+        "{{ ts }} gives ({{ ds }} is a date alone)",
+    )
 
 
 def read_id(name: str, given: object) -> str | None:

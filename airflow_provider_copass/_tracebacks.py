@@ -32,8 +32,20 @@ _PACKAGE = __name__.partition(".")[0]
 _SPECIAL = frozenset({"__init__", "__call__", "__enter__", "__exit__", "__aenter__", "__aexit__"})
 _HIDDEN = ("adapter_config", "text")
 _PASSED = "_copass_passed"
-_TELLING = frozenset({"AirflowFailException", "AirflowSkipException", "CancelledError", "GeneratorExit"})
-"""Exceptions that say all: what our operators raise in Airflow's own words, and the end of an asynchronous task."""
+_TELLING = frozenset(
+    {
+        "AirflowFailException",
+        "AirflowRescheduleException",
+        "AirflowSensorTimeout",
+        "AirflowSkipException",
+        "CancelledError",
+        "GeneratorExit",
+        "TaskDeferralError",
+        "TaskDeferred",
+    }
+)
+"""Exceptions that say all: what our operators and sensors raise in Airflow's own words, and the end of an asynchronous
+task."""
 
 
 class Hidden:

@@ -17,35 +17,69 @@ from airflow_provider_copass.client_logs import suppress_client_logs
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue
     from airflow.providers.common.compat.sdk import Context as Context  # noqa: PLC0414 - re-exported for typing
     from airflow.sdk import RetryDecision as RetryDecision  # noqa: PLC0414 - re-exported for typing
     from airflow.sdk import RetryPolicy as RetryPolicy  # noqa: PLC0414 - re-exported for typing
+    from airflow.triggers.base import BaseEventTrigger as EventTrigger
+    from airflow.triggers.base import BaseTrigger, TriggerEvent
     from pydantic import SecretStr
 
 __all__ = [
     "DEFAULT_BACKENDS",
     "BaseHook",
     "BaseOperator",
+    "BaseSensorOperator",
+    "BaseTrigger",
+    "EventTrigger",
     "Masker",
+    "PokeReturnValue",
+    "TriggerEvent",
     "airflow_version",
     "cli_config",
     "configured",
     "connection_variable",
+    "default_deferrable",
     "events_of",
     "fail_at_once",
     "failing_backends",
     "find_connection",
+    "get_async_connection",
     "mask_secret",
     "object_storage_path",
     "preserve_control_flow",
     "remove_variable",
     "retry_policy_types",
+    "sensor_timeout",
     "set_variable",
+    "skip",
     "variable_backends",
+    "watches_assets",
 ]
 
 DEFAULT_BACKENDS = frozenset({"EnvironmentVariablesBackend", "ExecutionAPISecretsBackend", "MetastoreBackend"})
 """The secrets backends that every deployment has, beside the one that it may have configured."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import what only sensors and triggers need, for them alone: operators need none of it at a DAG parse."""
+    if name in {"BaseSensorOperator", "PokeReturnValue"}:
+        from airflow.providers.common.compat import sdk
+
+        return getattr(sdk, name)
+    if name in {"BaseTrigger", "EventTrigger", "TriggerEvent"}:
+        from airflow.triggers import base
+
+        # Before Airflow 3 no trigger watches an asset.
+        return getattr(base, "BaseEventTrigger", base.BaseTrigger) if name == "EventTrigger" else getattr(base, name)
+    raise AttributeError(name)
+
+
+def watches_assets() -> bool:
+    """Return whether this Airflow has triggers that watch assets: from 3.0 on."""
+    from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+    return bool(AIRFLOW_V_3_0_PLUS)
 
 
 def retry_policy_types() -> tuple[type[RetryDecision], type[RetryPolicy]]:
@@ -78,6 +112,33 @@ def configured(option: str) -> str | None:
 
     value: str | None = conf.get("copass", option, fallback=None)
     return value or None
+
+
+def default_deferrable() -> bool:
+    """Return whether tasks that leave ``deferrable`` out are deferrable, as ``[operators] default_deferrable`` says."""
+    from airflow.providers.common.compat.sdk import conf
+
+    return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
+
+
+def skip(message: str) -> Exception:
+    """Return the exception that skips a task.
+
+    :param message: what the log is to say.
+    """
+    from airflow.providers.common.compat.sdk import AirflowSkipException
+
+    return AirflowSkipException(message)
+
+
+def sensor_timeout(message: str) -> Exception:
+    """Return the exception of a sensor whose time is over; Airflow does not retry it.
+
+    :param message: what the log is to say.
+    """
+    from airflow.providers.common.compat.sdk import AirflowSensorTimeout
+
+    return AirflowSensorTimeout(message)
 
 
 def fail_at_once(message: str) -> Exception:
@@ -154,6 +215,17 @@ def find_connection(conn_id: str) -> Any | None:
             return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         return None
+
+
+async def get_async_connection(conn_id: str, hook: type[BaseHook]) -> Any:
+    """Return a connection without blocking the event loop.
+
+    :param conn_id: its id.
+    :param hook: the hook's class; one that finds connections in its own way is respected.
+    """
+    from airflow.providers.common.compat.connection import get_async_connection as get
+
+    return await get(conn_id, hook)
 
 
 def failing_backends(conn_id: str) -> list[tuple[str, type[Exception]]]:

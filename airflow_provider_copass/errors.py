@@ -21,6 +21,8 @@
     │       ├── CopassValidationError   422                                                                   final
     │       ├── CopassRateLimitError    429
     │       └── CopassServerError       5xx
+    ├── ConnectionReadError             Airflow cannot read the connection
+    ├── WaitFailedError                 what is waited for will not happen any more                           final
     └── CopassRegistrationError         a source cannot be handled as asked                                   final
         ├── SourceExistsError           a live source has this identity: ``if_exists="fail"``, or a rename    final
         ├── SourceMissingError          no live source has this name                                          final
@@ -235,6 +237,16 @@ class CopassServerError(CopassStatusError):
 
     is_transient = True
     maybe_applied = True
+
+
+class ConnectionReadError(CopassError):
+    """Airflow cannot read the connection: it does not exist, or where it is stored does not answer."""
+
+
+class WaitFailedError(CopassError):
+    """What a sensor waits for will not happen any more: the source is gone, its status rules it out, the job failed."""
+
+    is_final = True
 
 
 class CopassRegistrationError(CopassError):

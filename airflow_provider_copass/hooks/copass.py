@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass import __version__
 from airflow_provider_copass._tracebacks import fresh_tracebacks
-from airflow_provider_copass.airflow_compat import BaseHook, airflow_version, mask_secret
+from airflow_provider_copass.airflow_compat import BaseHook, airflow_version, get_async_connection, mask_secret
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from types import TracebackType
     from typing import Self, TypeVar, Unpack
 
-    from airflow_provider_copass.api import CopassClient, Job, PurgeResult, Source, SourceStatus
+    from airflow_provider_copass.api import AsyncCopassClient, CopassClient, Job, PurgeResult, Source, SourceStatus
     from airflow_provider_copass.api.calls import Call
     from airflow_provider_copass.api.requests import SourceChanges
-    from airflow_provider_copass.hooks.connection import CopassConnection
+    from airflow_provider_copass.hooks.connection import AirflowConnection, CopassConnection
 
     T = TypeVar("T")
 
@@ -50,6 +52,8 @@ class CopassHook(BaseHook):
         self._sandbox_id = sandbox_id
         self._connection: CopassConnection | None = None
         self._client: CopassClient | None = None
+        self._async_client: AsyncCopassClient | None = None
+        self._opening = asyncio.Lock()
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -72,17 +76,20 @@ class CopassHook(BaseHook):
         :raises CopassInputError: if it is of another type, or a field of it is missing or breaks its rule.
         """
         from airflow_provider_copass.client_logs import suppress_client_logs
-        from airflow_provider_copass.hooks.connection import read_connection
 
         if self._connection is None:
-            user_agent = f"airflow-provider-copass/{__version__} apache-airflow/{airflow_version()}"
             # It holds the token, and may be in a secrets backend whose client logs what it reads.
             with suppress_client_logs():
                 found = self.get_connection(self.copass_conn_id)
-            self._connection = read_connection(
-                self.copass_conn_id, found, conn_type=self.conn_type, user_agent=user_agent
-            )
+            self._connection = self._read(found)
         return self._connection
+
+    def _read(self, found: AirflowConnection) -> CopassConnection:
+        """Read Airflow's connection."""
+        from airflow_provider_copass.hooks.connection import read_connection
+
+        user_agent = f"airflow-provider-copass/{__version__} apache-airflow/{airflow_version()}"
+        return read_connection(self.copass_conn_id, found, conn_type=self.conn_type, user_agent=user_agent)
 
     @property
     def sandbox_id(self) -> str:
@@ -109,6 +116,33 @@ class CopassHook(BaseHook):
         if self._client is None:
             self._client = CopassClient(self.connection.settings)
         return self._client
+
+    async def get_async_conn(self) -> AsyncCopassClient:
+        """Return the asynchronous client; the connection is read without blocking the event loop.
+
+        Close it with :meth:`aclose`, in the same event loop.
+
+        :raises CopassInputError: as of :attr:`connection`.
+        """
+        from airflow_provider_copass.api import AsyncCopassClient
+        from airflow_provider_copass.client_logs import suppress_client_logs
+
+        async with self._opening:
+            if self._connection is None:
+                with suppress_client_logs():
+                    found = await get_async_connection(self.copass_conn_id, type(self))
+                # In a thread: to mask what is in extra, Airflow may ask its supervisor, which blocks.
+                self._connection = await asyncio.to_thread(self._read, found)
+            if self._async_client is None:
+                # In a thread: to read the certificates takes some 20 ms.
+                self._async_client = await asyncio.to_thread(AsyncCopassClient, self._connection.settings)
+        return self._async_client
+
+    async def aclose(self) -> None:
+        """Close the asynchronous client; the next call of :meth:`get_async_conn` opens another."""
+        client, self._async_client = self._async_client, None
+        if client is not None:
+            await client.aclose()
 
     def close(self) -> None:
         """Close the client; the next call opens another. A client that is no longer used closes itself."""
@@ -236,6 +270,56 @@ class CopassHook(BaseHook):
         from airflow_provider_copass.api import calls
 
         return self._send(calls.pull_source(self.sandbox_id, data_source_id, since=since, vault_only=vault_only))
+
+    def ingest_text(
+        self,
+        *,
+        text: str,
+        data_source_id: str | None = None,
+        source_type: str | None = None,
+        occurred_at: datetime | str | None = None,
+        speaker: str | None = None,
+        participants: Sequence[str] | None = None,
+        project_id: str | None = None,
+        storage_only: bool = False,
+    ) -> Job:
+        """Queue a text to be ingested with one POST: called twice, it is ingested twice.
+
+        :param text: the text.
+        :param data_source_id: the source that it is from, whose ``last_sync_at`` the server stamps.
+        :param source_type: what kind of text it is, in the API's words.
+        :param occurred_at: when it was said or written, with its offset from UTC.
+        :param speaker: who said or wrote it.
+        :param participants: who took part.
+        :param project_id: the project that it belongs to.
+        :param storage_only: keep the text, and add nothing to the graph.
+        :return: the job, of which :meth:`get_job` tells how far it is.
+        :raises CopassInputError: if a field breaks its rule.
+        """
+        from airflow_provider_copass.api import calls
+
+        return self._send(
+            calls.ingest_text(
+                self.sandbox_id,
+                text=text,
+                data_source_id=data_source_id,
+                source_type=source_type,
+                occurred_at=occurred_at,
+                speaker=speaker,
+                participants=participants,
+                project_id=project_id,
+                storage_only=storage_only,
+            )
+        )
+
+    def get_job(self, job_id: str) -> Job:
+        """Look at a job of :meth:`ingest_text`.
+
+        :raises CopassNotFoundError: if there is no such job; no page says that a pull's job is found here.
+        """
+        from airflow_provider_copass.api import calls
+
+        return self._send(calls.get_job(self.sandbox_id, job_id))
 
     def purge_source(self, data_source_id: str, *, delete_source: bool | None = None) -> PurgeResult:
         """Remove the knowledge that a source ingested.

@@ -6,14 +6,12 @@ The rules of each kind of field are in :mod:`airflow_provider_copass._inputs`, t
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow_provider_copass._inputs import REFUSED, read_optional, read_reference, reason_of, refusal
+from airflow_provider_copass._inputs import REFUSED, read_list, read_optional, read_reference, reason_of, refusal
 from airflow_provider_copass.api.requests import read_register, read_update
 from airflow_provider_copass.errors import CopassInputError
 from airflow_provider_copass.operators._documents import DocumentError, excess, load_json
-from airflow_provider_copass.operators._redaction import is_list
 from airflow_provider_copass.registration.drift import SETTINGS, Declared
 
 if TYPE_CHECKING:
@@ -131,15 +129,7 @@ def _read_new_name(new_name: object) -> str:
 
 def _read_clear(clear: object) -> tuple[str, ...]:
     """Return the fields to be emptied, each once, in their own order."""
-    listed = read_optional("clear", clear)
-    if isinstance(listed, str):
-        try:
-            listed = json.loads(listed)
-        except (ValueError, RecursionError):
-            listed = [listed]
-    listed = [] if listed is None else listed
-    entries = list(listed) if is_list(listed) or isinstance(listed, set | frozenset) else [0]
-    names = [name for name in (read_optional("clear", entry) for entry in entries) if name is not None]
+    names = read_list("clear", clear)
     if not all(isinstance(name, str) and name in NULLABLE for name in names):
         raise CopassInputError(
             f"clear must be a list of fields that can be empty: {', '.join(NULLABLE)}.", fields=("clear",)

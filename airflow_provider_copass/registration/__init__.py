@@ -2,7 +2,7 @@
 
 from airflow_provider_copass.registration.delete import delete, disconnect
 from airflow_provider_copass.registration.journal import Owner
-from airflow_provider_copass.registration.operation import look_up, require
+from airflow_provider_copass.registration.operation import find_live, look_up, require
 from airflow_provider_copass.registration.ports import Runtime, Timing
 from airflow_provider_copass.registration.register import Registered, register
 from airflow_provider_copass.registration.register_many import Outcome, plan_many, register_many
@@ -22,6 +22,7 @@ __all__ = [
     "Updated",
     "delete",
     "disconnect",
+    "find_live",
     "look_up",
     "plan_many",
     "register",

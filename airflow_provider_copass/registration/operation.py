@@ -297,6 +297,21 @@ def only_one(ref: SourceRef, matching: Sequence[Source]) -> Source | None:
     return matching[0] if matching else None
 
 
+def find_live(ref: SourceRef, sources: Sequence[Source]) -> Source:
+    """Return the one live source of a provider and a name.
+
+    :param ref: the reference, by provider and name.
+    :param sources: all sources of the sandbox.
+    :raises SourceMissingError: if there is none.
+    :raises DuplicateSourcesError: if there are several.
+    """
+    named = (ref.provider, ref.name)
+    source = only_one(ref, [each for each in sources if each.is_live and (each.provider, each.name) == named])
+    if source is None:
+        raise missing(ref)
+    return source
+
+
 def missing(ref: SourceRef) -> SourceMissingError:
     """Return the error of a source that does not exist."""
     return SourceMissingError(

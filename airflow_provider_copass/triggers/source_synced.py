@@ -1,0 +1,184 @@
+"""The trigger that watches an asset: an event for each sync of a source. Airflow 3 and later."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_copass._tracebacks import fresh_traceback
+from airflow_provider_copass.airflow_compat import EventTrigger, TriggerEvent, airflow_version, watches_assets
+from airflow_provider_copass.api.calls import check_path_part
+from airflow_provider_copass.errors import CopassError, CopassInputError
+from airflow_provider_copass.triggers._watches import watch_on
+from airflow_provider_copass.waiting import Seen, SourceId, SourceName
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow_provider_copass.api import Source
+    from airflow_provider_copass.waiting import Target
+
+_SHORTEST = 1.0
+"""Seconds."""
+_AFTER_FAILURE = 60.0
+"""Seconds."""
+
+
+class SourceSyncedTrigger(EventTrigger):
+    """Send an event when a source has synced: for ``Asset(..., watchers=[AssetWatcher(...)])``, Airflow 3 and later.
+
+    ::
+
+        Asset("support", uri="copass://sb_1/support", watchers=[
+            AssetWatcher(name="synced", trigger=SourceSyncedTrigger(provider="slack", name="Support", key="support")),
+        ])
+
+    After each sync at least one event is sent; several syncs between two looks count as one. The event's payload has
+    ``data_source_id``, ``sandbox_id`` and ``last_sync_at``. On Airflow 3.3 what was seen last is kept in the asset
+    state store, so a sync that happens while the triggerer is down is noticed when it is up again. Before 3.3 such a
+    sync is missed.
+
+    A refused token and a source that does not exist (yet) are logged, and looked for again: nobody could restart this.
+
+    :param data_source_id: the source's id; or
+    :param provider: its provider, and
+    :param name: its name. An id is not known when a DAG is parsed.
+    :param sandbox_id: the sandbox; None for the connection's.
+    :param copass_conn_id: the id of the Airflow connection.
+    :param poll_interval: seconds between two looks, at least 1. All who wait for sources of one sandbox share them.
+    :param key: any text that makes this trigger another one than that of a second asset on the same source: Airflow
+        has one row for triggers that are equal, and one of two assets would stay silent.
+    :raises CopassInputError: if the source is named in neither way or in both, or a value cannot be used.
+    :raises ImportError: before Airflow 3.
+    """
+
+    def __init__(
+        self,
+        *,
+        data_source_id: str | None = None,
+        provider: str | None = None,
+        name: str | None = None,
+        sandbox_id: str | None = None,
+        copass_conn_id: str = "copass_default",
+        poll_interval: float = 60,
+        key: str = "",
+    ) -> None:
+        if not watches_assets():
+            raise ImportError(
+                f"SourceSyncedTrigger watches assets, which takes Airflow 3. This is {airflow_version()}."
+            )
+        super().__init__()  # type: ignore[no-untyped-call]
+        if [each is not None for each in (data_source_id, provider, name)] not in (
+            [True, False, False],
+            [False, True, True],
+        ):
+            raise CopassInputError(
+                "SourceSyncedTrigger needs either data_source_id, or both provider and name.",
+                fields=("data_source_id", "provider", "name"),
+            )
+        for field, value in (("data_source_id", data_source_id), ("sandbox_id", sandbox_id)):
+            if value is not None:
+                check_path_part(field, value)
+        if not _is_interval(poll_interval):
+            raise CopassInputError("poll_interval must be seconds, at least 1.", fields=("poll_interval",))
+        self.data_source_id = data_source_id
+        self.provider = provider
+        self.name = name
+        self.sandbox_id = sandbox_id
+        self.copass_conn_id = copass_conn_id
+        self.poll_interval = poll_interval
+        self.key = key
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class and its arguments: texts and numbers, whose hash is the same at each parse."""
+        return f"{SourceSyncedTrigger.__module__}.{SourceSyncedTrigger.__qualname__}", {
+            "data_source_id": self.data_source_id,
+            "provider": self.provider,
+            "name": self.name,
+            "sandbox_id": self.sandbox_id,
+            "copass_conn_id": self.copass_conn_id,
+            "poll_interval": self.poll_interval,
+            "key": self.key,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look, and send an event for each sync."""
+        cursor = await self._load()
+        if cursor is None:
+            cursor = (await self._look()).last_sync_at or _NEVER
+            await self._store(cursor)
+        unstored = False
+        while True:
+            source = await self._look()
+            if unstored:
+                # At a later look than the event: events leave about once a second, and what is stored stays. Killed in
+                # between, the event is sent again.
+                await self._store(cursor)
+                unstored = False
+            if source.last_sync_at is not None and source.last_sync_at > cursor:
+                cursor = source.last_sync_at
+                unstored = True
+                yield TriggerEvent(  # type: ignore[no-untyped-call]
+                    {
+                        "data_source_id": source.data_source_id,
+                        "sandbox_id": self.sandbox_id or source.sandbox_id,
+                        "last_sync_at": cursor.isoformat(),
+                    }
+                )
+
+    def _target(self) -> Target:
+        if self.data_source_id is not None:
+            return SourceId(self.data_source_id)
+        return SourceName(str(self.provider), str(self.name))
+
+    @fresh_traceback
+    async def _look(self) -> Source:
+        """Return the source as the next round shows it."""
+        while True:
+            try:
+                watch = watch_on(self.copass_conn_id, self.sandbox_id)
+                return await watch.wait_for(self._target(), Seen(), self.poll_interval)
+            except CopassError as error:
+                self.log.warning("The source cannot be watched, and is looked for again later: %s", error)
+            await asyncio.sleep(max(self.poll_interval, _AFTER_FAILURE))
+
+    async def _load(self) -> datetime | None:
+        """Return when the last sync was of which an event was sent; None if that is not known."""
+        if getattr(self, "asset_state_store", None) is None:
+            return None
+        kept = await self._in_store("aget")
+        with suppress(TypeError, ValueError):
+            return datetime.fromisoformat(kept)
+        return None
+
+    async def _store(self, cursor: datetime) -> None:
+        """Keep when the last sync was."""
+        if getattr(self, "asset_state_store", None) is not None:
+            await self._in_store("aset", cursor.isoformat())
+
+    async def _in_store(self, method: str, *value: str) -> Any:
+        """Call the asset state store; log what it raises, and go on without it."""
+        named = (self.copass_conn_id, self.sandbox_id, self.data_source_id, self.provider, self.name)
+        # Two watchers of one asset have a key each.
+        key = f"copass_last_sync_at_{hashlib.sha256(repr(named).encode()).hexdigest()[:16]}"
+        try:
+            return await getattr(self.asset_state_store, method)(key, *value)
+        except Exception as error:  # noqa: BLE001 - whatever Airflow raises
+            self.asset_state_store = None
+            self.log.warning(
+                "What was seen last cannot be kept (%s), so a sync while the triggerer is down is missed. If two "
+                "assets have an equal SourceSyncedTrigger, give each a key of its own.",
+                type(error).__name__,
+            )
+            return None
+
+
+def _is_interval(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and _SHORTEST <= value < math.inf
+
+
+_NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

@@ -1,0 +1,89 @@
+"""The trigger behind the deferred sensors and operators: it waits for sources or jobs, together with all others."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_copass._tracebacks import fresh_traceback
+from airflow_provider_copass.airflow_compat import BaseTrigger, TriggerEvent
+from airflow_provider_copass.errors import CopassError
+from airflow_provider_copass.triggers._watches import watch_on
+from airflow_provider_copass.waiting import condition_from_json, target_from_json
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+class WaitTrigger(BaseTrigger):
+    """Wait until each of some sources or jobs fulfils a condition.
+
+    Its arguments lie in Airflow's database in plain text: ids, words and moments, and nothing that is secret.
+
+    The event has one of: ``values``, what the condition returned for each target; ``timed_out``; ``failure``, with the
+    name of the error, its message, and whether a retry cannot help.
+
+    :param targets: what to look at, of :mod:`airflow_provider_copass.waiting.targets` as JSON.
+    :param condition: of :mod:`airflow_provider_copass.waiting.conditions` as JSON.
+    :param sandbox_id: the sandbox.
+    :param copass_conn_id: the id of the Airflow connection.
+    :param poll_interval: seconds between two looks.
+    :param deadline: ISO 8601 text, with an offset from UTC: when the wait times out. Airflow 3 does not end a deferred
+        task by its ``execution_timeout``.
+    """
+
+    def __init__(
+        self,
+        *,
+        targets: list[dict[str, str]],
+        condition: dict[str, Any],
+        sandbox_id: str,
+        copass_conn_id: str,
+        poll_interval: float,
+        deadline: str,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.targets = targets
+        self.condition = condition
+        self.sandbox_id = sandbox_id
+        self.copass_conn_id = copass_conn_id
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class and its arguments."""
+        return f"{WaitTrigger.__module__}.{WaitTrigger.__qualname__}", {
+            "targets": self.targets,
+            "condition": self.condition,
+            "sandbox_id": self.sandbox_id,
+            "copass_conn_id": self.copass_conn_id,
+            "poll_interval": self.poll_interval,
+            "deadline": self.deadline,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and send one event."""
+        yield TriggerEvent(await self._event())  # type: ignore[no-untyped-call]
+
+    @fresh_traceback
+    async def _event(self) -> dict[str, Any]:
+        left = (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()
+        targets = [target_from_json(target) for target in self.targets]
+        self.log.info("Waiting for %s; %.0f s are left.", ", ".join(map(str, targets)), max(left, 0))
+        watch = watch_on(self.copass_conn_id, self.sandbox_id)
+        waits = [
+            asyncio.ensure_future(watch.wait_for(target, condition_from_json(self.condition), self.poll_interval))
+            for target in targets
+        ]
+        try:
+            async with asyncio.timeout(left):
+                return {"values": await asyncio.gather(*waits)}
+        except TimeoutError:
+            return {"timed_out": True}
+        except CopassError as error:
+            return {"failure": {"kind": type(error).__name__, "message": str(error), "is_final": error.is_final}}
+        finally:
+            for each in waits:
+                each.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
