@@ -1,0 +1,75 @@
+"""What is given to a sensor: refused before any request, naming the field."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.sensors import IngestJobSensor, SourceStatusSensor, SourceSyncedSensor
+from tests.sensors.paths import PATHS, wait
+
+BY_ID = {"data_source_id": "ds-1"}
+
+REFUSED: list[tuple[type[Any], dict[str, Any], str]] = [
+    (SourceSyncedSensor, BY_ID, "give either newer_than or max_age"),
+    (
+        SourceSyncedSensor,
+        {**BY_ID, "newer_than": "2026-01-01T00:00:00Z", "max_age": 60},
+        "give either newer_than or max_age",
+    ),
+    (SourceSyncedSensor, {**BY_ID, "newer_than": "2026-01-01"}, "newer_than must be a date and time with its offset"),
+    (SourceSyncedSensor, {**BY_ID, "newer_than": datetime(2026, 1, 1)}, "newer_than must be a date and time"),  # noqa: DTZ001
+    (SourceSyncedSensor, {**BY_ID, "newer_than": "None"}, "newer_than rendered to None"),
+    (SourceSyncedSensor, {**BY_ID, "max_age": "soon"}, "max_age must be seconds above 0"),
+    (SourceSyncedSensor, {**BY_ID, "max_age": float("nan")}, "max_age must be seconds above 0"),
+    (SourceSyncedSensor, {**BY_ID, "max_age": 0}, "max_age must be seconds above 0"),
+    (SourceSyncedSensor, {**BY_ID, "max_age": True}, "max_age must be seconds above 0"),
+    (SourceSyncedSensor, {"data_source_id": "None", "max_age": 60}, "data_source_id rendered to None"),
+    (SourceSyncedSensor, {"provider": "slack", "max_age": 60}, "name"),
+    (SourceSyncedSensor, {"max_age": 60}, "data_source_id"),
+    (SourceSyncedSensor, {**BY_ID, "sandbox_id": "None", "max_age": 60}, "sandbox_id rendered to None"),
+    (SourceSyncedSensor, {**BY_ID, "copass_conn_id": "", "max_age": 60}, "copass_conn_id rendered to an empty text"),
+    (SourceStatusSensor, {**BY_ID, "status": ""}, "status rendered to an empty text"),
+    (SourceStatusSensor, {**BY_ID, "status": 1}, "status must be a text"),
+    (SourceStatusSensor, {**BY_ID, "fail_on": [1]}, "fail_on must be a list of statuses"),
+    (IngestJobSensor, {"job_id": "None"}, "job_id rendered to None"),
+    (IngestJobSensor, {"job_id": "../x"}, "job_id holds"),
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(("kind", "given", "said"), REFUSED)
+def test_a_field_that_cannot_be_used_is_refused(
+    emulator: Emulator, kind: type[Any], given: dict[str, Any], said: str, path: str
+) -> None:
+    """The task fails at once, also with soft_fail, and nothing is sent."""
+    outcome = wait(kind(task_id="wait", soft_fail=True, **given), path)
+    assert outcome.error == "AirflowFailException"
+    assert said in outcome.message
+    assert emulator.requests() == []
+
+
+@pytest.mark.parametrize("max_age", [3600, 3600.0, "3600", timedelta(hours=1)])
+def test_a_length_of_time_may_be_given_in_each_form(emulator: Emulator, max_age: Any) -> None:
+    """A template gives a text."""
+    [source_id] = emulator.seed([{"provider": "p", "name": "n", "last_sync_at": datetime.now(UTC).isoformat()}])
+    assert wait(SourceSyncedSensor(task_id="wait", data_source_id=source_id, max_age=max_age), "poke").error == ""
+
+
+@pytest.mark.parametrize("fail_on", [["paused", "error"], '["paused", "error"]', "paused", ("None", "paused")])
+def test_statuses_may_be_given_in_each_form(emulator: Emulator, fail_on: Any) -> None:
+    """A list, a JSON list as text, or one."""
+    [source_id] = emulator.seed([{"provider": "p", "name": "n", "status": "paused"}])
+    sensor = SourceStatusSensor(task_id="wait", data_source_id=source_id, fail_on=fail_on)
+    assert "'paused', which is in fail_on" in wait(sensor, "poke").message
+
+
+def test_what_airflow_is_configured_for_decides_whether_a_sensor_is_deferrable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the task says so itself."""
+    assert not IngestJobSensor(task_id="wait", job_id="j").deferrable
+    monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "True")
+    assert IngestJobSensor(task_id="wait", job_id="j").deferrable
+    assert not IngestJobSensor(task_id="wait", job_id="j", deferrable=False).deferrable
