@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from tests.harness.airflow_home import AirflowHome
-from tests.harness.airflow_processes import TaskOutcome, patient, read_log
+from tests.harness.airflow_processes import TaskOutcome, kill, patient, read_log
 from tests.harness.processes import Process, end_all, wait_for
 from tests.harness.web_server import WebServer
 
@@ -23,10 +23,12 @@ class Airflow2:
     """A scheduler with the LocalExecutor, for a ``with`` block.
 
     :param home: a migrated home that holds its DAG files already.
+    :param triggerer: also start a triggerer, which deferred tasks need.
     """
 
-    def __init__(self, home: AirflowHome) -> None:
+    def __init__(self, home: AirflowHome, *, triggerer: bool = False) -> None:
         self.home = home
+        self._names = ("scheduler", "triggerer") if triggerer else ("scheduler",)
         home.settings["CORE__EXECUTOR"] = "LocalExecutor"
         home.settings.setdefault("CORE__PARALLELISM", "4")
         # Two schedulers that write to one SQLite get in each other's way.
@@ -36,10 +38,18 @@ class Airflow2:
 
     def __enter__(self) -> Self:
         self.home.airflow("dags", "reserialize")
-        command = self.home.command("scheduler", "--skip-serve-logs")
-        process = Process("scheduler", command, environment=self.home.environment, folder=self.home.outputs)
-        self.processes.append(process)
+        for name in self._names:
+            self.start(name)
         return self
+
+    def start(self, name: str) -> None:
+        """Start one of its processes, such as a triggerer that was killed."""
+        command = self.home.command(name, "--skip-serve-logs")
+        self.processes.append(Process(name, command, environment=self.home.environment, folder=self.home.outputs))
+
+    def kill(self, name: str) -> None:
+        """End one of its processes, and all that it has started, with SIGKILL."""
+        kill(self.processes, name)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -80,8 +90,8 @@ class Airflow2:
 class ServedAirflow2(Airflow2):
     """The same with the web server, so that a test speaks to it as to an Airflow 3."""
 
-    def __init__(self, home: AirflowHome) -> None:
-        super().__init__(home)
+    def __init__(self, home: AirflowHome, *, triggerer: bool = False) -> None:
+        super().__init__(home, triggerer=triggerer)
         self._server = WebServer(home)
         self._open = ExitStack()
 

@@ -1,8 +1,11 @@
 """A whole Airflow 3 in processes of its own, and what a test asks of its REST API."""
 
 import json
+import os
+import signal
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +16,7 @@ import httpx
 from tests.harness.airflow_home import AirflowHome, served_at
 from tests.harness.ports import LOOPBACK, free_port
 from tests.harness.processes import NotReadyError, Process, end_all, wait_for
+from tests.harness.sessions import living
 
 _FINISHED = {"success", "failed"}
 # What each process of Airflow is called in the answer of the health check.
@@ -53,6 +57,20 @@ class RunFailedError(Exception):
 
     def __str__(self) -> str:
         return f"{self.args[0]}\n{self.tail}"
+
+
+def kill(processes: list[Process], name: str) -> None:
+    """End a process and all that it has started with SIGKILL, and take it out of the list.
+
+    :param processes: where it is.
+    :param name: its name.
+    """
+    [process] = [each for each in processes if each.name == name]
+    processes.remove(process)
+    for pid in living([process.pid]):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    end_all([process])
 
 
 def patient(send: Callable[[], httpx.Response], alive: Sequence[Process]) -> httpx.Response:
@@ -99,17 +117,19 @@ class Airflow:
         self.processes: list[Process] = []
         self._api = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
+    def start(self, name: str) -> None:
+        """Start one of its processes, such as a triggerer that was killed."""
+        command = self.home.command(name, *self._commands[name])
+        self.processes.append(Process(name, command, environment=self.home.environment, folder=self.home.outputs))
+
+    def kill(self, name: str) -> None:
+        """End one of its processes, and all that it has started, with SIGKILL."""
+        kill(self.processes, name)
+
     def __enter__(self) -> Self:
         try:
-            for name, options in self._commands.items():
-                self.processes.append(
-                    Process(
-                        name,
-                        self.home.command(name, *options),
-                        environment=self.home.environment,
-                        folder=self.home.outputs,
-                    )
-                )
+            for name in self._commands:
+                self.start(name)
         except BaseException:
             self.stop()
             raise

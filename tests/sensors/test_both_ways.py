@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.sensors import IngestJobSensor, SourceStatusSensor, SourceSyncedSensor
+from airflow_provider_copass.waiting import watch
 from tests.sensors.paths import PATHS, Outcome, wait
 
 BEFORE, SINCE, AFTER = "2026-01-01T00:00:00+00:00", "2026-01-02T00:00:00+00:00", "2026-01-03T00:00:00+00:00"
@@ -78,8 +79,12 @@ class TestEachOutcome:
         outcome = wait(synced(data_source_id=source_id, timeout=0.5), path)
         assert outcome.error == "AirflowSensorTimeout"
 
-    def test_a_sync_right_at_the_end_counts(self, emulator: Emulator, path: str) -> None:
+    def test_a_sync_right_at_the_end_counts(
+        self, emulator: Emulator, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """There is a last look before the sensor gives up, on both paths."""
+        # No round of the watch comes before.
+        monkeypatch.setattr(watch, "_GATHERING", 60)
         source_id = seeded(emulator)
         sync = after_a_look(emulator, lambda: emulator.set_source(source_id, last_sync_at=AFTER), count=1)
         sensor = synced(data_source_id=source_id, timeout=1.0, poke_interval=2.0)
