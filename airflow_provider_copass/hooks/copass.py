@@ -125,6 +125,19 @@ class CopassHook(BaseHook):
         :raises CopassInputError: as of :attr:`connection`.
         """
         from airflow_provider_copass.api import AsyncCopassClient
+
+        connection = await self.read_connection()
+        async with self._opening:
+            if self._async_client is None:
+                # In a thread: to read the certificates takes some 20 ms.
+                self._async_client = await asyncio.to_thread(AsyncCopassClient, connection.settings)
+            return self._async_client
+
+    async def read_connection(self) -> CopassConnection:
+        """Read the connection without blocking the event loop; once, as :attr:`connection` does.
+
+        :raises CopassInputError: as of :attr:`connection`.
+        """
         from airflow_provider_copass.client_logs import suppress_client_logs
 
         async with self._opening:
@@ -133,10 +146,7 @@ class CopassHook(BaseHook):
                     found = await get_async_connection(self.copass_conn_id, type(self))
                 # In a thread: to mask what is in extra, Airflow may ask its supervisor, which blocks.
                 self._connection = await asyncio.to_thread(self._read, found)
-            if self._async_client is None:
-                # In a thread: to read the certificates takes some 20 ms.
-                self._async_client = await asyncio.to_thread(AsyncCopassClient, self._connection.settings)
-        return self._async_client
+            return self._connection
 
     async def aclose(self) -> None:
         """Close the asynchronous client; the next call of :meth:`get_async_conn` opens another."""

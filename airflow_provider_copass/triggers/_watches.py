@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from airflow_provider_copass.errors import ConnectionReadError, CopassError
 from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.waiting import Watch, shared_watch
 
@@ -17,17 +18,37 @@ _READING: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDi
 (apache/airflow#64620)."""
 
 
-def watch_on(copass_conn_id: str, sandbox_id: str | None) -> Watch:
+async def watch_on(copass_conn_id: str, sandbox_id: str | None) -> Watch:
     """Return the watch of a connection and a sandbox.
 
     :param copass_conn_id: the id of the Airflow connection.
     :param sandbox_id: the sandbox; None for the connection's.
+    :raises ConnectionReadError: if Airflow cannot read the connection, from which the sandbox is.
+    :raises CopassInputError: if the connection names no sandbox, or cannot work.
     """
+    sandbox = sandbox_id or (await _read(copass_conn_id, None)).sandbox_id
 
     async def open_client() -> tuple[AsyncCopassClient, str]:
         # A hook each time: the connection is read anew.
-        hook = CopassHook(copass_conn_id, sandbox_id)
-        async with _READING.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
-            return await hook.get_async_conn(), hook.sandbox_id
+        return await (await _read(copass_conn_id, sandbox)).get_async_conn(), sandbox
 
-    return shared_watch((copass_conn_id, sandbox_id), lambda: Watch(open_client))
+    return shared_watch((copass_conn_id, sandbox), lambda: Watch(open_client))
+
+
+async def _read(copass_conn_id: str, sandbox_id: str | None) -> CopassHook:
+    """Return a hook that has read its connection."""
+    hook = CopassHook(copass_conn_id, sandbox_id)
+    try:
+        async with _READING.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            await hook.read_connection()
+    except CopassError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever Airflow or a secrets backend raises
+        kind = type(error).__name__
+    else:
+        return hook
+    # Raised out here: the text of what was raised may hold anything.
+    raise ConnectionReadError(
+        f"Airflow connection {copass_conn_id!r} cannot be read ({kind}). Nothing was sent. Check that it exists, and that "
+        "the triggerer reaches what it is stored in."
+    )

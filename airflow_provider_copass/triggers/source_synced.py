@@ -140,7 +140,7 @@ class SourceSyncedTrigger(EventTrigger):
         """Return the source as the next round shows it."""
         while True:
             try:
-                watch = watch_on(self.copass_conn_id, self.sandbox_id)
+                watch = await watch_on(self.copass_conn_id, self.sandbox_id)
                 return await watch.wait_for(self._target(), Seen(), self.poll_interval)
             except CopassError as error:
                 self.log.warning("The source cannot be watched, and is looked for again later: %s", error)

@@ -71,13 +71,14 @@ class WaitTrigger(BaseTrigger):
         left = (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()
         targets = [target_from_json(target) for target in self.targets]
         self.log.info("Waiting for %s; %.0f s are left.", ", ".join(map(str, targets)), max(left, 0))
-        watch = watch_on(self.copass_conn_id, self.sandbox_id)
-        waits = [
-            asyncio.ensure_future(watch.wait_for(target, condition_from_json(self.condition), self.poll_interval))
-            for target in targets
-        ]
+        waits: list[asyncio.Future[str]] = []
         try:
             async with asyncio.timeout(left):
+                watch = await watch_on(self.copass_conn_id, self.sandbox_id)
+                condition = condition_from_json(self.condition)
+                waits = [
+                    asyncio.ensure_future(watch.wait_for(target, condition, self.poll_interval)) for target in targets
+                ]
                 return {"values": await asyncio.gather(*waits)}
         except TimeoutError:
             return {"timed_out": True}

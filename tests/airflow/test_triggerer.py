@@ -1,4 +1,4 @@
-"""A real triggerer: deferred sensors share one poll, and survive what happens to it; assets fire when a source syncs."""
+"""A real triggerer: deferred sensors share one poll and survive what happens to it; assets fire after a sync."""
 
 from __future__ import annotations
 

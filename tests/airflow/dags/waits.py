@@ -35,7 +35,7 @@ if AIRFLOW_V_3_0_PLUS:
             watchers=[
                 AssetWatcher(
                     name="synced",
-                    trigger=SourceSyncedTrigger(provider="slack", name="Watched", poll_interval=1, key=key),
+                    trigger=SourceSyncedTrigger(provider="slack", name="Watched", poll_interval=2, key=key),
                 )
             ],
         )
