@@ -49,6 +49,6 @@ async def _read(copass_conn_id: str, sandbox_id: str | None) -> CopassHook:
         return hook
     # Raised out here: the text of what was raised may hold anything.
     raise ConnectionReadError(
-        f"Airflow connection {copass_conn_id!r} cannot be read ({kind}). Nothing was sent. Check that it exists, and that "
-        "the triggerer reaches what it is stored in."
+        f"Airflow connection {copass_conn_id!r} cannot be read ({kind}). Nothing was sent. Check that it exists, and "
+        "that the triggerer reaches what it is stored in."
     )
