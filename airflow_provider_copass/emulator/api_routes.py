@@ -108,9 +108,14 @@ class ApiRoutes:
 
     async def ingest(self, sandbox_id: str, body: IngestBody) -> JSONResponse:
         """Take in a text."""
-        return JSONResponse(
-            self._operations.ingest(sandbox_id, body.data_source_id, storage_only=body.storage_only), 202
+        queued = self._operations.ingest(
+            sandbox_id,
+            body.data_source_id,
+            text=body.text,
+            project_id=body.project_id,
+            storage_only=body.storage_only,
         )
+        return JSONResponse(queued, 202)
 
     async def get_job(self, sandbox_id: str, job_id: str) -> JSONResponse:
         """Look at a job."""
@@ -128,7 +133,8 @@ class ApiRoutes:
     async def deliver(self, data_source_id: str, request: Request) -> JSONResponse:
         """Take in a webhook delivery, whose bearer token is the source's secret."""
         secret = bearer(request.headers.get("authorization", ""))
-        return JSONResponse(self._operations.deliver(data_source_id, secret), 202)
+        text = (await request.body()).decode(errors="replace")
+        return JSONResponse(self._operations.deliver(data_source_id, secret, text=text), 202)
 
 
 def bearer(authorization: str) -> str:

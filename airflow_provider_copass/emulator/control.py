@@ -1,6 +1,6 @@
 """The control surface: what a test may ask of the emulator and do to it, apart from the API.
 
-It runs on the server's event loop. Nothing that it answers holds a plain secret.
+It runs on the server's event loop. Nothing that it answers holds a plain secret or a text that was ingested.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from airflow_provider_copass.emulator.state import USER_ID, State
 
 if TYPE_CHECKING:
     from airflow_provider_copass.emulator.faults import Faults
+    from airflow_provider_copass.emulator.jobs import Job
     from airflow_provider_copass.emulator.requests_log import RequestsLog
 
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
+_FIXED_IN_A_JOB = frozenset({"job_id", "sandbox_id", "data_source_id", "text_length", "text_sha256"})
 
 
 class Control:
@@ -140,6 +142,34 @@ class Control:
         digest = fingerprint(secret) if secret is not None else _check_sha256(sha256)
         valid = source.accepts(digest, now=self._state.monotonic())
         return {"valid": valid, "current": valid and digest.lower() == source.secret_sha256}
+
+    def _jobs(self) -> dict[str, Job]:
+        settings = self._state.settings
+        return self._state.jobs.all(words=settings.job_states, seconds=settings.job_seconds, now=self._state.moment())
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return every job, of every sandbox, in the order of queuing; this takes none of them further."""
+        return [job.as_json() for job in self._jobs().values()]
+
+    def set_job(self, job_id: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """Change a job, which does not get on by itself from then on, and return it.
+
+        :param job_id: the job.
+        :param fields: any that the API answers, such as ``status``, ``children``, ``error_message``, ``result``.
+            A status brings what the API shows of such a job, unless it is given or there already: its times, the
+            ``result`` of a completed one, the ``error_message`` of a failed one.
+        :raises ControlError: for an unknown job, or a field that cannot be set.
+        """
+        job = self._jobs().get(job_id)
+        if job is None:
+            raise ControlError("no such job")
+        if fixed := set(fields) & _FIXED_IN_A_JOB:
+            raise ControlError(f"cannot be set: {', '.join(sorted(fixed))}")
+        job.stays = True
+        job.row.update(copy.deepcopy(fields))
+        if "status" in fields:
+            job.enter(job.row["status"], self._state.moment())
+        return job.as_json()
 
     def settings(self, changes: dict[str, Any]) -> dict[str, Any]:
         """Change settings and return them all.

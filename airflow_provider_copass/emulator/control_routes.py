@@ -28,6 +28,8 @@ class ControlRoutes:
             ("POST", "/seed", self.seed),
             ("GET", "/sources", self.sources),
             ("POST", "/sources/{data_source_id}", self.set_source),
+            ("GET", "/jobs", self.jobs),
+            ("POST", "/jobs/{job_id}", self.set_job),
             ("POST", "/verify-secret", self.verify_secret),
             ("GET", "/requests", self.requests),
             ("GET", "/settings", self.get_settings),
@@ -59,6 +61,15 @@ class ControlRoutes:
     async def set_source(self, data_source_id: str, request: Request) -> JSONResponse:
         """Change a source behind the API's back."""
         return JSONResponse(self._control.set_source(data_source_id, await _object(request)))
+
+    async def jobs(self) -> JSONResponse:
+        """Show every job."""
+        rows = self._control.jobs()
+        return JSONResponse({"jobs": rows, "count": len(rows)})
+
+    async def set_job(self, job_id: str, request: Request) -> JSONResponse:
+        """Change a job, which does not get on by itself from then on."""
+        return JSONResponse(self._control.set_job(job_id, await _object(request)))
 
     async def verify_secret(self, request: Request) -> JSONResponse:
         """Tell whether a secret is valid."""

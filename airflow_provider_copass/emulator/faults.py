@@ -56,8 +56,7 @@ class Fault:
             return False
         if self.operation not in ("*", request.operation):
             return False
-        body = request.body if isinstance(request.body, dict) else {}
-        fields = {**request.query, **body, **request.path_params}
+        fields = request.fields
         return all(name in fields and fields[name] == value for name, value in self.match.items())
 
     def as_json(self) -> dict[str, Any]:

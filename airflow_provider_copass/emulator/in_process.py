@@ -160,6 +160,24 @@ class Emulator:
         """
         return dict(self._on_loop(lambda server: server.control.set_source(data_source_id, fields)))
 
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return every job, of every sandbox, in the order of queuing; this takes none of them further.
+
+        Each has the fields that the API answers, its ``sandbox_id`` and ``data_source_id``, and of the text that it
+        is about the ``text_length`` in characters and the ``text_sha256`` in hex; both are None for a pull.
+        """
+        return list(self._on_loop(lambda server: server.control.jobs()))
+
+    def set_job(self, job_id: str, **fields: Any) -> dict[str, Any]:
+        """Change a job, which does not get on by itself from then on, and return it.
+
+        :param job_id: the job.
+        :param fields: any that the API answers, such as ``status``, ``children``, ``error_message``, ``result``.
+            A status brings what the API shows of such a job, unless it is given or there already: its times, the
+            ``result`` of a completed one, the ``error_message`` of a failed one.
+        """
+        return dict(self._on_loop(lambda server: server.control.set_job(job_id, fields)))
+
     def verify_secret(self, data_source_id: str, secret: str | None = None, *, sha256: str | None = None) -> bool:
         """Tell whether a secret opens a source's webhook.
 

@@ -10,6 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass.emulator.errors import ApiError
+from airflow_provider_copass.emulator.jobs import INGEST, PULL
 from airflow_provider_copass.emulator.source import Source, deep_merged, fingerprint
 from airflow_provider_copass.emulator.state import USER_ID
 
@@ -178,14 +179,24 @@ class Operations:
         source = self._state.source(sandbox_id, data_source_id)
         self._refuse_disconnected(source)
         source.took_in(storage_only=vault_only)
-        job = self._queue(sandbox_id, "data_source_pull", data_source_id)
+        job = self._queue(sandbox_id, PULL, data_source_id)
         return {key: job[key] for key in ("job_id", "job_type", "status")}
 
-    def ingest(self, sandbox_id: str, data_source_id: str | None, *, storage_only: bool) -> dict[str, Any]:
+    def ingest(
+        self,
+        sandbox_id: str,
+        data_source_id: str | None,
+        *,
+        text: str,
+        project_id: str | None = None,
+        storage_only: bool = False,
+    ) -> dict[str, Any]:
         """Take in one text.
 
         :param sandbox_id: the sandbox.
         :param data_source_id: the source that it is from; its ``last_sync_at`` is stamped.
+        :param text: the text, which is not kept.
+        :param project_id: the project that it belongs to.
         :param storage_only: keep the text but leave the graph alone.
         :raises ApiError: 404 where the sandbox or the source is unknown.
         """
@@ -194,34 +205,50 @@ class Operations:
             source = self._state.source(sandbox_id, data_source_id)
             source.row["last_sync_at"] = self._state.timestamp()
             source.took_in(storage_only=storage_only)
-        job = self._queue(sandbox_id, "ingest", data_source_id)
-        url = f"/api/v1/storage/sandboxes/{sandbox_id}/ingest/{job['job_id']}"
-        return {"job_id": job["job_id"], "status": job["status"], "status_url": url}
+        job = self._queue(sandbox_id, INGEST, data_source_id, text)
+        return {
+            **{key: job[key] for key in ("job_id", "status", "encrypted")},
+            "sandbox_id": sandbox_id,
+            **({} if project_id is None else {"project_id": project_id}),
+            "status_url": f"/api/v1/storage/sandboxes/{sandbox_id}/ingest/{job['job_id']}",
+        }
 
-    def _queue(self, sandbox_id: str, job_type: str, data_source_id: str | None) -> dict[str, Any]:
+    def _queue(
+        self, sandbox_id: str, job_type: str, data_source_id: str | None, text: str | None = None
+    ) -> dict[str, Any]:
         return self._state.jobs.queue(
             sandbox_id,
             job_type,
             data_source_id=data_source_id,
+            text=text,
             words=self._state.settings.job_states,
-            created_at=self._state.timestamp(),
+            now=self._state.moment(),
         )
 
     def job(self, sandbox_id: str, job_id: str) -> dict[str, Any]:
-        """Return a job, one state further than at the last look.
+        """Return a job; unless jobs get on by time, one state further than at the last look.
 
         :param sandbox_id: the sandbox.
         :param job_id: the job.
         :raises ApiError: 404 where the sandbox or the job is unknown.
         """
         self._state.check_sandbox(sandbox_id)
-        return self._state.jobs.look(sandbox_id, job_id, words=self._state.settings.job_states)
+        settings = self._state.settings
+        return self._state.jobs.look(
+            sandbox_id,
+            job_id,
+            words=settings.job_states,
+            seconds=settings.job_seconds,
+            pulls=settings.pull_jobs_at_ingest,
+            now=self._state.moment(),
+        )
 
-    def deliver(self, data_source_id: str, secret: str) -> dict[str, Any]:
+    def deliver(self, data_source_id: str, secret: str, *, text: str) -> dict[str, Any]:
         """Take in one webhook delivery.
 
         :param data_source_id: the source whose ``webhook_url`` was called.
         :param secret: the bearer token that came with it.
+        :param text: what was delivered, which is not kept.
         :raises ApiError: 404 for an unknown source, 401 for a secret that is not (or no longer) its own.
         """
         source = self._state.sources.get(data_source_id)
@@ -229,4 +256,4 @@ class Operations:
             raise ApiError(404, "not_found", "Webhook not found")
         if not source.accepts(fingerprint(secret), now=self._state.monotonic()):
             raise ApiError(401, "unauthorized", "Wrong webhook signing secret")
-        return self.ingest(source.row["sandbox_id"], data_source_id, storage_only=False)
+        return self.ingest(source.row["sandbox_id"], data_source_id, text=text)

@@ -22,7 +22,10 @@ class RecordedRequest:
 
     :param n: its number, counted from 1.
     :param operation: the operation's name; ``unknown`` where no call of the API matches.
-    :param body: the JSON body; None where there was none or it was not JSON.
+    :param body: the JSON body; None where there was none or it was not JSON. In place of a ``text`` to ingest it
+        has the text's length and SHA-256.
+    :param fields: of the query, the body with its ``text``, and the path: what a fault can match. Forgotten, and never
+        shown, once the request is over.
     :param headers: the names of its headers. Their values are not kept: one is the token.
     :param status: the status that was answered; None while it is under way, and where no answer was sent.
     :param effect: the API itself carried the operation out (its own answer was a 2xx), whatever the client
@@ -41,6 +44,7 @@ class RecordedRequest:
     headers: list[str]
     user_agent: str | None
     request_id: str
+    fields: dict[str, Any] = field(default_factory=dict, repr=False)
     status: int | None = None
     effect: bool = False
     answered: bool = False
@@ -48,7 +52,8 @@ class RecordedRequest:
 
     def as_json(self) -> dict[str, Any]:
         """Return a copy as JSON."""
-        return {**vars(self), "faults": list(self.faults)}
+        shown = {name: value for name, value in vars(self).items() if name != "fields"}
+        return {**shown, "faults": list(self.faults)}
 
 
 class RequestsLog:
@@ -86,6 +91,7 @@ class RequestsLog:
         """
         request.status = status
         request.answered = True
+        request.fields = {}
         self._bell.ring()
 
     async def read(

@@ -67,3 +67,4 @@ class IngestBody(_Body):
     participants: list[str] | None = None
     project_id: str | None = None
     storage_only: bool = False
+    origin: dict[str, Any] | None = None

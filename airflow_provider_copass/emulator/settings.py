@@ -23,7 +23,9 @@ class Settings:
     :param mask_adapter_config: answers show ``***`` for text in ``adapter_config`` whose key looks secret.
     :param clock_offset_seconds: by how much the server's clock (``Date``, ``created_at``) is ahead of ours.
     :param register_status: the status of a successful register; no public page says which it is.
-    :param job_states: the words that a job goes through, one further at each look at it.
+    :param job_states: the words that a job goes through, and stays at the last.
+    :param job_seconds: how long each of those words lasts, in seconds; 0 for one word further at each look.
+    :param pull_jobs_at_ingest: the job of a pull is found where those of ingest are; no public page says so.
     """
 
     max_data_sources: int | dict[str, int] = 10_000
@@ -34,6 +36,8 @@ class Settings:
     clock_offset_seconds: float = 0.0
     register_status: int = 201
     job_states: list[str] = field(default_factory=lambda: ["queued", "processing", "completed"])
+    job_seconds: float = 0.0
+    pull_jobs_at_ingest: bool = True
 
     def change(self, changes: dict[str, Any]) -> None:
         """Set some of the switches, all of them or none.
@@ -69,6 +73,10 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -90,8 +98,10 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "providers_without_secret": (_is_words, "a list of providers"),
     "grace_seconds": (_is_duration, "seconds, 0 or more"),
     "list_lag_seconds": (_is_duration, "seconds, 0 or more"),
-    "mask_adapter_config": (lambda value: isinstance(value, bool), "true or false"),
+    "mask_adapter_config": (_is_flag, "true or false"),
     "clock_offset_seconds": (_is_number, "seconds"),
     "register_status": (lambda value: value in (200, 201), "200 or 201"),
     "job_states": (lambda value: _is_words(value) and value != [], "a list of at least one word"),
+    "job_seconds": (_is_duration, "seconds, 0 or more"),
+    "pull_jobs_at_ingest": (_is_flag, "true or false"),
 }

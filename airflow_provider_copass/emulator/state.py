@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_copass.emulator.clock import Moment
 from airflow_provider_copass.emulator.errors import ApiError
 from airflow_provider_copass.emulator.jobs import Jobs
 from airflow_provider_copass.emulator.settings import Settings
@@ -46,11 +47,15 @@ class State:
 
     def timestamp(self) -> str:
         """Return the time by the server's clock as the API writes it, with microseconds."""
-        return self.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return self.moment().timestamp()
 
     def monotonic(self) -> float:
         """Return the time that lags and periods of grace are measured by, in seconds."""
         return time.monotonic()
+
+    def moment(self) -> Moment:
+        """Return the present moment by both clocks."""
+        return Moment(self.monotonic(), self.now())
 
     def webhook_url(self, data_source_id: str) -> str:
         """Return where a source's webhook is delivered: to this emulator.

@@ -18,6 +18,7 @@ from airflow_provider_copass.emulator.api_routes import bearer
 from airflow_provider_copass.emulator.fault_actions import Answer, Cut
 from airflow_provider_copass.emulator.faults import DiscardedError, Faults
 from airflow_provider_copass.emulator.requests_log import RecordedRequest, RequestsLog
+from airflow_provider_copass.emulator.texts import without_text
 
 if TYPE_CHECKING:
     import asyncio
@@ -98,17 +99,19 @@ class Witness:
     def _recorded(self, n: int, scope: Scope, body: Any, request_id: str) -> RecordedRequest:
         operation, path_params = self._operation(scope)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         return RecordedRequest(
             n=n,
             operation=operation,
             method=scope["method"],
             path=scope["path"],
             path_params=path_params,
-            query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
-            body=body,
+            query=query,
+            body=without_text(body),
             headers=sorted(headers),
             user_agent=headers.get("user-agent"),
             request_id=request_id,
+            fields={**query, **(body if isinstance(body, dict) else {}), **path_params},
         )
 
     def _operation(self, scope: Scope) -> tuple[str, dict[str, str]]:

@@ -16,6 +16,7 @@ import pytest
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.emulator.__main__ import _arguments
 from airflow_provider_copass.emulator.fault_actions import _KINDS
+from airflow_provider_copass.emulator.jobs import CONTENT
 from airflow_provider_copass.emulator.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,6 +68,11 @@ def test_the_connection_of_the_page_is_json() -> None:
     (line,) = (text for head, text in FENCES if head == "sh" and "AIRFLOW_CONN" in text)
     connection = json.loads(shlex.split(line)[1].split("=", 1)[1])
     assert (connection["host"], connection["port"], connection["password"]) == ("127.0.0.1", 9099, "olk_local")
+
+
+def test_the_page_names_the_content_of_a_job() -> None:
+    """The sentence to look for is the one that a job holds."""
+    assert f"`{CONTENT}`" in PAGE
 
 
 def test_an_emulator_is_made_as_the_page_says() -> None:
