@@ -88,6 +88,64 @@ def test_it_takes_a_source_through_its_life(vendor: Callable[[Use], Any]) -> Non
     vendor(use)
 
 
+def test_it_ingests_a_text_in_full(vendor: Callable[[Use], Any], emulator: Emulator) -> None:
+    """Each field that the client can send is taken, and its answer is the one that the client's documentation shows."""
+
+    async def use(client: CopassClient) -> None:
+        data_source_id = (await client.sources.register(SANDBOX, provider="slack", name="a"))["data_source_id"]
+        more = {
+            "source_type": "conversation",
+            "storage_only": True,
+            "project_id": "p1",
+            "occurred_at": "2026-11-23T10:00:00Z",
+            "speaker": "Ada",
+            "participants": ["Ada", "Zoë"],
+        }
+        queued = await client.ingest.text_in_sandbox(SANDBOX, text="hello", data_source_id=data_source_id, **more)
+        assert set(queued) == {"job_id", "status", "encrypted", "sandbox_id", "project_id", "status_url"}
+        through = await client.sources.ingest(SANDBOX, data_source_id, text="hello", origin={"repo": "r"}, **more)
+        assert through["job_id"] != queued["job_id"]
+
+    vendor(use)
+    assert [job["text_length"] for job in emulator.jobs()] == [5, 5]
+
+
+def test_it_waits_for_a_job(vendor: Callable[[Use], Any]) -> None:
+    """A job that is looked at again and again is completed in the end, with its times and its result."""
+
+    async def use(client: CopassClient) -> None:
+        job_id = (await client.ingest.text_in_sandbox(SANDBOX, text="hello"))["job_id"]
+        looks = [await client.ingest.get_sandbox_job(SANDBOX, job_id) for _ in range(2)]
+        assert [look["status"] for look in looks] == ["processing", "completed"]
+        assert {"result", "started_at", "completed_at"} <= set(looks[-1])
+
+    vendor(use)
+
+
+def test_it_sees_why_a_job_failed(vendor: Callable[[Use], Any], emulator: Emulator) -> None:
+    """A job that the control surface has set to failed is answered with its children and its error_message."""
+    children = {"total": 2, "queued": 0, "processing": 0, "completed": 1, "failed": 1}
+
+    async def use(client: CopassClient) -> None:
+        job_id = (await client.ingest.text_in_sandbox(SANDBOX, text="hello"))["job_id"]
+        await asyncio.to_thread(emulator.set_job, job_id, status="failed", children=children, error_message="why")
+        job = await client.ingest.get_sandbox_job(SANDBOX, job_id)
+        assert (job["status"], job["children"], job["error_message"]) == ("failed", children, "why")
+
+    vendor(use)
+
+
+def test_it_does_not_find_an_unknown_job(vendor: Callable[[Use], Any]) -> None:
+    """The job of another id is a 404."""
+
+    async def use(client: CopassClient) -> None:
+        with pytest.raises(CopassApiError) as unknown:
+            await client.ingest.get_sandbox_job(SANDBOX, "none")
+        assert unknown.value.status == 404
+
+    vendor(use)
+
+
 def test_it_sees_the_sandboxes(vendor: Callable[[Use], Any]) -> None:
     """The sandbox is listed and can be retrieved."""
 
