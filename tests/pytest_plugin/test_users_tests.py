@@ -16,9 +16,9 @@ STOPPED = {
     "freezegun": ("from freezegun import freeze_time", "@freeze_time('2026-03-01T12:00:00Z')"),
     "time-machine": ("import time_machine", "@time_machine.travel('2026-03-01T12:00:00Z', tick=False)"),
 }
-# Airflow itself cannot be imported with freezegun's clock, nor Airflow 2 map its tables.
+# Airflow itself cannot be imported with freezegun's clock, nor Airflow before 3.2 map its tables.
 AIRFLOW = "from airflow.providers.common.compat.sdk import BaseHook, BaseOperator\n"
-if AIRFLOW_VERSION < (3,):
+if AIRFLOW_VERSION < (3, 2):
     AIRFLOW += "import airflow.models\nairflow.models.import_all_models()\n"
     AIRFLOW += "import sqlalchemy.orm\nsqlalchemy.orm.configure_mappers()\n"
 USES = """

@@ -266,10 +266,11 @@ def test_who_joins_while_the_last_poll_closes_is_served_by_another(emulator: Emu
     assert len(opener.opened) == 2
 
 
-def test_whatever_ends_the_poll_is_told_to_everyone(emulator: Emulator, opener: Opener) -> None:
+@pytest.mark.parametrize("failure", [CopassInputError("conn_type must be copass"), KeyError("a bug")])
+def test_whatever_ends_the_poll_is_told_to_everyone(emulator: Emulator, opener: Opener, failure: Exception) -> None:
     """A poll that ended without a word would leave them waiting for ever."""
     ids = sources(emulator, 2)
-    opener.failures = [CopassInputError("conn_type must be copass")]
+    opener.failures = [failure]
 
     async def waiting() -> list[Any]:
         watch = Watch(opener)
@@ -277,7 +278,7 @@ def test_whatever_ends_the_poll_is_told_to_everyone(emulator: Emulator, opener: 
             *(watch.wait_for(SourceId(each), SINCE, FAST) for each in ids), return_exceptions=True
         )
 
-    assert [str(each) for each in run(waiting)] == ["conn_type must be copass"] * 2
+    assert [repr(each) for each in run(waiting)] == [repr(failure)] * 2
 
 
 def test_a_condition_that_breaks_is_told_to_its_own_wait(emulator: Emulator, opener: Opener) -> None:
