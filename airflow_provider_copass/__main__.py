@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass import __version__
-from airflow_provider_copass.commands import check
+from airflow_provider_copass.commands.description import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,12 +21,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_copass", description="Work with Copass.")
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    checking = commands.add_parser("check", help=check.HELP, description=check.DESCRIPTION)
-    checking.add_argument(check.CONN_ID, help=check.CONN_ID_HELP, default=check.CONN_ID_DEFAULT)
-    checking.set_defaults(run=check.run)
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(command.name, help=command.help, description=command.description)
+        for argument in command.arguments:
+            subparser.add_argument(*argument.flags, **argument.options)
+        subparser.set_defaults(run=command.run)
     arguments = parser.parse_args(argv)
-    arguments.run(arguments)
+    module, _, function = arguments.run.rpartition(".")
+    getattr(import_module(module), function)(arguments)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ cover is bridged here.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 from airflow_provider_copass.client_logs import suppress_client_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue
     from airflow.providers.common.compat.sdk import Context as Context  # noqa: PLC0414 - re-exported for typing
@@ -48,11 +48,14 @@ __all__ = [
     "mask_secret",
     "object_storage_path",
     "preserve_control_flow",
+    "remove_stored_variable",
     "remove_variable",
     "retry_policy_types",
     "sensor_timeout",
     "set_variable",
     "skip",
+    "stored_variables",
+    "suppress_airflow_logs",
     "variable_backends",
     "watches_assets",
 ]
@@ -290,6 +293,57 @@ def remove_variable(key: str) -> None:
     from airflow.providers.common.compat.sdk import Variable
 
     Variable.delete(key)
+
+
+@contextmanager
+def suppress_airflow_logs() -> Iterator[None]:
+    """Keep Airflow 3 from logging; its loggers are structlog's own, which ``logging.disable`` does not reach."""
+    try:
+        import structlog
+    except ImportError:  # Airflow 2 may have none
+        yield
+        return
+    # In place, since loggers that were used before hold this very list.
+    processors = structlog.get_config()["processors"]
+    processors.insert(0, _drop)
+    try:
+        yield
+    finally:
+        processors.remove(_drop)
+
+
+def _drop(*_: object) -> Any:
+    from structlog import DropEvent
+
+    raise DropEvent
+
+
+def stored_variables(prefix: str) -> dict[str, str | None]:
+    """Return the Variables of the metadata database whose keys begin with a prefix.
+
+    For a command's process alone: a task of Airflow 3 has no database.
+
+    :param prefix: the prefix.
+    :return: their values by their keys, which are sorted; None for a value that cannot be decrypted.
+    """
+    from airflow.models.variable import Variable
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        wanted = select(Variable).where(Variable.key.startswith(prefix, autoescape=True)).order_by(Variable.key)
+        return {each.key: each.val for each in session.scalars(wanted)}
+
+
+def remove_stored_variable(key: str) -> bool:
+    """Remove a Variable from the metadata database. For a command's process alone.
+
+    :param key: its key.
+    :return: whether there was one.
+    """
+    from airflow.models.variable import Variable
+
+    return bool(Variable.delete(key))
 
 
 def mask_secret(value: str) -> None:

@@ -12,7 +12,13 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_copass.airflow_compat import remove_variable, set_variable, variable_backends
+from airflow_provider_copass.airflow_compat import (
+    remove_stored_variable,
+    remove_variable,
+    set_variable,
+    stored_variables,
+    variable_backends,
+)
 from airflow_provider_copass.client_logs import suppress_client_logs
 from airflow_provider_copass.errors import JournalError
 
@@ -168,6 +174,45 @@ class AirflowVariables:
             if value is not None:
                 return value
         return None
+
+
+def read_stored(*prefixes: str) -> dict[str, str | None]:
+    """Read the Variables of Airflow's database whose names begin with one of some prefixes.
+
+    For a command's process alone: a task of Airflow 3 has no database.
+
+    :param prefixes: the prefixes.
+    :return: their values by their names; None for one that cannot be decrypted.
+    :raises JournalError: if the database cannot be read.
+    """
+    try:
+        return {name: text for prefix in prefixes for name, text in stored_variables(prefix).items()}
+    except Exception as error:  # noqa: BLE001 - any database's own exceptions
+        failure = _no_database("read", error)
+    raise failure
+
+
+def remove_stored(name: str) -> bool:
+    """Remove a Variable from Airflow's database. For a command's process alone.
+
+    :param name: its name.
+    :return: whether there was one.
+    :raises JournalError: if the database cannot be written.
+    """
+    try:
+        return remove_stored_variable(name)
+    except Exception as error:  # noqa: BLE001 - any database's own exceptions
+        failure = _no_database("written", error)
+    raise failure
+
+
+def _no_database(done: str, error: Exception) -> JournalError:
+    failure = JournalError(
+        f"Airflow's database cannot be {done} ({type(error).__name__}). Check that [database] sql_alchemy_conn is here "
+        "what Airflow has, and that 'airflow db migrate' was run."
+    )
+    failure.kind = type(error).__name__
+    return failure
 
 
 def _unreadable(name: str) -> JournalError:

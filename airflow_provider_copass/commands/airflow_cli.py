@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_copass.airflow_compat import cli_config
-from airflow_provider_copass.commands.check import CONN_ID, CONN_ID_DEFAULT, CONN_ID_HELP, DESCRIPTION, HELP
+from airflow_provider_copass.commands.description import COMMANDS
 
 
 def get_commands() -> list[Any]:
     """Return the group ``airflow copass``; named in the provider's description, under ``cli``."""
     config = cli_config()
-    check = config.ActionCommand(
-        name="check",
-        help=HELP,
-        description=DESCRIPTION,
-        func=config.lazy_load_command("airflow_provider_copass.commands.check.run"),
-        args=(config.Arg((CONN_ID,), help=CONN_ID_HELP, default=CONN_ID_DEFAULT),),
+    actions = tuple(
+        config.ActionCommand(
+            name=command.name,
+            help=command.help,
+            description=command.description,
+            func=config.lazy_load_command(command.run),
+            args=tuple(config.Arg(argument.flags, **argument.options) for argument in command.arguments),
+        )
+        for command in COMMANDS
     )
-    return [config.GroupCommand(name="copass", help="Work with Copass", subcommands=(check,))]
+    return [config.GroupCommand(name="copass", help="Work with Copass", subcommands=actions)]

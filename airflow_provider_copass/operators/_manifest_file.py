@@ -27,11 +27,13 @@ class Manifest:
     :param path: the file: a :class:`~pathlib.Path`, or Airflow's ``ObjectStoragePath``.
     :param name: the file's name, for messages.
     :param is_local: whether it is a :class:`~pathlib.Path`.
+    :param base: what a relative path begins from, for messages.
     """
 
     path: Any
     name: str
     is_local: bool = True
+    base: str = "the DAG file's folder"
 
     @classmethod
     def at(cls, given: object, *, beside: str | None) -> Manifest:
@@ -57,8 +59,9 @@ class Manifest:
                 refusal = f"cannot be read ({type(error).__name__}). {_INSTALL}"
         elif isinstance(given, str | os.PathLike):
             local = Path(given)
-            local = local if beside is None else Path(beside).parent / local
-            return cls(local, local.name)
+            if beside is None:
+                return cls(local, local.name, base="the current folder")
+            return cls(Path(beside).parent / local, local.name)
         raise CopassInputError(f"Refused before any request: manifest {refusal}.", fields=("manifest",))
 
     def read(self) -> object:
@@ -114,7 +117,7 @@ class Manifest:
             failed = f"{self._label} cannot be read ({type(error).__name__})."
         if not is_lasting:
             raise UnrenderedFieldError(failed, fields=("manifest",))
-        way_out = "Give its path: absolute, or from the DAG file's folder." if self.is_local else f"{_INSTALL}."
+        way_out = f"Give its path: absolute, or from {self.base}." if self.is_local else f"{_INSTALL}."
         raise CopassInputError(f"{failed} {way_out}", fields=("manifest",))
 
 
@@ -136,5 +139,17 @@ def render_templates(value: Any, render: Callable[[str], Any]) -> Any:
         return {key: render_templates(inner, render) for key, inner in value.items()}
     if isinstance(value, list):
         return [render_templates(inner, render) for inner in value]
-    is_template = isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))
-    return render(value) if is_template else value
+    return render(value) if _is_template(value) else value
+
+
+def has_templates(value: object) -> bool:
+    """Tell whether a manifest, or a part of it, has a template."""
+    if isinstance(value, dict):
+        return any(has_templates(inner) for inner in value.values())
+    if isinstance(value, list):
+        return any(has_templates(inner) for inner in value)
+    return _is_template(value)
+
+
+def _is_template(value: object) -> bool:
+    return isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#"))

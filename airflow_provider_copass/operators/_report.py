@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.registration import Outcome
 
-_MOST_ROWS = 200
+MOST_ROWS = 200
 # The most important first: if there are too many rows, the last ones are left out.
 _ORDER = ("failed", "skipped", "updated", "created", "unchanged")
 
@@ -38,8 +38,12 @@ def plan_rows(planned: Sequence[Outcome]) -> list[dict[str, Any]]:
     ]
 
 
-def outcome_table(outcomes: Sequence[Outcome]) -> Iterator[str]:
-    """Return the lines of a table of outcomes, those first that a person looks for."""
+def outcome_table(outcomes: Sequence[Outcome], *, most_rows: int | None = MOST_ROWS) -> Iterator[str]:
+    """Return the lines of a table of outcomes, those first that a person looks for.
+
+    :param outcomes: the outcomes.
+    :param most_rows: how many are shown; None for all.
+    """
     rows = [
         (
             outcome.outcome,
@@ -51,15 +55,25 @@ def outcome_table(outcomes: Sequence[Outcome]) -> Iterator[str]:
         for outcome in outcomes
     ]
     rows.sort(key=lambda row: _ORDER.index(row[0]))
-    head = ("outcome", "provider", "name", "data source id", "why")
-    shown = [head, *([_one_line(cell) for cell in row] for row in rows[:_MOST_ROWS])]
+    shown = rows[:most_rows]
+    yield from table(("outcome", "provider", "name", "data source id", "why"), shown)
+    if len(rows) > len(shown):
+        more = rows[len(shown) :]
+        yield f"… and {len(more)} more: {_count_words([row[0] for row in more])}."
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Return the lines of a table.
+
+    :param head: the names of the columns.
+    :param rows: their texts, which cannot break the table.
+    """
+    shown = [head, *([one_line(cell) for cell in row] for row in rows)]
     # The last column is as wide as its text.
     widths = [max(len(row[column]) for row in shown) for column in range(len(head) - 1)]
     for row in shown:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         yield "  ".join([*padded, row[-1]]).rstrip()
-    if len(rows) > _MOST_ROWS:
-        yield f"… and {len(rows) - _MOST_ROWS} more: {_count_words([row[0] for row in rows[_MOST_ROWS:]])}."
 
 
 def outcome_counts(outcomes: Sequence[Outcome]) -> str:
@@ -88,6 +102,6 @@ def _reason(outcome: Outcome) -> str:
     return outcome.why or (f"changes: {', '.join(outcome.changed)}" if outcome.changed else "")
 
 
-def _one_line(cell: str) -> str:
+def one_line(cell: str) -> str:
     """Return a text that cannot break the table."""
     return "".join(sign if sign.isprintable() else "?" for sign in cell)

@@ -89,10 +89,10 @@ class RegisterSourcesOperator(CopassOperator):
         from airflow_provider_copass._inputs import read_switch
         from airflow_provider_copass.secret_stores.configured import secret_store_of
 
-        store = secret_store_of(self.secret_store)
         is_plan = read_switch("plan_only", self.plan_only)
+        store = secret_store_of(self.secret_store, may_write=not is_plan)
         specs = self._read_specs(hook, context)
-        _check_locations(specs, store)
+        check_locations(specs, store)
         if not specs:
             self.log.info("The list is empty: there is nothing to register.")
             if not is_plan:
@@ -225,9 +225,11 @@ def _raise_failures(outcomes: list[Outcome]) -> None:
     raise SourcesUnfinishedError(f"{message} The retry works on these only.")
 
 
-def _check_locations(specs: list[SourceSpec], store: SecretStore) -> None:
+def check_locations(specs: list[SourceSpec], store: SecretStore) -> None:
     """Refuse a key that puts the secrets of two sources in one place of the store.
 
+    :param specs: the sources.
+    :param store: the store.
     :raises CopassInputError: naming both sources.
     """
     from airflow_provider_copass.errors import CopassInputError

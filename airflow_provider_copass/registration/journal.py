@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.spec import Identity
 
 FORMAT = 1
+ENTRY_PREFIX = "copass_entry_"
+LOCATION_PREFIX = "copass_location_"
+
+_NAME = re.compile(f"({ENTRY_PREFIX}|{LOCATION_PREFIX})[0-9a-f]{{40}}")
 
 WriteKind = Literal["register", "rotate", "rename_away", "rename_here", "disconnect", "delete"]
 
@@ -222,7 +227,7 @@ def deleted_by_of(entry: Entry | None) -> str:
 
 def entry_name(identity: Identity) -> str:
     """Return the name of an identity's entry: a good Variable's key, with no word in it that Airflow masks."""
-    return f"copass_entry_{_digest(identity.sandbox_id, identity.provider, identity.name)}"
+    return f"{ENTRY_PREFIX}{_digest(identity.sandbox_id, identity.provider, identity.name)}"
 
 
 def location_name(store: str, location: str) -> str:
@@ -231,7 +236,18 @@ def location_name(store: str, location: str) -> str:
     :param store: the store's name.
     :param location: where the key lives.
     """
-    return f"copass_location_{_digest(store, location)}"
+    return f"{LOCATION_PREFIX}{_digest(store, location)}"
+
+
+def kind_of_name(name: str) -> Literal["source", "location"] | None:
+    """Tell whether a Variable of this name is an entry on a source, or a note on a location; None if it is neither.
+
+    :param name: the Variable's key.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    return "source" if found[1] == ENTRY_PREFIX else "location"
 
 
 def _digest(*parts: str) -> str:
@@ -263,18 +279,30 @@ def from_text(text: str | None, *, name: str) -> Entry | None:
     if text is None:
         return None
     what = "holds something that is no entry of this provider"
-    try:
-        if int(json.loads(text)["copass_entry"]) > FORMAT:
-            what = "was written by a newer version of this provider"
-        else:
+    written_as = format_of(text)
+    if written_as is not None and written_as > FORMAT:
+        what = "was written by a newer version of this provider"
+    elif written_as is not None:
+        try:
             # Strictly: an entry that was edited into other types tells nothing that can be relied upon.
             return _adapter().validate_json(text, strict=True)
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-        pass
+        except (ValueError, TypeError, RecursionError):
+            pass
     raise EntryFormatError(
         f"The journal entry {name!r} {what}, so it is not known what was registered. Nothing was done. Use the version "
         "that wrote it; or delete the Variable, and the source is looked up by its name."
     )
+
+
+def format_of(text: str) -> int | None:
+    """Return the version of the format that an entry is written in; None if the text is no entry.
+
+    :param text: what the journal holds.
+    """
+    try:
+        return int(json.loads(text)["copass_entry"])
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return None
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from airflow_provider_copass.airflow_compat import configured
+from airflow_provider_copass.airflow_variables import AirflowVariables
 from airflow_provider_copass.errors import CopassInputError
 from airflow_provider_copass.registration.spec import StoreKey
 from airflow_provider_copass.secret_stores.backend import BackendStore
@@ -12,16 +13,17 @@ from airflow_provider_copass.secret_stores.base import SecretStore
 from airflow_provider_copass.secret_stores.variable import VariableStore
 
 
-def as_secret_store(given: object, *, option: str = "secret_store") -> SecretStore:
+def as_secret_store(given: object, *, option: str = "secret_store", may_write: bool = True) -> SecretStore:
     """Return the store that a task or the deployment names.
 
     :param given: ``variable``, ``backend``, the dotted path of a :class:`SecretStore` class that takes no arguments or
         of an instance, or a :class:`SecretStore`.
     :param option: the name of the parameter or option, for the message.
+    :param may_write: whether it may be written. If not, Airflow Variables are read without their sentinel being made.
     :raises CopassInputError: if it is anything else.
     """
     if given == "variable":
-        return VariableStore()
+        return VariableStore(AirflowVariables(may_write=may_write))
     if given == "backend":
         return BackendStore()
     store = _import(given, option) if isinstance(given, str) and "." in given else given
@@ -34,15 +36,17 @@ def as_secret_store(given: object, *, option: str = "secret_store") -> SecretSto
     )
 
 
-def secret_store_of(given: object | None) -> SecretStore:
+def secret_store_of(given: object | None, *, may_write: bool = True) -> SecretStore:
     """Return the store of a task; if it names none, the deployment's: ``[copass] secret_store``.
 
     :param given: the task's ``secret_store``, as for :func:`as_secret_store`.
+    :param may_write: whether it may be written, as there.
     :raises CopassInputError: if it, or the option, names no store.
     """
     if given is not None:
-        return as_secret_store(given)
-    return as_secret_store(configured("secret_store") or "variable", option="[copass] secret_store")
+        return as_secret_store(given, may_write=may_write)
+    chosen = configured("secret_store") or "variable"
+    return as_secret_store(chosen, option="[copass] secret_store", may_write=may_write)
 
 
 def store_key_of(given: str | None) -> StoreKey:
