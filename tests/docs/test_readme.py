@@ -27,6 +27,16 @@ EXPORT = f"export {VARIABLE}="
 TEST = "airflow connections test copass_default"
 # Run as they are by tests/airflow/test_check.py, the latter where Airflow has it.
 CHECKS = {"python -m airflow_provider_copass check", "airflow copass check"}
+# Each is run by tests/commands/test_page.py; that both doors read it alike, tests/commands/test_doors.py shows.
+SHOWN = {
+    f"{door} {command}"
+    for door in ("python -m airflow_provider_copass", "airflow copass")
+    for command in (
+        "sources",
+        "plan sources.yaml --if-exists update --detailed-exitcode",
+        "entries --conn-id copass_default",
+    )
+}
 USUAL = ("olk_your_token", "https://api.copass.id", "sb_your_sandbox")
 EMULATED = ("olk_local", "http://127.0.0.1:9099", "sb_demo")
 # The variable's value of each form that a page shows, in order, and what it has to say.
@@ -70,7 +80,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> AirflowHome:
 @pytest.mark.parametrize("page", BOTH, ids=pages.name_of)
 def test_no_command_is_unknown_to_this_test(page: Path) -> None:
     """Each command is one that a test below runs or checks; whoever adds another adds its test."""
-    known = {f"make {target}" for target in targets()} | {"pip install .", TEST, *CHECKS}
+    known = {f"make {target}" for target in targets()} | {"pip install .", TEST, *CHECKS, *SHOWN}
     unknown = [line for line in pages.commands(page) if line not in known and not line.startswith((EXPORT, pages.ADD))]
     assert unknown == []
 
