@@ -80,8 +80,7 @@ def write_json(value: object) -> None:
 
     :param value: the value.
     """
-    # The only control character that json.dumps leaves as it is.
-    sys.stdout.write(json.dumps(value, indent=2).replace("\x7f", "\\u007f") + "\n")
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=True) + "\n")
 
 
 def _place(error: Exception) -> str:
