@@ -283,15 +283,18 @@ class Airflow:
 
 
 def read_log(home: AirflowHome, dag_id: str, run_id: str, task: TaskOutcome) -> str:
-    """Return the log of a task instance's last try, as a person reads it."""
+    """Return the log of a task instance's last try, as a person reads it; what its trigger logged comes at the end."""
     folder = home.logs / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task.task_id}"
     if task.map_index >= 0:
         folder /= f"map_index={task.map_index}"
     tries = sorted(folder.glob("attempt=*.log"), key=lambda path: path.stat().st_mtime)
     if not tries:
         return ""
-    lines = tries[-1].read_text(encoding="utf-8", errors="replace").splitlines()
-    return "\n".join(_readable(line) for line in lines)
+    # A trigger's is named after that of the task: attempt=1.log.trigger.2.log.
+    last = tries[-1].name.partition(".")[0]
+    files = sorted(folder.glob(f"{last}.log*"), key=lambda path: len(path.name))
+    text = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in files)
+    return "\n".join(_readable(line) for line in text.splitlines())
 
 
 def _readable(line: str) -> str:

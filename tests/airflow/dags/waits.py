@@ -31,11 +31,13 @@ if AIRFLOW_V_3_0_PLUS:
     for key in ("first", "second"):
         watched = Asset(
             f"support_{key}",
-            uri=f"copass://sb_demo/{key}",
+            uri=f"copass://sb_watched/{key}",
             watchers=[
                 AssetWatcher(
                     name="synced",
-                    trigger=SourceSyncedTrigger(provider="slack", name="Watched", poll_interval=2, key=key),
+                    trigger=SourceSyncedTrigger(
+                        provider="slack", name="Watched", sandbox_id="sb_watched", poll_interval=1, key=key
+                    ),
                 )
             ],
         )
