@@ -90,12 +90,12 @@ class Driver:
     """Runs generators to their ends.
 
     :param runtime: what this try works with.
-    :param on_failure: is told of each error that ends one.
+    :param on_end: is told of each end as it comes: what was returned, or the error.
     """
 
-    def __init__(self, runtime: Runtime, on_failure: Callable[[CopassError], None] = lambda _: None) -> None:
+    def __init__(self, runtime: Runtime, on_end: Callable[[object], None] = lambda _: None) -> None:
         self._rt = runtime
-        self._on_failure = on_failure
+        self._on_end = on_end
         self._listed: tuple[Inventory, float] | None = None
 
     def run(self, steps: Sequence[Steps[T]]) -> list[T | CopassError]:
@@ -122,7 +122,6 @@ class Driver:
             except StopIteration as done:
                 results[number] = done.value
             except CopassError as failure:
-                self._on_failure(failure)
                 results[number] = failure
             else:
                 if isinstance(request, Send):
@@ -130,6 +129,8 @@ class Driver:
                     sent[self._rt.pool.submit(send)] = number
                 else:
                     asked.append((number, request))
+                continue
+            self._on_end(results[number])
         return [results[number] for number in range(len(steps))]
 
     def _serve(self, asked: list[tuple[int, Request]]) -> list[_Answer]:

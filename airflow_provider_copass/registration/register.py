@@ -298,8 +298,6 @@ class Registration(Operation[Registered]):
         source_id = created.data_source_id
         secret = created.webhook_signing_secret
         self.created_ids.append(source_id)
-        if self._brake is not None:
-            self._brake.succeed()
         self._rt.log.info("Registered source %s: %s.", source_id, self.spec.label)
         sent = self.spec.source
         is_elsewhere = (created.provider or sent.provider, created.name or sent.name) != (sent.provider, sent.name)

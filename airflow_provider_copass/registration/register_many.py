@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeGuard
 
 from airflow_provider_copass.errors import (
     CopassAuthenticationError,
@@ -11,6 +11,7 @@ from airflow_provider_copass.errors import (
     CopassError,
     CopassNotFoundError,
     CopassPermissionError,
+    CopassStatusError,
     EntryBusyError,
     EntryFormatError,
     JournalError,
@@ -40,8 +41,8 @@ CHUNK = 100
 _FAILURES_IN_A_ROW = 10
 """How many calls may fail one after the other before the rest is left to the next try."""
 
-# What is wrong with one of these is wrong with every call.
-_HOPELESS = (CopassAuthenticationError, CopassPermissionError, CopassNotFoundError)
+_OF_THE_SANDBOX = {"list_sources", "register_source"}
+"""The calls whose 404 is about the sandbox; that of another call is about its source."""
 
 
 class SkippedError(CopassError):
@@ -49,7 +50,7 @@ class SkippedError(CopassError):
 
 
 class Brake:
-    """Stops the POSTs of a list once something is wrong with all of them.
+    """Stops the POSTs of a list once something is wrong with all of them, and not with one source.
 
     :param log: where to say why.
     """
@@ -67,28 +68,31 @@ class Brake:
         if self.is_on:
             raise SkippedError
 
-    def succeed(self) -> None:
-        """Count a POST that was answered."""
-        self._in_a_row = 0
-
-    def count(self, failure: CopassError) -> None:
-        """Count a failure."""
-        if isinstance(failure, SkippedError | EntryBusyError | EntryFormatError):
-            return
-        if isinstance(failure, CopassCallError):
-            self._in_a_row += 1
-        if isinstance(failure, _HOPELESS):
-            self._stop(f"the server answered {failure.status}")
-        elif isinstance(failure, SecretStoreError | JournalError):
+    def count(self, end: object) -> None:
+        """Count how one source ended: with an error, or else well."""
+        if not isinstance(end, CopassError):
+            self._in_a_row = 0
+        elif _is_hopeless(end):
+            self._stop(f"the server answered {end.status}")
+        elif isinstance(end, SecretStoreError | JournalError) and not isinstance(end, EntryFormatError):
             # Each further source would be one whose secret is lost.
             self._stop("what was registered cannot be stored")
-        elif self._in_a_row >= _FAILURES_IN_A_ROW:
-            self._stop(f"{self._in_a_row} calls have failed one after the other")
+        elif isinstance(end, CopassCallError) and not end.is_final:
+            self._in_a_row += 1
+            if self._in_a_row >= _FAILURES_IN_A_ROW:
+                self._stop(f"{self._in_a_row} calls have failed one after the other")
 
     def _stop(self, why: str) -> None:
         if not self.is_on:
             self._log.warning("Registering no more sources: %s. A retry continues from here.", why)
         self.is_on = True
+
+
+def _is_hopeless(error: CopassError) -> TypeGuard[CopassStatusError]:
+    """Tell whether what is wrong with one call is wrong with all of them."""
+    if isinstance(error, CopassNotFoundError):
+        return error.operation in _OF_THE_SANDBOX
+    return isinstance(error, CopassAuthenticationError | CopassPermissionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,7 @@ def register_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome
     registrations = [Registration(spec, quiet, brake) for spec in specs]
     for registration in registrations:
         registration.check()
-    driver = Driver(quiet, on_failure=brake.count)
+    driver = Driver(quiet, on_end=brake.count)
     results: dict[Registration, Registered | CopassError] = {}
     for begin in range(0, len(registrations), CHUNK):
         chunk = registrations[begin : begin + CHUNK]

@@ -9,6 +9,8 @@ import pytest
 
 from airflow_provider_copass.errors import (
     CopassError,
+    CopassNotFoundError,
+    CopassValidationError,
     DuplicateSourcesError,
     EntryFormatError,
     JournalError,
@@ -19,7 +21,7 @@ from airflow_provider_copass.registration.journal import entry_name
 from airflow_provider_copass.registration.spec import Identity
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_true
-from tests.registration.simulation import Fault, Process, World, run_all
+from tests.registration.simulation import Fault, Process, World, run_all, server_error
 
 NAMES = "abcde"
 NEXT = "list/next run/task/-1"
@@ -184,3 +186,60 @@ def test_if_the_store_cannot_be_read_no_more_is_sent() -> None:
     assert_green(again)
     assert_true(world, again)
     assert world.posts == 40
+
+
+# The brake: it stops a list for what is wrong with all of its sources, not for what is wrong with some.
+
+
+def refused() -> Exception:
+    """The server refuses a field of one source."""
+    return CopassValidationError("refused", operation="update_source", status=422)
+
+
+def gone() -> Exception:
+    """The source was deleted right before it was to be changed."""
+    return CopassNotFoundError("gone", operation="update_source", status=404)
+
+
+@pytest.mark.parametrize(("error", "failing"), [(refused, 10), (gone, 1)])
+def test_sources_that_the_server_refuses_stop_no_other(error: Callable[[], Exception], failing: int) -> None:
+    """Of a list of 250 some PATCHes are refused, in each try: the others are in place or created all the same."""
+    world = World()
+    names = [f"n{number}" for number in range(240)]
+    how = {"ingestion_mode": "manual", "fields": {"external_account_id": "T1"}}
+    assert_green(acts.register_list(world, names, **how))
+    for row in list(world.rows.values())[:failing]:
+        row.fields["external_account_id"] = "by hand"
+    names += [f"new {number}" for number in range(10)]
+    for attempt, rest in enumerate(("created", "unchanged"), 1):
+        faults = {"update": Fault(applies=False, error=error)}
+        done = acts.register_list(world, names, task=NEXT, attempt=attempt, if_exists="update", faults=faults, **how)
+        assert outcomes(done) == [*["failed"] * failing, *["unchanged"] * (240 - failing), *[rest] * 10]
+
+
+def test_failures_between_sources_that_are_in_place_are_not_in_a_row() -> None:
+    """Nine PATCHes of each of three chunks are answered 503: all else is in place."""
+    world = World()
+    names = [f"n{number}" for number in range(300)]
+    how = {"ingestion_mode": "manual", "fields": {"external_account_id": "T1"}}
+    assert_green(acts.register_list(world, names, **how))
+    failing = [number for number in range(300) if number % 100 < 9]
+    for number in failing:
+        list(world.rows.values())[number].fields["external_account_id"] = "by hand"
+    faults = {"update": Fault(applies=False, error=server_error)}
+    done = acts.register_list(world, names, task=NEXT, if_exists="update", faults=faults, **how)
+    assert [number for number, outcome in enumerate(outcomes(done)) if outcome != "unchanged"] == failing
+
+
+@pytest.mark.parametrize("effect", ["list", "register"])
+def test_if_there_is_no_such_sandbox_no_more_is_sent(effect: str) -> None:
+    """A 404 for a list or a POST is about the sandbox."""
+    world = World()
+    names = [f"n{number}" for number in range(150)]
+    fault = Fault(applies=False, error=lambda: CopassNotFoundError("gone", operation=OPERATIONS[effect], status=404))
+    done = acts.register_list(world, names, faults={effect: fault})
+    assert set(outcomes(done)) == {"failed", "skipped"}
+    assert world.posts < 10
+
+
+OPERATIONS = {"list": "list_sources", "register": "register_source"}
