@@ -17,7 +17,6 @@ from airflow_provider_copass.operators.register_sources import check_locations
 from airflow_provider_copass.registration import Owner, Runtime, SourceSpec, plan_many
 from airflow_provider_copass.registration.journal import ENTRY_PREFIX, entry_name
 from airflow_provider_copass.secret_stores.configured import secret_store_of, store_key_of
-from airflow_provider_copass.secret_stores.guarded import GuardedStore
 
 if TYPE_CHECKING:
     import argparse
@@ -110,7 +109,7 @@ def _runtime(hook: CopassHook, store: SecretStore) -> Runtime:
     return Runtime(
         client=hook.get_conn(),
         sandbox_id=hook.sandbox_id,
-        secrets=GuardedStore(store),
+        secrets=store,
         journal=AirflowVariables(may_write=False),
         log=logging.getLogger(__name__),
         clock=WallClock(),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.hooks import CopassHook
     from airflow_provider_copass.registration import Runtime, SourceRef, Timing
     from airflow_provider_copass.registration.ports import Journal
-    from airflow_provider_copass.secret_stores import SecretStore
+    from airflow_provider_copass.secret_stores.guarded import GuardedStore
 
 
 _NO_TASK_INSTANCE = (
@@ -69,7 +69,7 @@ class CopassOperator(BaseOperator):
         return timing_for(hook.connection.settings)
 
     def _runtime(
-        self, hook: CopassHook, context: Context, secrets: SecretStore | None = None, *, may_write: bool = True
+        self, hook: CopassHook, context: Context, secrets: GuardedStore | None = None, *, may_write: bool = True
     ) -> Runtime:
         """Return what the registration protocol needs to run in this task.
 
@@ -80,12 +80,11 @@ class CopassOperator(BaseOperator):
         from airflow_provider_copass.airflow_compat import Masker
         from airflow_provider_copass.operators._runtime import WallClock, new_token, owner_of, setups_of
         from airflow_provider_copass.registration import Runtime
-        from airflow_provider_copass.secret_stores.guarded import GuardedStore
 
         return Runtime(
             client=hook.get_conn(),
             sandbox_id=hook.sandbox_id,
-            secrets=None if secrets is None else GuardedStore(secrets),
+            secrets=secrets,
             journal=self._journal(may_write=may_write),
             log=self.log,
             clock=WallClock(),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.hooks import CopassHook
     from airflow_provider_copass.registration import Outcome, Runtime, SourceSpec
     from airflow_provider_copass.secret_stores import SecretStore
+    from airflow_provider_copass.secret_stores.guarded import GuardedStore
 
 _MOST_AT_ONCE = 20
 _MOST_NAMED = 5
@@ -225,7 +226,7 @@ def _raise_failures(outcomes: list[Outcome]) -> None:
     raise SourcesUnfinishedError(f"{message} The retry works on these only.")
 
 
-def check_locations(specs: list[SourceSpec], store: SecretStore) -> None:
+def check_locations(specs: list[SourceSpec], store: GuardedStore) -> None:
     """Refuse a key that puts the secrets of two sources in one place of the store.
 
     :param specs: the sources.

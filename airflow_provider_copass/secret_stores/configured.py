@@ -10,6 +10,7 @@ from airflow_provider_copass.errors import CopassInputError
 from airflow_provider_copass.registration.spec import StoreKey
 from airflow_provider_copass.secret_stores.backend import BackendStore
 from airflow_provider_copass.secret_stores.base import SecretStore
+from airflow_provider_copass.secret_stores.guarded import GuardedStore
 from airflow_provider_copass.secret_stores.variable import VariableStore
 
 
@@ -36,17 +37,17 @@ def as_secret_store(given: object, *, option: str = "secret_store", may_write: b
     )
 
 
-def secret_store_of(given: object | None, *, may_write: bool = True) -> SecretStore:
-    """Return the store of a task; if it names none, the deployment's: ``[copass] secret_store``.
+def secret_store_of(given: object | None, *, may_write: bool = True) -> GuardedStore:
+    """Return the store of a task, guarded; if it names none, the deployment's: ``[copass] secret_store``.
 
     :param given: the task's ``secret_store``, as for :func:`as_secret_store`.
     :param may_write: whether it may be written, as there.
     :raises CopassInputError: if it, or the option, names no store.
     """
     if given is not None:
-        return as_secret_store(given, may_write=may_write)
+        return GuardedStore(as_secret_store(given, may_write=may_write))
     chosen = configured("secret_store") or "variable"
-    return as_secret_store(chosen, option="[copass] secret_store", may_write=may_write)
+    return GuardedStore(as_secret_store(chosen, option="[copass] secret_store", may_write=may_write))
 
 
 def store_key_of(given: str | None) -> StoreKey:

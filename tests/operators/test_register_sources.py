@@ -16,7 +16,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, redact
 
 from airflow_provider_copass.emulator import Emulator
-from airflow_provider_copass.errors import SourcesUnfinishedError
+from airflow_provider_copass.errors import SecretStoreError, SourcesUnfinishedError
 from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator
 from airflow_provider_copass.operators._redaction import value_of
@@ -186,6 +186,23 @@ def test_a_store_that_is_down_ends_it(account: Emulator) -> None:
     assert len(account.requests(operation="rotate")) == created
     assert len(account.sources()) == 50
     assert all(account.verify_secret(each, store.held[f"copass_webhook_secret_{each}"]) for each in ids)
+
+
+@pytest.mark.parametrize("method", ["check", "location"])
+def test_a_store_that_does_not_tell_where_a_key_lives_says_nothing_of_its_own(
+    account: Emulator, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """What it raises may hold a credential; of it the kind alone is told, and no request is sent."""
+
+    def broken(key: str) -> str:
+        raise OSError(f"{key}: canary")
+
+    store = MemoryStore()
+    monkeypatch.setattr(store, method, broken)
+    with pytest.raises(SecretStoreError, match="OSError") as failed:
+        run(sources=entries(2), secret_store=store, store_as="{name}")
+    assert "canary" not in str(failed.value)
+    assert account.requests() == []
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -34,7 +34,7 @@ own_store = OwnStore()
 
 def test_nothing_configured_means_variables_under_the_default_key() -> None:
     """As the documentation says."""
-    assert isinstance(secret_store_of(None), VariableStore)
+    assert secret_store_of(None).name == VariableStore.name
     assert store_key_of(None).template == "copass_webhook_secret_{data_source_id}"
 
 
@@ -42,7 +42,7 @@ def test_the_configured_store_and_key_are_taken(monkeypatch: pytest.MonkeyPatch)
     """Both options of the section."""
     monkeypatch.setenv(STORE, "backend")
     monkeypatch.setenv(KEY, "team_secret_{name}")
-    assert isinstance(secret_store_of(None), BackendStore)
+    assert secret_store_of(None).name == BackendStore.name
     assert store_key_of(None).template == "team_secret_{name}"
 
 
