@@ -162,8 +162,7 @@ class Ending(Operation["str | None"]):
         source_id = self._begun = source.data_source_id
         keys = self._keys(source, lease)
         if self._purge:
-            self._rt.client.send(calls.purge_source(self._rt.sandbox_id, source_id))
-            self._rt.log.info("Purged what came in through source %s.", source_id)
+            yield from self._purge_source(source_id, lease)
         if self._rt.secrets is not None:
             for key in keys:
                 lease.verify()
@@ -194,6 +193,18 @@ class Ending(Operation["str | None"]):
         lease.verify()
         self._rt.log.info("%s source %s.", "Deleted" if self._kind == "delete" else "Disconnected", source_id)
         return self._end(lease, source_id, is_secret_removed=bool(keys))
+
+    def _purge_source(self, source_id: str, lease: Lease) -> Steps[None]:
+        """Remove what came in through the source; if it is gone already, there is nothing to remove."""
+        try:
+            yield from lease.send(calls.purge_source(self._rt.sandbox_id, source_id))
+        except CopassNotFoundError:
+            source: Source | None = yield GetSource(source_id)
+            if source is not None:
+                # The server does not know the call, and without the source nothing would tell of its knowledge.
+                raise
+        lease.verify()
+        self._rt.log.info("Purged what came in through source %s.", source_id)
 
     def _call(self, source_id: str) -> Call[Any]:
         make = calls.delete_source if self._kind == "delete" else calls.disconnect_source

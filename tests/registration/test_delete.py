@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.errors import CopassInputError, SourceChangedError
+from airflow_provider_copass.errors import CopassInputError, CopassNotFoundError, SourceChangedError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable
-from tests.registration.simulation import Fault, Process, World
+from tests.registration.simulation import Fault, Process, World, run_all, run_to
 
 KEY = "copass_webhook_secret_ds-1"
 PREVIOUS = f"{KEY}_previous"
@@ -92,6 +92,31 @@ def test_a_write_that_fails_is_left_to_the_retry(effect: str, *, applies: bool) 
     assert_retryable(delete(world, purge=True, faults={effect: Fault(applies=applies)}))
     assert_green(delete(world, purge=True, attempt=2))
     assert_gone(world)
+
+
+def not_found() -> Exception:
+    """There is no such source, or no such call."""
+    return CopassNotFoundError("gone", status=404)
+
+
+@both
+def test_to_purge_what_is_gone_is_success(named: dict[str, str]) -> None:
+    """Somebody deletes the source right before its purge."""
+    world = rotated()
+    process = acts.start_delete(world, purge=True, **named)
+    while process.trace[-1:] != ["before purge"]:
+        assert run_to(world, process, len(process.trace))
+    world.rows["ds-1"].alive = False
+    run_all(world, [process])
+    assert acts.told(process) == acts.Told("deleted", "ds-1")
+
+
+def test_a_server_that_knows_no_purge_is_told() -> None:
+    """It answers 404 for a source that lives: the source is not deleted, for its knowledge would stay for good."""
+    world = rotated()
+    process = delete(world, purge=True, faults={"purge": Fault(applies=False, error=not_found)})
+    assert isinstance(acts.error_of(process), CopassNotFoundError)
+    assert world.live() == ["ds-1"]
 
 
 def test_a_secret_is_left_if_its_removal_is_not_asked_for() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from airflow_provider_copass.errors import CopassCallError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable, assert_true, live_of
 from tests.registration.simulation import Fault, Process, World, run_all, run_to
@@ -83,24 +84,39 @@ def test_a_registration_of_the_new_name_that_is_paused_during_a_rename_makes_no_
 # A deletion.
 
 
+purging = pytest.mark.parametrize("purge", [False, True], ids=["", "purged"])
+
+
+def wake(world: World, paused: Process) -> None:
+    """Let a deletion go on whose retry has done the work: it sends nothing that it was not just about to send."""
+    woken_at = len(paused.trace)
+    run_all(world, [paused])
+    assert not {"before purge", "before delete", "before disconnect"} & set(paused.trace[woken_at:]), paused.trace
+    assert not isinstance(acts.error_of(paused), CopassCallError)
+
+
+@purging
 @pytest.mark.parametrize(
     ("store_as", "remove_secret"),
     [(None, False), (None, True), ("fixed_secret", True)],
     ids=["secret kept", "secret removed", "secret under a fixed key removed"],
 )
-def test_a_deletion_that_is_paused_leaves_what_was_registered_since(store_as: str | None, remove_secret: bool) -> None:
+def test_a_deletion_that_is_paused_leaves_what_was_registered_since(
+    store_as: str | None, remove_secret: bool, purge: bool
+) -> None:
     """At each boundary: its retry deletes the source, another task registers it anew, then the deletion wakes."""
+    how = {"store_as": store_as, "remove_secret": remove_secret, "purge": purge}
     for at in itertools.count():
         world = registered(store_as)
-        paused = acts.start_delete(world, remove_secret=remove_secret, store_as=store_as)
+        paused = acts.start_delete(world, **how)
         if not run_to(world, paused, at):
             break
-        retry = acts.until_green(acts.delete, world, first=2, remove_secret=remove_secret, store_as=store_as)
+        retry = acts.until_green(acts.delete, world, first=2, **how)
         assert_green(retry)
         assert live_of(world) == []
         other = acts.until_green(acts.register, world, task=acts.OTHER, store_as=store_as, pause=60)
         assert_green(other)
-        run_all(world, [paused])
+        wake(world, paused)
         source_id = assert_once(world, other)
         later = acts.register(world, task="later/run/task/-1", store_as=store_as)
         assert assert_once(world, later) == source_id
@@ -108,11 +124,12 @@ def test_a_deletion_that_is_paused_leaves_what_was_registered_since(store_as: st
     assert at > 4
 
 
-def test_a_deletion_by_id_that_is_paused_leaves_what_was_registered_since() -> None:
+@purging
+def test_a_deletion_by_id_that_is_paused_leaves_what_was_registered_since(purge: bool) -> None:
     """The same for a source that is named by its id."""
     for at in itertools.count():
         world = registered("fixed_secret")
-        by_id = {"data_source_id": "ds-1", "remove_secret": True, "store_as": "fixed_secret"}
+        by_id = {"data_source_id": "ds-1", "remove_secret": True, "store_as": "fixed_secret", "purge": purge}
         paused = acts.start_delete(world, **by_id)
         if not run_to(world, paused, at):
             break
@@ -120,7 +137,7 @@ def test_a_deletion_by_id_that_is_paused_leaves_what_was_registered_since() -> N
         # Its retry cannot tell whose lease the paused process holds.
         other = acts.until_green(acts.register, world, task=acts.OTHER, store_as="fixed_secret", pause=60, tries=6)
         assert_green(other)
-        run_all(world, [paused])
+        wake(world, paused)
         assert_once(world, other)
     assert at > 4
 
@@ -136,7 +153,7 @@ def test_a_disconnection_that_is_paused_leaves_what_was_registered_since() -> No
         assert live_of(world) == []
         other = acts.until_green(acts.register, world, task=acts.OTHER, pause=60)
         assert_green(other)
-        run_all(world, [paused])
+        wake(world, paused)
         assert_once(world, other)
     assert at > 1
 
