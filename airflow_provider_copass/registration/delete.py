@@ -167,6 +167,7 @@ class Ending(Operation["str | None"]):
             for key in keys:
                 lease.verify()
                 self.at_risk.keys[key] = source_id
+                lease.touched.add(source_id)
                 # If another source has claimed the location of the key since, it is its secret that is removed.
                 self._locations.add(location_name(self._rt.secrets.name, self._rt.secrets.location(key)))
                 self._rt.secrets.remove(key)
@@ -182,7 +183,7 @@ class Ending(Operation["str | None"]):
             self.at_risk.discard(source_id)
         write = Write(self._kind, self._rt.clock.now(), self._rt.owner.instance, source_id)
         try:
-            yield from lease.send(self._call(source_id), note=lambda pending: replace(pending, write=write))
+            yield from lease.send(self._call(source_id), source_id, note=lambda pending: replace(pending, write=write))
         except CopassNotFoundError:
             pass
         except CopassCallError as error:
@@ -197,7 +198,7 @@ class Ending(Operation["str | None"]):
     def _purge_source(self, source_id: str, lease: Lease) -> Steps[None]:
         """Remove what came in through the source; if it is gone already, there is nothing to remove."""
         try:
-            yield from lease.send(calls.purge_source(self._rt.sandbox_id, source_id))
+            yield from lease.send(calls.purge_source(self._rt.sandbox_id, source_id), source_id)
         except CopassNotFoundError:
             source: Source | None = yield GetSource(source_id)
             if source is not None:

@@ -74,6 +74,8 @@ class Lease:
     :param runtime: what this try works with.
     :ivar pending: the entry as this process last wrote it; None while it holds nothing.
     :ivar was_lost: whether another process took the lease from this one.
+    :ivar touched: what this process may have changed, for messages: ids of sources, or the label of one whose id no
+        answer told.
     :ivar lost_write: a POST without an answer that was sent while another process held the lease: the entry does not
         tell of it.
     :ivar late_at: when a write of the entry took so long that it may have replaced what another process wrote, by the
@@ -85,6 +87,7 @@ class Lease:
         self.name = entry_name(identity)
         self.pending: Pending | None = None
         self.was_lost = False
+        self.touched: set[str] = set()
         self.lost_write: Write | None = None
         self.late_at: float | None = None
         self._rt = runtime
@@ -179,12 +182,14 @@ class Lease:
     def send(
         self,
         call: Call[T],
+        source_id: str = "",
         *,
         note: Callable[[Pending], Pending] = lambda pending: pending,
         before_attempt: Guard = lambda: None,
     ) -> Steps[T]:
         """Note a write, look once more, and send it.
 
+        :param source_id: the source that it is about; empty for one that is not registered yet.
         :param note: what the entry is to say of it; by default nothing.
         :param before_attempt: called right before each attempt.
         :raises LostLeaseError: if another process holds the lease now.
@@ -206,10 +211,13 @@ class Lease:
             except LookAgainError:
                 # It was not sent: the last good look was too long ago.
                 continue
-            except CopassError:
+            except CopassError as error:
                 self._unsent = None
+                if getattr(error, "maybe_applied", True):
+                    self.touched.add(source_id or self.identity.label)
                 raise
             self._unsent = None
+            self.touched.add(source_id or getattr(result, "data_source_id", self.identity.label))
             return result
 
     def complete(self, entry: Completed | Tombstone) -> None:

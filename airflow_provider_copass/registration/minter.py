@@ -107,7 +107,7 @@ class Minter:
         call = calls.rotate_webhook_secret(self._rt.sandbox_id, source_id)
         try:
             rotated = yield from self._lease.send(
-                call, note=lambda _: noted, before_attempt=lambda: self._at_risk.source_ids.add(source_id)
+                call, source_id, note=lambda _: noted, before_attempt=lambda: self._at_risk.source_ids.add(source_id)
             )
         except CopassCallError as error:
             failure = error

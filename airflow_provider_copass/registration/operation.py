@@ -231,7 +231,7 @@ class Operation(Generic[T]):
     def delete_source(self, source_id: str, lease: Lease) -> Steps[None]:
         """Delete a source, with the lease in hand; one that is gone already is fine."""
         with suppress(CopassNotFoundError):
-            yield from lease.send(calls.delete_source(self._rt.sandbox_id, source_id))
+            yield from lease.send(calls.delete_source(self._rt.sandbox_id, source_id), source_id)
 
     def came_up_since(self, source: Source, inventory: Inventory) -> bool:
         """Tell whether a source was registered after this process began.
@@ -242,15 +242,19 @@ class Operation(Generic[T]):
         return source.created_at is not None and source.created_at.timestamp() >= began
 
     def _busy(self, held: HeldError) -> str:
+        touched = sorted(set().union(*(lease.touched for lease in self._leases.values())))
+        done = "Nothing was done."
+        if touched:
+            done = f"Before that, this process has changed {', '.join(touched)}; look at it if the next try fails, too."
         if not held.name:
             return (
                 f"The journal was too slow for {self._label}: a write of an Airflow Variable took longer than "
-                f"{self._rt.timing.lease_pause:.0f} seconds again and again, or the lease was lost each time. Try "
-                "again later."
+                f"{self._rt.timing.lease_pause:.0f} seconds again and again, or the lease was lost each time. "
+                f"{done} Try again later."
             )
         return (
             f"Another task works on {held.label or self._label} at this moment, or died while it did (journal "
-            f"entry {held.name!r}). Nothing was done. Try again later; if that task no longer runs, delete the entry."
+            f"entry {held.name!r}). {done} Try again later; if that task no longer runs, delete the entry."
         )
 
 

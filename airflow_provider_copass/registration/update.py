@@ -298,7 +298,7 @@ def send_changes(
     )
     for each in beside:
         each.verify()
-    changed = yield from lease.send(call)
+    changed = yield from lease.send(call, source.data_source_id)
     for each in (*beside, lease):
         each.verify()
     check_answered(changed, source.data_source_id, "update_source")

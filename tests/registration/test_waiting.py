@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
+from airflow_provider_copass.errors import EntryBusyError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable, assert_true
-from tests.registration.simulation import Process, World, run_all
+from tests.registration.simulation import Process, World, run_all, run_to
 
 LONGEST = 30.0
 """Seconds: 20 for the wait, and what the steps take."""
@@ -106,3 +108,42 @@ def test_after_an_orderly_failure_nobody_waits() -> None:
     third = acts.register(world, "m", task=acts.OTHER)
     assert_once(world, third, name="m")
     assert third.elapsed < 10
+
+
+@pytest.mark.parametrize(
+    ("act", "at"),
+    [
+        (acts.start_register, "after register"),
+        (acts.start_register_list, "after register"),
+        (acts.start_rename, "after update"),
+        (acts.start_rotate, "after rotate"),
+        (partial(acts.start_delete, remove_secret=True), "after remove secret"),
+        (partial(acts.start_delete, purge=True), "after purge"),
+    ],
+)
+def test_who_gives_up_says_what_it_has_done(act: Callable[..., Process], at: str) -> None:
+    """It stands still right after a write; its retries take its lease and die, so it never gets it back."""
+    world = World()
+    if act not in {acts.start_register, acts.start_register_list}:
+        assert_green(acts.register(world))
+    zombie = act(world)
+    while zombie.trace[-1:] != [at]:
+        assert run_to(world, zombie, len(zombie.trace))
+    retries = [act(world, attempt=attempt, kill_at="after write entry") for attempt in range(2, 8)]
+    for number, retry in enumerate(retries):
+        retry.wakes_at = world.now + 250 * number
+    zombie.wakes_at = world.now + 10
+    run_all(world, [zombie, *retries])
+    error = acts.error_of(zombie)
+    assert isinstance(error, EntryBusyError)
+    assert "ds-1" in str(error)
+    assert "Nothing was done" not in str(error)
+
+
+def test_who_gives_up_before_it_has_done_anything_says_so() -> None:
+    """Another task holds the entry from the start."""
+    world = World()
+    dying(world, "before register")
+    error = acts.error_of(acts.register(world, task=acts.OTHER))
+    assert isinstance(error, EntryBusyError)
+    assert "Nothing was done" in str(error)
