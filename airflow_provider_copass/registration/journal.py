@@ -60,7 +60,8 @@ class Write:
     """A write that was noted before it was sent, and whose answer is not noted: it may still take effect.
 
     :param kind: what it is; ``rename_away`` in the entry of the old name, ``rename_here`` in that of the new one.
-    :param sent_at: seconds since the epoch by the server's clock, as far as it is known.
+    :param sent_at: seconds since the epoch: of a POST by the server's clock, as far as it is known, to be compared with
+        ``created_at``; of another write by the host's, only to tell it from other ones.
     :param by: the task instance that sends it.
     :param source_id: the source that it is about; empty for ``register``.
     :param other: of a rename, the source's name on the other side.

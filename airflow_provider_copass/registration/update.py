@@ -186,15 +186,15 @@ class Rename(Operation[Updated]):
         noted = to.held.write
         names = ("name",) if noted is not None and noted.kind == "rename_here" and source.name == new.name else ()
         if source.name != new.name:
-            self._note(to, away, source, kept, sent_at=self._rt.clock.now() + inventory.server_ahead)
+            self._note(to, away, source, kept)
         if unsent:
             source, kept = yield from self._send(leases, unsent, source, kept)
         self._move(to, away, kept)
         return Updated(source, tuple(dict.fromkeys((*names, *unsent))))
 
-    def _note(self, to: Lease, away: Lease, source: Source, kept: Completed, *, sent_at: float) -> None:
+    def _note(self, to: Lease, away: Lease, source: Source, kept: Completed) -> None:
         """Note the rename on both sides; the new name's entry knows all that is known of the source by then."""
-        source_id, by = source.data_source_id, self._rt.owner.instance
+        source_id, sent_at, by = source.data_source_id, self._rt.clock.now(), self._rt.owner.instance
         facts = away.held
         if not self._is_unfinished(away, source_id):
             facts = replace(
