@@ -111,6 +111,7 @@ class World:
     :param date: the ``Date`` header of every list, in place of an honest one; empty for none.
     :param unlisted: how many sources the list counts and does not send.
     :param hidden: the ids of sources that the list neither counts nor sends.
+    :param rewrites: what fields become that are sent as something else.
     :param sent: every write that was sent to the server, whatever became of it.
     """
 
@@ -134,7 +135,7 @@ class World:
     sent: list[tuple[str, ...]] = field(default_factory=list)
     shadow: dict[str, str] = field(default_factory=dict)
     unlisted: int = 0
-    renames: str = ""
+    rewrites: dict[str, str] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
     masks: frozenset[str] = frozenset()
     drops: frozenset[str] = frozenset()
@@ -211,8 +212,7 @@ class World:
         _refuse_null(fields)
         source_id = self.names(len(self.rows) + 1)
         secret = self.mint() if fields.get("ingestion_mode") == "realtime" else None
-        made = {**fields, "name": self.renames} if self.renames else dict(fields)
-        self.rows[source_id] = Row(made, secret, self.now + self.server_ahead)
+        self.rows[source_id] = Row({**fields, **self.rewrites}, secret, self.now + self.server_ahead)
         return self.source(source_id, secret)
 
     def update(self, data_source_id: str, changes: dict[str, Any], *, merge: bool = False) -> Source:
@@ -227,9 +227,7 @@ class World:
             if merge:
                 settings = _merged(fields.get("adapter_config") or {}, settings)
             sent["adapter_config"] = self._shown_of(settings)
-        if self.renames and "name" in sent:
-            sent["name"] = self.renames
-        fields.update(sent)
+        fields.update({name: self.rewrites.get(name, value) for name, value in sent.items()})
         return self.source(data_source_id)
 
     def _shown_of(self, settings: dict[str, Any]) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from tests.registration.checks import assert_green, assert_once, assert_retryabl
 from tests.registration.simulation import Fault, World, run_all, run_to, server_error
 
 both = pytest.mark.parametrize("way", ["one", "list"])
+each_field = pytest.mark.parametrize("rewrites", [{"name": "N (2)"}, {"provider": "Slack"}], ids=["name", "provider"])
 
 
 @both
-def test_a_source_that_the_server_named_otherwise_keeps_its_secret(way: str) -> None:
+@each_field
+def test_a_source_that_the_server_named_otherwise_keeps_its_secret(way: str, rewrites: dict[str, str]) -> None:
     """The secret is stored before the task fails, and the message names the source."""
-    world = World(renames="N (2)")
+    world = World(rewrites=rewrites)
     error = acts.error_of(acts.register_one(way, world))
     assert isinstance(error, SourceChangedError)
     assert "'n'" in str(error)
@@ -24,13 +26,16 @@ def test_a_source_that_the_server_named_otherwise_keeps_its_secret(way: str) -> 
 
 
 @both
+@each_field
 @pytest.mark.parametrize("mode", ["manual", "realtime"])
-def test_a_source_that_the_server_named_otherwise_is_not_registered_again(way: str, mode: str) -> None:
+def test_a_source_that_the_server_named_otherwise_is_not_registered_again(
+    way: str, mode: str, rewrites: dict[str, str]
+) -> None:
     """However often the task is retried, and wherever the first try is killed once its answer is noted."""
-    trace = acts.register_one(way, World(renames="N (2)"), ingestion_mode=mode).trace
+    trace = acts.register_one(way, World(rewrites=rewrites), ingestion_mode=mode).trace
     noted = trace.index("after write entry", trace.index("after register"))
     for kill_at in range(noted, len(trace)):
-        world = World(renames="N (2)")
+        world = World(rewrites=rewrites)
         acts.register_one(way, world, kill_at=kill_at, ingestion_mode=mode)
         for attempt in (2, 3):
             retry = acts.register_one(way, world, attempt=attempt, ingestion_mode=mode)
@@ -39,9 +44,12 @@ def test_a_source_that_the_server_named_otherwise_is_not_registered_again(way: s
 
 
 @both
-def test_a_source_that_the_server_named_otherwise_is_not_registered_again_for_a_store(way: str) -> None:
+@each_field
+def test_a_source_that_the_server_named_otherwise_is_not_registered_again_for_a_store(
+    way: str, rewrites: dict[str, str]
+) -> None:
     """The store does not take the secret: the retry finds the source all the same."""
-    world = World(renames="N (2)")
+    world = World(rewrites=rewrites)
     first = acts.register_one(way, world, faults={"write secret": Fault(applies=False)})
     assert acts.error_of(first) is not None
     retry = acts.register_one(way, world, attempt=2)

@@ -207,7 +207,7 @@ def test_a_refused_rename_leaves_the_journal_as_it_was(world: World, named: dict
 @both
 def test_a_server_that_takes_another_name_is_told(world: World, named: dict[str, str]) -> None:
     """What the journal knows stays with the old name; the message repeats nothing that the server wrote."""
-    world.renames = "New (2)"
+    world.rewrites = {"name": "New (2)"}
     before = dict(world.entries)
     error = acts.error_of(acts.rename(world, **named))
     assert isinstance(error, SourceChangedError)
