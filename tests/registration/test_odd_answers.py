@@ -6,20 +6,19 @@ import itertools
 
 import pytest
 
-from airflow_provider_copass.errors import CopassError
+from airflow_provider_copass.errors import CopassAnswerError, CopassError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, live_of
-from tests.registration.simulation import Fault, Process, World, run_all, run_to
+from tests.registration.simulation import Fault, World, run_all, run_to
 
 QUICK = 15.0
 both = pytest.mark.parametrize("way", ["one", "list"])
 
 
-def assert_told_or_green(process: Process) -> None:
-    """The task says that the list is not whole, or needs no list; in either case soon."""
-    error = acts.error_of(process)
-    assert error is None or type(error).__name__ == "CopassAnswerError", repr(error)
-    assert process.elapsed < QUICK
+def assert_told(error: BaseException | None) -> None:
+    """The error says that the list is not whole."""
+    assert isinstance(error, CopassAnswerError), repr(error)
+    assert "the list is cut short" in str(error)
 
 
 @both
@@ -28,8 +27,20 @@ def test_a_list_that_is_cut_silently_is_an_error_that_says_so(way: str) -> None:
     world = World()
     assert_green(acts.register_one(way, world))
     world.hidden.add("ds-1")
-    process = acts.register_one(way, world, task=acts.OTHER)
-    assert_told_or_green(process)
+    change = {"if_exists": "update", "fields": {"external_account_id": "T1"}}
+    process = acts.register_one(way, world, task=acts.OTHER, **change)
+    assert_told(acts.error_of(process))
+    assert process.elapsed < QUICK
+    assert world.sent == [("register", "n")]
+
+
+@both
+def test_a_source_that_is_in_place_needs_no_list(way: str) -> None:
+    """It is read by its id, whatever the list shows."""
+    world = World()
+    assert_green(acts.register_one(way, world))
+    world.hidden.add("ds-1")
+    assert_once(world, acts.register_one(way, world, task=acts.OTHER))
     assert world.posts == 1
 
 
@@ -40,7 +51,10 @@ def test_a_long_list_that_is_cut_silently_is_an_error_that_says_so() -> None:
     assert_green(acts.register_list(world, names))
     world.hidden.add("ds-4")
     process = acts.register_list(world, names, task=acts.OTHER)
-    assert_told_or_green(process)
+    told = acts.all_told(process)
+    assert_told(told.pop(3).error)
+    assert [one.outcome for one in told] == ["unchanged"] * 9
+    assert process.elapsed < QUICK
     assert world.posts == len(names)
     world.hidden.clear()
     assert_green(acts.register_list(world, names, task=acts.OTHER, attempt=2))
@@ -54,7 +68,8 @@ def test_a_cut_list_after_a_killed_try_is_an_error_that_says_so(way: str) -> Non
     acts.register_one(way, world, kill_at="before write secret")
     world.hidden.add("ds-1")
     process = acts.register_one(way, world, attempt=2)
-    assert_told_or_green(process)
+    assert_told(acts.error_of(process))
+    assert process.elapsed < QUICK
     world.hidden.clear()
     assert_once(world, acts.register_one(way, world, attempt=3))
     assert world.posts == 1
