@@ -8,7 +8,6 @@ the protocol. This module alone knows the constructors of the package; tests use
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
@@ -42,7 +41,7 @@ from airflow_provider_copass.registration import (
 from airflow_provider_copass.registration import (
     update as update_source,
 )
-from airflow_provider_copass.registration.ports import Secrets
+from airflow_provider_copass.registration.ports import Clock, Secrets
 from airflow_provider_copass.secret_stores.guarded import GuardedStore
 from tests.registration.simulation import Fault, Killed, Process, Row, Where, World, run_all
 
@@ -100,25 +99,38 @@ class _Work:
 class InTurn:
     """A pool that runs as many jobs as it is wide before it tells of any, so that their answers can be lost together.
 
+    Each takes effect when it is submitted, and its answer comes some time later.
+
+    :param clock: how to wait.
     :param width: how many.
+    :param lasts: how many seconds the answer to the n-th job takes.
     """
 
-    def __init__(self, width: int = 3) -> None:
+    def __init__(self, clock: Clock, width: int = 3, lasts: Callable[[int], float] = lambda _: 0.0) -> None:
         self.width = width
-        self._ended: deque[tuple[object, Any, BaseException | None]] = deque()
+        self._clock = clock
+        self._lasts = lasts
+        self._jobs = 0
+        self._ended: list[tuple[float, int, Any, BaseException | None]] = []
 
     def submit(self, job: Callable[[], Any]) -> object:
         """Run a job."""
-        ticket = object()
+        ticket, self._jobs = self._jobs, self._jobs + 1
+        value, failure = None, None
         try:
-            self._ended.append((ticket, job(), None))
+            value = job()
         except Exception as error:  # noqa: BLE001 - raised again at the caller's
-            self._ended.append((ticket, None, error))
+            failure = error
+        self._ended.append((self._clock.monotonic() + self._lasts(ticket), ticket, value, failure))
         return ticket
 
     def wait(self) -> tuple[object, Any, BaseException | None]:
-        """Return what the first of them ended with."""
-        return self._ended.popleft()
+        """Wait for the first answer, and return it."""
+        due, ticket, value, failure = min(self._ended, key=lambda ended: ended[:2])
+        self._ended = [ended for ended in self._ended if ended[1] != ticket]
+        if due > self._clock.monotonic():
+            self._clock.sleep(due - self._clock.monotonic())
+        return ticket, value, failure
 
 
 def owner(task: str, attempt: int) -> Owner:
@@ -207,15 +219,19 @@ def start_register_list(
     on_missing_secret: str = "fail",
     ingestion_mode: str = "realtime",
     fields: Mapping[str, Any] | None = None,
+    lasts: Callable[[int], float] = lambda _: 0.0,
     **script: Unpack[Script],
 ) -> Process:
-    """Start one try of ``RegisterSourcesOperator``, with a list of sources that differ by their names."""
+    """Start one try of ``RegisterSourcesOperator``, with a list of sources that differ by their names.
+
+    :param lasts: how many seconds the answer to its n-th write takes; others come meanwhile.
+    """
     given = {"ingestion_mode": ingestion_mode, **(fields or {})}
 
     def build(process: Process) -> _Work:
         def act() -> list[Told]:
             declared = [spec(name, store_as, if_exists, on_missing_secret, given) for name in names]
-            of_list = runtime(process, task, attempt, pool=InTurn())
+            of_list = runtime(process, task, attempt, pool=InTurn(process, lasts=lasts))
             return [_listed(outcome) for outcome in register_many(declared, of_list)]
 
         return _Work(act)

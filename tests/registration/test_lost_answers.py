@@ -30,6 +30,7 @@ from tests.registration.acts import InTurn
 from tests.registration.file_world import (
     QUICK,
     SANDBOX,
+    Clock,
     Folder,
     assert_kept,
     client_for,
@@ -97,7 +98,7 @@ def test_a_lost_answer_to_a_post_of_a_list(
     emulator.add_fault(operation="register", when=when, action=action, skip=2)
 
     def attempt(number: int) -> list[Registered]:
-        of_list = runtime(client, tmp_path, attempt=number, timing=TIMING, pool=InTurn())
+        of_list = runtime(client, tmp_path, attempt=number, timing=TIMING, pool=InTurn(Clock()))
         outcomes = register_many([realtime(name) for name in "abcd"], of_list)
         for outcome in outcomes:
             if outcome.error is not None:

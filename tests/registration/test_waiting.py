@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from functools import partial
 
@@ -86,6 +87,29 @@ def test_two_lists_do_not_wait_for_each_other() -> None:
     process = acts.register_list(world, "xyz", task=acts.OTHER)
     assert_green(process)
     assert process.elapsed <= 10
+
+
+def states(world: World) -> list[str]:
+    """Return the states of all entries."""
+    return [json.loads(text)["state"] for text in world.entries.values()]
+
+
+def test_a_single_task_waits_for_its_own_source_and_not_for_the_list() -> None:
+    """The answer to one POST of a hundred takes long: each other entry is completed as soon as its source is."""
+    world = World()
+    names = [f"n{number}" for number in range(100)]
+    of_list = acts.start_register_list(world, names, lasts=lambda number: 60.0 if number == 1 else 0.1)
+    while of_list.trace.count("before register") < 50:
+        assert run_to(world, of_list, len(of_list.trace))
+    # A write's answer is awaited once three are in flight.
+    assert states(world).count("completed") >= 47
+    single = acts.start_register(world, "n99", task=acts.OTHER)
+    run_all(world, [single, of_list])
+    assert_true(world, single, of_list)
+    assert acts.told(single).outcome == "unchanged"
+    assert 0 < single.elapsed < LONGEST
+    assert of_list.ended_at - single.ended_at > 20
+    assert (world.posts, world.rotations) == (100, 0)
 
 
 def test_a_living_task_is_waited_for() -> None:
