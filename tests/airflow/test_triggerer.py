@@ -22,6 +22,7 @@ from tests.harness.processes import CHECKOUT, wait_for
 
 pytestmark = [pytest.mark.airflow, pytest.mark.deep]
 
+EXAMPLE = CHECKOUT / "example_dags" / "example_react_to_sync.py"
 FILE = CHECKOUT / "tests" / "airflow" / "dags" / "waits.py"
 SYNCED = "2026-02-01T00:00:00+00:00"
 INTERVAL = 2.0
@@ -89,9 +90,9 @@ class Stage:
         """Wait until nobody looks any more: as long as two rounds without a request."""
 
         def nobody() -> bool:
-            before = self.looks()
+            before = len(self.looks())
             time.sleep(2.5 * INTERVAL)
-            return self.looks() == before
+            return len(self.looks()) == before
 
         self.until(nobody, "the end of every poll")
 
@@ -101,13 +102,15 @@ def _stage(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> I
     port = free_port()
     with Emulator(port=port, any_sandbox=True) as emulator:
         home = AirflowHome(tmp_path_factory.mktemp("triggerer") / "home")
-        shutil.copy(FILE, home.dags)
+        files = [FILE, EXAMPLE] if AIRFLOW_3 else [FILE]
+        for file in files:
+            shutil.copy(file, home.dags)
         home.copy_database(migrated)
         stored = json.loads(connection_to(emulator, max_attempts=1))
         home.airflow("connections", "add", "copass_default", "--conn-json", json.dumps(stored))
         with Airflow(home, triggerer=True) if AIRFLOW_3 else ServedAirflow2(home, triggerer=True) as airflow:
             airflow.wait_healthy()
-            airflow.wait_dags([FILE.name])
+            airflow.wait_dags([file.name for file in files])
             yield Stage(airflow, home, emulator, [emulator.token])
 
 
@@ -248,6 +251,25 @@ def test_each_sync_starts_a_run_of_each_asset_and_without_one_there_is_none(stag
         stage.look_more("sb_watched")
         stage.sync([source_id], "2026-02-03T00:00:00+00:00")
     stage.until(lambda: both(2), "another run of each", 600)
+
+
+@pytest.mark.skipif(not AIRFLOW_3, reason="no trigger watches an asset before Airflow 3")
+def test_the_example_runs_when_its_source_has_synced(stage: Stage) -> None:
+    """Its interval is a minute; another wait in the same sandbox lets its looks come sooner."""
+    path = "dags/example_copass_react_to_sync/dagRuns"
+    waits = stage.seed(1)
+    run_id = stage.wait_for_all(waits)
+    [source_id] = stage.emulator.seed([{"provider": "slack", "name": "Support channel"}])
+    stage.look_more("sb_demo")
+    stage.sync([source_id])
+    stage.until(
+        lambda: [run["state"] for run in stage.airflow.request("GET", path)["dag_runs"]] == ["success"], "a run"
+    )
+    [run] = stage.airflow.request("GET", path)["dag_runs"]
+    [values] = stage.home.xcoms("example_copass_react_to_sync", run["dag_run_id"], "react").values()
+    assert values["return_value"] == [SYNCED]
+    stage.sync(waits)
+    assert stage.ended(run_id) == ["success"]
 
 
 def _payloads(stage: Stage, key: str) -> list[dict[str, Any]]:

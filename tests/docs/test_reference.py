@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import airflow_provider_copass
-from airflow_provider_copass import errors, operators
+from airflow_provider_copass import errors, operators, sensors
 from airflow_provider_copass.api.requests import read_register
 from airflow_provider_copass.errors import STATUS_ERRORS, CopassError
 from airflow_provider_copass.hooks import CopassHook
@@ -20,10 +20,12 @@ from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSo
 from airflow_provider_copass.operators._base import SourceRefOperator
 from airflow_provider_copass.operators._report import plan_rows
 from airflow_provider_copass.registration import Outcome, SourceSpec
+from airflow_provider_copass.triggers import SourceSyncedTrigger
 from tests.docs import pages
 from tests.harness.environment import clean_environment
 
 OPERATORS = pages.CHECKOUT / "docs" / "operators.md"
+WAITING = pages.CHECKOUT / "docs" / "waiting.md"
 FAILURES = pages.CHECKOUT / "docs" / "failures.md"
 ALL = [getattr(operators, name) for name in operators.__all__]
 WITH_A_TABLE = [RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator]
@@ -124,10 +126,12 @@ def test_every_room_is_listed(page: str) -> None:
     assert {room for room in rooms if not room.startswith("__")} - listed == set()
 
 
-CODE = [snippet.text for snippet in pages.snippets(OPERATORS) if snippet.language == "python"]
+CODE = [
+    snippet.text for page in (OPERATORS, WAITING) for snippet in pages.snippets(page) if snippet.language == "python"
+]
 
 
-@pytest.mark.parametrize("code", CODE, ids=["many sources", "a list", "outlets"])
+@pytest.mark.parametrize("code", CODE, ids=["many sources", "a list", "outlets", "a sensor"])
 def test_each_dag_of_the_page_is_parsed(tmp_path: Path, code: str) -> None:
     """It is a DAG file without an import error."""
     file = tmp_path / "shown.py"
@@ -164,6 +168,23 @@ def test_each_error_stands_where_the_operators_put_it(kind: str) -> None:
     names = re.findall(r"\b(\w+Error)\b", "".join(first_cells(sections()[kind])))
     assert names
     assert {name: made(name).is_final for name in names} == dict.fromkeys(names, kind == "Final")
+
+
+@pytest.mark.parametrize("name", sensors.__all__)
+def test_every_parameter_of_a_sensor_is_on_its_page(name: str) -> None:
+    """In the table of the sensors, or before it where all of them take it."""
+    text = WAITING.read_text().partition("### What happens")[0]
+    assert f"| `{name}` |" in text
+    assert [each for each in parameters_of(getattr(sensors, name)) if f"`{each}`" not in text] == []
+
+
+def test_every_parameter_of_the_trigger_is_on_its_page() -> None:
+    """In its table, in the order of its arguments."""
+    text = WAITING.read_text().partition("## Run a DAG")[2]
+    listed = [
+        each for row in text.splitlines() if row.startswith("| `") for each in re.findall(r"`(\w+)`", row.split("|")[1])
+    ]
+    assert listed == parameters_of(SourceSyncedTrigger)
 
 
 def test_every_operator_has_its_place_on_the_page() -> None:
