@@ -45,8 +45,12 @@ __all__ = [
     "failing_backends",
     "find_connection",
     "get_async_connection",
+    "is_deferral_error",
+    "is_interruption",
     "mask_secret",
     "object_storage_path",
+    "openlineage_dataset",
+    "operator_lineage",
     "preserve_control_flow",
     "remove_stored_variable",
     "remove_variable",
@@ -152,6 +156,49 @@ def fail_at_once(message: str) -> Exception:
     from airflow.providers.common.compat.sdk import AirflowFailException
 
     return AirflowFailException(message)
+
+
+def is_deferral_error(error: Exception) -> bool:
+    """Return whether a deferred task fails because its trigger failed, or the triggerer did not come in time.
+
+    Airflow retries the task after either.
+
+    :param error: what Airflow raises as the task is resumed.
+    """
+    return type(error).__name__ in {"TaskDeferralError", "TaskDeferralTimeout"}
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Return whether an exception is Airflow's timeout of a task, or what its signal handler raises at a SIGTERM.
+
+    Airflow retries the task after the one, and before 3.0 after the other.
+
+    :param error: the exception.
+    """
+    return type(error).__name__ in {"AirflowTaskTerminated", "AirflowTaskTimeout"}
+
+
+def openlineage_dataset(namespace: str, name: str) -> Any:
+    """Return OpenLineage's dataset; None if its client is not installed.
+
+    :param namespace: its namespace.
+    :param name: its name.
+    """
+    from airflow.providers.common.compat.openlineage.facet import Dataset
+
+    return Dataset(namespace=namespace, name=name)
+
+
+def operator_lineage(outputs: Iterable[tuple[str, str]]) -> Any:
+    """Return what OpenLineage's provider asks an operator for; None if that provider is not installed.
+
+    :param outputs: namespace and name of each dataset that was written to.
+    """
+    try:
+        from airflow.providers.openlineage.extractors import OperatorLineage
+    except ImportError:
+        return None
+    return OperatorLineage(outputs=[openlineage_dataset(namespace, name) for namespace, name in outputs])
 
 
 def preserve_control_flow(error: Exception, message: str) -> Exception | None:

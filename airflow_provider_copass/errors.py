@@ -23,6 +23,7 @@
     │       └── CopassServerError       5xx
     ├── ConnectionReadError             Airflow cannot read the connection
     ├── WaitFailedError                 what is waited for will not happen any more                           final
+    ├── IngestIncompleteError           some texts were taken, or may have been; others were not              final
     └── CopassRegistrationError         a source cannot be handled as asked                                   final
         ├── SourceExistsError           a live source has this identity: ``if_exists="fail"``, or a rename    final
         ├── SourceMissingError          no live source has this name                                          final
@@ -245,6 +246,12 @@ class ConnectionReadError(CopassError):
 
 class WaitFailedError(CopassError):
     """What a sensor waits for will not happen any more: the source is gone, its status rules it out, the job failed."""
+
+    is_final = True
+
+
+class IngestIncompleteError(CopassError):
+    """Some texts were taken, or may have been, and others were not; the next try would ingest the former twice."""
 
     is_final = True
 

@@ -9,6 +9,7 @@ from airflow_provider_copass.connection_fields import conn_fields, ui_field_beha
 _OPERATORS = (
     "delete_source",
     "disconnect_source",
+    "ingest_text",
     "pause_source",
     "pull_source",
     "register_source",
@@ -17,6 +18,14 @@ _OPERATORS = (
     "rotate_webhook_secret",
     "update_source",
 )
+_SENSORS = ("ingest_job", "source_status", "source_synced")
+_TRIGGERS = ("source_synced", "wait")
+# Without a handler of ours any URI is taken: one that refuses would break the DAG that has the URI when it is parsed.
+_ASSET_URIS = {
+    "schemes": ["copass"],
+    "handler": None,
+    "to_openlineage_converter": "airflow_provider_copass.lineage.convert_asset_to_openlineage",
+}
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -37,6 +46,21 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [f"airflow_provider_copass.operators.{name}" for name in _OPERATORS],
             },
         ],
+        "sensors": [
+            {
+                "integration-name": "Copass",
+                "python-modules": [f"airflow_provider_copass.sensors.{name}" for name in _SENSORS],
+            },
+        ],
+        "triggers": [
+            {
+                "integration-name": "Copass",
+                "python-modules": [f"airflow_provider_copass.triggers.{name}" for name in _TRIGGERS],
+            },
+        ],
+        # The same twice: Airflow 3 reads the first alone, and Airflow 2 the second.
+        "asset-uris": [_ASSET_URIS],
+        "dataset-uris": [_ASSET_URIS],
         "config": {
             "copass": {
                 "description": "Defaults of the Copass operators.",

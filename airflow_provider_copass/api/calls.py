@@ -41,6 +41,7 @@ class Call(Generic[T]):
     :param read: turns the answer's JSON (None for an empty answer) and its headers into what the call returns.
     :param query: the query's names and values.
     :param body: the JSON body; None for no body. Not in the repr: it may hold credentials.
+    :param may_repeat: whether it is sent again if its answer is lost, although a write may then take effect twice.
     """
 
     operation: str
@@ -49,6 +50,7 @@ class Call(Generic[T]):
     read: Callable[[object, Mapping[str, str]], T] = field(repr=False)
     query: tuple[tuple[str, str], ...] = ()
     body: dict[str, Any] | None = field(default=None, repr=False)
+    may_repeat: bool = False
 
     @property
     def writes(self) -> bool:

@@ -128,7 +128,8 @@ def exchange(
             error = _failure(call, outcome, now(), is_private)
         # An error tracker may record a frame's locals: this one holds no answer when it raises.
         outcome = None
-        if attempt >= policy.max_attempts or not may_send_again(writes=call.writes, error=error):
+        is_once = call.writes and not call.may_repeat
+        if attempt >= policy.max_attempts or not may_send_again(writes=is_once, error=error):
             raise error
         retry_after = error.retry_after if isinstance(error, CopassStatusError) else None
         yield Pause(policy.pause(attempt, retry_after))

@@ -2,6 +2,7 @@
 
 from airflow_provider_copass.operators.delete_source import DeleteSourceOperator
 from airflow_provider_copass.operators.disconnect_source import DisconnectSourceOperator
+from airflow_provider_copass.operators.ingest_text import IngestTextOperator
 from airflow_provider_copass.operators.pause_source import PauseSourceOperator
 from airflow_provider_copass.operators.pull_source import PullSourceOperator
 from airflow_provider_copass.operators.register_source import RegisterSourceOperator
@@ -13,6 +14,7 @@ from airflow_provider_copass.operators.update_source import UpdateSourceOperator
 __all__ = [
     "DeleteSourceOperator",
     "DisconnectSourceOperator",
+    "IngestTextOperator",
     "PauseSourceOperator",
     "PullSourceOperator",
     "RegisterSourceOperator",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_copass._tracebacks import fresh_traceback
@@ -9,7 +10,7 @@ from airflow_provider_copass.airflow_compat import BaseOperator
 from airflow_provider_copass.operators._redaction import DeferredRedacted, Redacted, RenderedInside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_copass.airflow_compat import Context
     from airflow_provider_copass.hooks import CopassHook
@@ -37,6 +38,7 @@ class CopassOperator(BaseOperator):
     redactions: ClassVar[Mapping[str, Callable[[object], object]]] = {}
     """How to redact a field of which more than the keys may be shown."""
     ui_color = "#e6f0ff"
+    _outputs: Sequence[tuple[str, str]] = ()
 
     def __init__(self, *, sandbox_id: str | None = None, copass_conn_id: str = "copass_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -104,17 +106,42 @@ class CopassOperator(BaseOperator):
         :raises CopassError: where a retry may help: no answer, 429, 5xx, a store that does not work.
         """
         from airflow_provider_copass.airflow_compat import fail_at_once
-        from airflow_provider_copass.errors import CopassError
 
         if not context or context.get("ti") is None:
             raise fail_at_once(_NO_TASK_INSTANCE)
+        with self._final_errors(), self._hook() as hook:
+            return self._run(hook, context)
+
+    @contextmanager
+    def _final_errors(self) -> Iterator[None]:
+        """Turn an error that a retry cannot help into Airflow's exception that fails a task at once."""
+        from airflow_provider_copass.airflow_compat import fail_at_once
+        from airflow_provider_copass.errors import CopassError
+
         try:
-            with self._hook() as hook:
-                return self._run(hook, context)
+            yield
         except CopassError as error:
             if not error.is_final:
                 raise
             raise fail_at_once(str(error)) from None
+
+    def _write_to(self, hook: CopassHook, data_source_ids: Iterable[str]) -> None:
+        """Note the sources that the task has written to, for OpenLineage's events."""
+        from airflow_provider_copass.lineage import dataset_of
+
+        base_url = hook.connection.settings.base_url
+        self._outputs = [dataset_of(base_url, hook.sandbox_id, each) for each in data_source_ids]
+
+    @fresh_traceback
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> Any:  # noqa: ARG002 - OpenLineage's signature
+        """Return the sources that the task has written to, for Airflow's OpenLineage provider, which calls this.
+
+        :param task_instance: not used.
+        :return: an ``OperatorLineage``; None if that provider is not installed.
+        """
+        from airflow_provider_copass.airflow_compat import operator_lineage
+
+        return operator_lineage(self._outputs)
 
     def _hook(self) -> CopassHook:
         """Return the hook of the rendered connection and sandbox.

@@ -47,5 +47,6 @@ class PullSourceOperator(SourceRefOperator):
             self.log.warning("An earlier try may have queued a pull. This one queues another.")
         source = require(ref, self._runtime(hook, context))
         job = hook.pull_source(source.data_source_id, since=since, vault_only=vault_only)
+        self._write_to(hook, [source.data_source_id])
         self.log.info("Queued job %s for source %s.", job.job_id, source.data_source_id)
         return job.job_id

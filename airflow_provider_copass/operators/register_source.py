@@ -106,6 +106,7 @@ class RegisterSourceOperator(CopassOperator):
         store = secret_store_of(self.secret_store)
         spec = self._read_spec(hook)
         registered = register(spec, self._runtime(hook, context, store))
+        self._write_to(hook, [registered.source.data_source_id])
         self._push(context, registered)
         return registered.source.data_source_id
 

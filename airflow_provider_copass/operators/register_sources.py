@@ -104,9 +104,11 @@ class RegisterSourcesOperator(CopassOperator):
             return self._plan(specs, runtime)
         outcomes = self._register(specs, runtime)
         self._report(outcomes)
+        source_ids = [each.registered.source.data_source_id for each in outcomes if each.registered is not None]
+        self._write_to(hook, source_ids)
         self._push(outcomes, context)
         _raise_failures(outcomes)
-        return [outcome.registered.source.data_source_id for outcome in outcomes if outcome.registered is not None]
+        return source_ids
 
     def _register(self, specs: list[SourceSpec], runtime: Runtime) -> list[Outcome]:
         """Register the sources, several at once."""

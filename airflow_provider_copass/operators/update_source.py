@@ -76,6 +76,7 @@ class UpdateSourceOperator(SourceRefOperator):
         from airflow_provider_copass.registration import update
 
         updated = update(self._ref(hook), self._declared(), self._runtime(hook, context))
+        self._write_to(hook, [updated.source.data_source_id])
         self._push(context, updated)
         return updated.source.data_source_id
 

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from airflow_provider_copass.hooks import CopassHook
     from airflow_provider_copass.waiting import Condition, JobId, SourceId
 
-_GRACE = timedelta(minutes=10)
-"""For how long after the deadline a triggerer that was down may still come and say so."""
-
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -90,23 +87,17 @@ class CopassSensor(BaseSensorOperator):
     def _look(self) -> str | None:
         """Look once; return None where it is not fulfilled, or where the look has to be made again."""
         from airflow_provider_copass._inputs import read_hook
-        from airflow_provider_copass.api import calls
         from airflow_provider_copass.errors import CopassCallError
-        from airflow_provider_copass.waiting import JobId, gone, is_worth_waiting
+        from airflow_provider_copass.waiting import is_worth_waiting, look
 
         # A hook each time: the connection is read anew, for tokens are renewed.
         with read_hook(self.copass_conn_id, self.sandbox_id) as hook:
             try:
                 wait = self._wait = self._wait or self._begin(hook)
-                client = hook.get_conn()
-                if isinstance(wait.target, JobId):
-                    job = client.send(calls.dated(calls.get_job(wait.sandbox_id, wait.target.job_id)))
-                    return wait.condition.judge(job.result, job.answered_at)
-                source = client.send(calls.dated(calls.get_source(wait.sandbox_id, wait.target.data_source_id)))
-                return wait.condition.judge(source.result, source.answered_at)
+                return look(hook.get_conn(), wait.sandbox_id, wait.target, wait.condition)
             except CopassCallError as error:
                 if not is_worth_waiting(error):
-                    raise (error if self._wait is None else gone(self._wait.target, error)) from None
+                    raise
                 self.log.warning("The look failed, and is made again later: %s", error)
                 return None
 
@@ -140,7 +131,7 @@ class CopassSensor(BaseSensorOperator):
 
     def _defer(self, wait: Wait, end: datetime) -> None:
         """Leave the wait to the triggerer."""
-        from airflow_provider_copass.triggers import WaitTrigger
+        from airflow_provider_copass.triggers.wait import WaitTrigger, time_for_trigger
         from airflow_provider_copass.waiting import condition_as_json, target_as_json
 
         target, condition = target_as_json(wait.target), condition_as_json(wait.condition)
@@ -155,7 +146,7 @@ class CopassSensor(BaseSensorOperator):
             ),
             method_name="execute_complete",
             kwargs={"wait": {"sandbox_id": wait.sandbox_id, "target": target, "condition": condition}},
-            timeout=max(end - datetime.now(UTC), timedelta()) + _GRACE,
+            timeout=time_for_trigger(end),
         )
 
     @fresh_traceback

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass._tracebacks import fresh_traceback
@@ -14,6 +14,17 @@ from airflow_provider_copass.waiting import condition_from_json, target_from_jso
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+_GRACE = timedelta(minutes=10)
+"""For how long after the deadline a triggerer that was down may still come and say so."""
+
+
+def time_for_trigger(deadline: datetime) -> timedelta:
+    """Return how long a task may stay deferred: beyond the deadline, at which the trigger ends by itself.
+
+    :param deadline: when the wait times out.
+    """
+    return max(deadline - datetime.now(UTC), timedelta()) + _GRACE
 
 
 class WaitTrigger(BaseTrigger):

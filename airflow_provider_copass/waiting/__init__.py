@@ -12,6 +12,7 @@ from airflow_provider_copass.waiting.conditions import (
     gone,
     is_worth_waiting,
 )
+from airflow_provider_copass.waiting.look import look
 from airflow_provider_copass.waiting.targets import (
     JobId,
     SourceId,
@@ -38,6 +39,7 @@ __all__ = [
     "condition_from_json",
     "gone",
     "is_worth_waiting",
+    "look",
     "shared_watch",
     "target_as_json",
     "target_from_json",

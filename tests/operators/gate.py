@@ -18,6 +18,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "UpdateSourceOperator": {**BY_ID, "poll_interval_seconds": 60},
     "DeleteSourceOperator": BY_ID,
     "DisconnectSourceOperator": BY_ID,
+    "IngestTextOperator": {**BY_ID, "text": "hello"},
     "PauseSourceOperator": BY_ID,
     "PullSourceOperator": BY_ID,
     "ResumeSourceOperator": BY_ID,

@@ -95,7 +95,8 @@ def switches() -> Iterator[tuple[str, str]]:
     for kind in operators.__all__:
         own = inspect.signature(getattr(operators, kind).__init__).parameters
         for name, parameter in own.items():
-            if "bool" in str(parameter.annotation):
+            # A switch of which None is the default, too, has tests of its own.
+            if "bool" in str(parameter.annotation) and parameter.default is not None:
                 yield kind, name
 
 
@@ -170,7 +171,11 @@ def test_a_boolean_parameter_of_a_run_reaches_the_field(account: Emulator, *, na
 # Templates that find nothing.
 
 REQUIRED = [(kind, name) for kind, name in FIELDS if kind.startswith("RegisterSource") and name in {"provider", "name"}]
-REFERENCES = {"data_source_id", "provider", "name", "new_name", "sandbox_id", "store_as", "copass_conn_id"}
+REFERENCES = {
+    *("data_source_id", "provider", "name", "new_name", "sandbox_id", "store_as", "copass_conn_id", "project_id")
+}
+DEFAULTS = {"sandbox_id", "store_as", "new_name", "project_id"}
+"""References of which None is the default, in every operator."""
 NAMING = [(kind, name) for kind, name in FIELDS if name in REFERENCES]
 NOTHING = ["None", "", "   ", "\n", " None\n", "\u200b", "\u00a0\u2003", Proxy(lambda: "None"), "nan", "<NA>", "NaT"]
 
@@ -204,20 +209,20 @@ def test_an_id_that_rendered_to_nothing_does_not_give_way_to_a_name() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(kind, name) for kind, name in NAMING if name in {"sandbox_id", "store_as"}]
-    + [("UpdateSourceOperator", "new_name")],
+    [(kind, name) for kind, name in NAMING if name in DEFAULTS],
 )
 def test_none_is_the_default_of_a_field_that_has_one(kind: str, name: str) -> None:
-    """The connection's sandbox, the configured key, the name that it has."""
+    """The connection's sandbox, the configured key, the name that it has, no project."""
     assert is_accepted(kind, name, None)
     assert is_accepted(kind, name, Proxy(lambda: None))
 
 
+OF_A_SOURCE = {"ingestion_mode", "kind", "external_account_id", "adapter_config", "poll_interval_seconds", "clear"}
+OF_A_TEXT = {"source_type", "occurred_at", "speaker", "participants"}
 OPTIONAL = [
     (kind, name)
     for kind, name in FIELDS
-    if name in {"ingestion_mode", "kind", "external_account_id", "adapter_config", "poll_interval_seconds", "clear"}
-    and (kind, name) != ("UpdateSourceOperator", "poll_interval_seconds")
+    if name in OF_A_SOURCE | OF_A_TEXT and (kind, name) != ("UpdateSourceOperator", "poll_interval_seconds")
 ]
 
 
@@ -309,7 +314,9 @@ NO_TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["RegisterSourceOperator", "UpdateSourceOperator", "DeleteSourceOperator"])
+@pytest.mark.parametrize(
+    "kind", ["RegisterSourceOperator", "UpdateSourceOperator", "DeleteSourceOperator", "IngestTextOperator"]
+)
 @pytest.mark.parametrize("given", NO_TEXTS, ids=range(len(NO_TEXTS)))
 def test_what_is_no_text_is_not_made_into_one(kind: str, given: object) -> None:
     """A column of ids with a blank cell holds floats, and YAML a date or a boolean: each is refused by the field."""

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from airflow_provider_copass.api.requests import plain
 from tests.hooks.connections import ENVIRONMENT, as_json
 from tests.operators.gate import FIELDS, is_accepted, refusal
-from tests.operators.test_inputs import REFERENCES, REQUIRED, SWITCHES, BlankCell, Model, NumpyLike, Word
+from tests.operators.test_inputs import DEFAULTS, REFERENCES, REQUIRED, SWITCHES, BlankCell, Model, NumpyLike, Word
 
 CANARY = "hunter2-canary"
 
@@ -165,7 +165,7 @@ def test_no_name_and_no_id_is_nothing_or_a_fraction(field: tuple[str, str], valu
     """None alone is a default, of those that have one."""
     kind, name = field
     if (value in {"none", "null"} and name != "copass_conn_id") or (
-        value is None and name in {"sandbox_id", "store_as", "new_name"}
+        value is None and (name in DEFAULTS or field == ("IngestTextOperator", "data_source_id"))
     ):
         assert is_accepted(kind, name, value)
     elif not is_connection_text(name, value) or not value.strip() or value.strip() == "None":
