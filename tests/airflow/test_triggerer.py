@@ -168,13 +168,14 @@ def test_a_token_that_was_renewed_in_the_connection_is_used(stage: Stage) -> Non
     port = int(stage.emulator.url.rpartition(":")[2])
     stage.emulator.stop()
     renewed = Emulator(port=port, any_sandbox=True)
-    stage.home.airflow("connections", "delete", "copass_default")
     renewed.start()
-    stored = json.loads(connection_to(renewed, max_attempts=1))
-    stage.home.airflow("connections", "add", "copass_default", "--conn-json", json.dumps(stored))
+    renewed.seed(rows)
+    stored = stage.home.path / "renewed.json"
+    stored.write_text(json.dumps({"copass_default": json.loads(connection_to(renewed, max_attempts=1))}))
+    stage.home.airflow("connections", "import", "--overwrite", str(stored))
+    stored.unlink()
     stage.emulator = renewed
     stage.tokens.append(renewed.token)
-    renewed.seed(rows)
     try:
         stage.until(lambda: any(each["status"] == 200 for each in renewed.requests()), "a look with the new token")
         stage.sync(ids)

@@ -16,7 +16,12 @@ from airflow_provider_copass import errors, operators, sensors
 from airflow_provider_copass.api.requests import read_register
 from airflow_provider_copass.errors import STATUS_ERRORS, CopassError
 from airflow_provider_copass.hooks import CopassHook
-from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator
+from airflow_provider_copass.operators import (
+    IngestTextOperator,
+    RegisterSourceOperator,
+    RegisterSourcesOperator,
+    UpdateSourceOperator,
+)
 from airflow_provider_copass.operators._base import SourceRefOperator
 from airflow_provider_copass.operators._report import plan_rows
 from airflow_provider_copass.registration import Outcome, SourceSpec
@@ -28,7 +33,7 @@ OPERATORS = pages.CHECKOUT / "docs" / "operators.md"
 WAITING = pages.CHECKOUT / "docs" / "waiting.md"
 FAILURES = pages.CHECKOUT / "docs" / "failures.md"
 ALL = [getattr(operators, name) for name in operators.__all__]
-WITH_A_TABLE = [RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator]
+WITH_A_TABLE = [RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator, IngestTextOperator]
 WITH_A_ROW = [operator for operator in ALL if operator not in WITH_A_TABLE]
 # Bases of others, of which none is raised as such.
 NOT_LISTED = {"CopassCallError", "CopassError", "CopassRegistrationError", "CopassTransportError"}
@@ -131,7 +136,7 @@ CODE = [
 ]
 
 
-@pytest.mark.parametrize("code", CODE, ids=["many sources", "a list", "outlets", "a sensor"])
+@pytest.mark.parametrize("code", CODE, ids=["many sources", "a list", "outlets", "texts", "a sensor"])
 def test_each_dag_of_the_page_is_parsed(tmp_path: Path, code: str) -> None:
     """It is a DAG file without an import error."""
     file = tmp_path / "shown.py"
