@@ -82,7 +82,7 @@ test-rounds: $(ENV)/ready ## thousands of simulated registrations that crash, fr
 	@$(PY) -m pytest -q tests/api tests/registration -m rounds
 
 test-airflow2: $(ENV2)/ready ## run the tests that touch Airflow, and the example DAGs, on Airflow $(AIRFLOW2)
-	@$(ENV2)/bin/python -m pytest -q tests/airflow tests/commands tests/hooks tests/operators tests/secret_stores -m "not slow and not crashes and not deep"
+	@$(ENV2)/bin/python -m pytest -q tests/airflow tests/commands tests/hooks tests/operators tests/secret_stores tests/sensors tests/triggers tests/waiting -m "not slow and not crashes and not deep"
 
 test-backends: $(BACKENDS)/ready ## write secrets to real secrets backends
 	@$(BACKENDS)/bin/python -m pytest tests/backends -m "not slow and not crashes and not deep"

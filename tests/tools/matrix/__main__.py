@@ -19,6 +19,9 @@ _ALL = (
     "tests/operators",
     "tests/pytest_plugin",
     "tests/secret_stores",
+    "tests/sensors",
+    "tests/triggers",
+    "tests/waiting",
     "tests/airflow",
 )
 # Without those that start a scheduler, or run a DAG only to break it; of the examples the two that register; of the
