@@ -13,6 +13,7 @@ from tests.tools.bench.calls import CLIENTS, OPERATIONS, Called
 from tests.tools.bench.imports import OURS, PACKAGES, Imported, Package, version_of
 from tests.tools.bench.lists import CLIENTS as LISTERS
 from tests.tools.bench.lists import Listed
+from tests.tools.bench.waits import WAYS, Waited
 
 CHECKOUT = Path(__file__).parents[2]
 PEER = PACKAGES[1]
@@ -94,6 +95,16 @@ def test_the_versions_are_shown(printed: str) -> None:
     assert f"Python {sys.version.split()[0]}" in first
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_wait_has_a_row(printed: str, way: str) -> None:
+    """With its requests, its CPU and how long it blocked the loop."""
+    (row,) = (line for line in printed.splitlines() if f"  {WAYS[way]} " in line)
+    requests, cpu, _ = row.split()[-3:]
+    assert int(requests) > 0
+    assert float(cpu) > 0
+
+
 def test_figures_on_the_line_meet_the_aims() -> None:
     """At most and at least include the figure itself."""
     met = aims.judge(imported(15), called(1.25, 1, 12.5), listed(80, 250))
@@ -126,6 +137,8 @@ def test_what_could_not_be_measured_says_why() -> None:
     row = table.of_imports([Imported(PEER, "6.2", failure="ImportError: no attrs")]).splitlines()[1]
     assert row.endswith("could not be measured: ImportError: no attrs")
     row = table.of_calls([Called("get_source", "hook", failure="refused")]).splitlines()[1]
+    assert row.endswith("could not be measured: refused")
+    row = table.of_waits([Waited("watch", 9, 1.0, failure="refused")]).splitlines()[1]
     assert row.endswith("could not be measured: refused")
     row = table.of_lists([Listed("operator", 9, failure="refused")]).splitlines()[1]
     assert row.endswith("could not be measured: refused")

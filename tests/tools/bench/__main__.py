@@ -1,4 +1,4 @@
-"""``make bench``: what an import, a call and a list of this package cost, beside the peers' and a bare httpx."""
+"""``make bench``: what an import, a call, a list and a wait cost, ours beside the peers' and a bare httpx."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from tests.harness.environment import clean_environment
-from tests.tools.bench import aims, calls, imports, lists, table
+from tests.tools.bench import aims, calls, imports, lists, table, waits
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -50,9 +50,17 @@ def main() -> int:
         )
         listed = lists.measure(list_rounds, sources, environment, CHECKOUT)
         print(table.of_lists(listed))
+        count, interval, seconds = (50, 0.5, 3.0) if quick else (1000, 10.0, 31.0)
+        print(
+            f"\nWaits: each for a source that does not sync, {interval:g} s between two looks, for {seconds:g} s in "
+            "one process; the connections are plain http",
+            flush=True,
+        )
+        waited = waits.measure(count, interval, seconds, environment, CHECKOUT)
+        print(table.of_waits(waited))
     judged = aims.judge(imported, called, listed)
     print(f"\nAims\n{table.of_aims(judged)}\n\n{table.last_line(judged)}")
-    failures = [each.failure for each in (*imported, *called, *listed)]
+    failures = [each.failure for each in (*imported, *called, *listed, *waited)]
     return int(any(failure is not None for failure in failures))
 
 

@@ -80,13 +80,14 @@ def connection_to(port: int) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(module: str, environment: Mapping[str, str], checkout: Path) -> Iterator[int]:
+def serving(module: str, environment: Mapping[str, str], checkout: Path, *arguments: str) -> Iterator[int]:
     """Run a server, and give its port.
 
     :param module: its name in this package.
+    :param arguments: what it is given.
     """
     with subprocess.Popen(
-        [sys.executable, "-m", f"tests.tools.bench.{module}"],
+        [sys.executable, "-m", f"tests.tools.bench.{module}", *arguments],
         env=environment,
         cwd=checkout,
         stdin=subprocess.PIPE,

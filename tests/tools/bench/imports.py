@@ -39,6 +39,7 @@ PACKAGES = (
     Package("fivetran-async", "airflow-provider-fivetran-async", "fivetran_provider_async.operators"),
     Package("http", "apache-airflow-providers-http", "airflow.providers.http.operators.http"),
     Package("dbt-cloud", "apache-airflow-providers-dbt-cloud", "airflow.providers.dbt.cloud.operators.dbt"),
+    Package("copass sensors (ours)", "airflow-provider-copass", "airflow_provider_copass.sensors"),
 )
 
 

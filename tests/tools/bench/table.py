@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tests.tools.bench.calls import CLIENTS
 from tests.tools.bench.imports import OURS, version_of
 from tests.tools.bench.lists import CLIENTS as LISTERS
+from tests.tools.bench.waits import WAYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tests.tools.bench.calls import Called
     from tests.tools.bench.imports import Imported
     from tests.tools.bench.lists import Listed
+    from tests.tools.bench.waits import Waited
 
 MOST_NAMED = 4
 
@@ -85,6 +87,18 @@ def of_lists(listed: Sequence[Listed]) -> str:
         peak = "-" if each.peak is None else f"{each.peak:.0f}"
         rows.append((*head, rate, times, f"{statistics.median(each.seconds):.2f}", peak, above, ""))
     return aligned(rows, right={0, 2, 3, 4, 5, 6})
+
+
+def of_waits(waited: Sequence[Waited]) -> str:
+    """Return the table of the waits."""
+    rows = [("waits", "with", "requests", "CPU s", "loop blocked ms", "")]
+    for each in waited:
+        head = (str(each.count), WAYS[each.way])
+        if each.failure is not None:
+            rows.append((*head, "-", "-", "-", f"could not be measured: {each.failure}"))
+            continue
+        rows.append((*head, str(each.requests), f"{each.cpu:.2f}", f"{each.blocked * 1000:.0f}", ""))
+    return aligned(rows, right={0, 2, 3, 4})
 
 
 def of_aims(aims: Sequence[Aim]) -> str:
