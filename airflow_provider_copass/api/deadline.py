@@ -127,7 +127,12 @@ class _DeadlineStream(httpcore.NetworkStream):
             # To a server behind a proxy that speaks TLS itself. httpcore's own stream reads many times for one record.
             return _TlsInTlsStream(self, ssl_context, server_hostname, timeout)
         # One wait: Python counts a handshake as one.
-        left = _left(timeout, httpcore.ConnectTimeout)
+        try:
+            left = _left(timeout, httpcore.ConnectTimeout)
+        except httpcore.ConnectTimeout:
+            # As httpcore's own stream does when a handshake fails: nobody else has the connection yet.
+            self.close()
+            raise
         return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, left))
 
     def get_extra_info(self, info: str) -> Any:
@@ -226,7 +231,11 @@ class _AsyncDeadlineStream(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        left = _left(timeout, httpcore.ConnectTimeout)
+        try:
+            left = _left(timeout, httpcore.ConnectTimeout)
+        except httpcore.ConnectTimeout:
+            await self.aclose()
+            raise
         return _AsyncDeadlineStream(await self._stream.start_tls(ssl_context, server_hostname, left))
 
     def get_extra_info(self, info: str) -> Any:

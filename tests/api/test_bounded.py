@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
 import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -206,6 +208,25 @@ def test_a_server_behind_a_proxy_of_tls_that_drips_is_cut_at_the_deadline(
         )
     assert took < 2 * TIMEOUT
     assert isinstance(error, CopassConnectError if place == "handshake" else CopassTimeoutError)
+
+
+def test_a_connection_that_is_made_at_the_very_deadline_is_closed(
+    flavour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that is busy, no time may be left for TLS; Python warns of a socket that is left open."""
+    prepare = ssl.SSLContext.set_alpn_protocols
+
+    def prepare_slowly(context: ssl.SSLContext, protocols: list[str]) -> None:
+        time.sleep(TIMEOUT)
+        prepare(context, protocols)
+
+    monkeypatch.setattr(ssl.SSLContext, "set_alpn_protocols", prepare_slowly)
+    with warnings.catch_warnings(record=True) as warned, talking(lambda accepted: accepted.recv(1)) as port:
+        warnings.simplefilter("always")
+        kind = type(ask(flavour, f"https://{LOOPBACK}:{port}")[0])
+        gc.collect()
+    assert kind is CopassConnectError
+    assert [str(each.message) for each in warned if issubclass(each.category, ResourceWarning)] == []
 
 
 def slowly(send: Callable[[bytes], object], piece: bytes) -> None:
