@@ -14,7 +14,9 @@ from tests.tools.matrix import table
 from tests.tools.matrix.outcome import Outcome
 
 _ALL = (
+    "tests/api",
     "tests/commands",
+    "tests/emulator",
     "tests/hooks",
     "tests/operators",
     "tests/pytest_plugin",
@@ -25,9 +27,10 @@ _ALL = (
     "tests/airflow",
 )
 # Without those that start a scheduler, or run a DAG only to break it; of the examples the two that register; of the
-# operators what differs from one Airflow to the next.
+# operators what differs from one Airflow to the next. The client's own libraries do not differ, the emulator's do.
 _QUICK = (
     "tests/commands",
+    "tests/emulator",
     "tests/hooks/test_client_logs.py",
     "tests/hooks/test_connection.py",
     "tests/hooks/test_copass.py",
