@@ -61,11 +61,13 @@ class DeleteSourceOperator(SourceRefOperator):
 
         purge_knowledge = read_switch("purge_knowledge", self.purge_knowledge)
         remove_secret = read_switch("remove_secret", self.remove_secret)
-        store = secret_store_of(self.secret_store) if remove_secret else None
+        # A typing error is refused even if no secret is to be removed, lest it come to light when one is.
+        is_read = remove_secret or self.secret_store is not None
+        store = secret_store_of(self.secret_store) if is_read else None
         return delete(
             self._ref(hook),
             store_key_of(read_reference("store_as", self.store_as)),
-            self._runtime(hook, context, store),
+            self._runtime(hook, context, store if remove_secret else None),
             purge_knowledge=purge_knowledge,
             remove_secret=remove_secret,
         )

@@ -23,11 +23,14 @@ def as_secret_store(given: object, *, option: str = "secret_store", may_write: b
     :param may_write: whether it may be written. If not, Airflow Variables are read without their sentinel being made.
     :raises CopassInputError: if it is anything else.
     """
-    if given == "variable":
-        return VariableStore(AirflowVariables(may_write=may_write))
-    if given == "backend":
-        return BackendStore()
-    store = _import(given, option) if isinstance(given, str) and "." in given else given
+    store = given
+    # By type first: a blank cell of a table, and what Jinja did not find, equal nothing and raise if they are compared.
+    if isinstance(given, str):
+        if given == "variable":
+            return VariableStore(AirflowVariables(may_write=may_write))
+        if given == "backend":
+            return BackendStore()
+        store = _import(given, option) if "." in given else None
     if isinstance(store, SecretStore):
         return store
     raise CopassInputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import Any
 
@@ -38,11 +39,29 @@ def _gated(kind: type[Any]) -> type[Any]:
     return type(kind.__name__, (kind,), {"_runtime": refuse})
 
 
+def _own_fields(operator: type[Any]) -> set[str]:
+    """Return the fields that the operator and our base classes of it have, and not those of Airflow's."""
+    ours = [each for each in operator.__mro__ if each.__module__.startswith("airflow_provider_copass")]
+    return {
+        name
+        for each in ours
+        for name, parameter in inspect.signature(each.__init__).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+
+
 OPERATORS: dict[str, type[Any]] = {name: _gated(getattr(operators, name)) for name in operators.__all__}
 """Every operator, stopped before its first request: each takes its :class:`Runtime` last."""
 
 FIELDS = [(kind, name) for kind, operator in OPERATORS.items() for name in operator.template_fields]
 """Every templated field of every operator."""
+
+UNTEMPLATED = [
+    (kind, name)
+    for kind, operator in OPERATORS.items()
+    for name in sorted(_own_fields(operator) - set(operator.template_fields))
+]
+"""Every other field of every operator; a mapped task may still get anything in it."""
 
 
 def good_beside(kind: str, field: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -20,8 +21,9 @@ from pydantic import BaseModel, SecretStr
 from airflow_provider_copass import operators
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import DeleteSourceOperator, RegisterSourceOperator, UpdateSourceOperator
+from airflow_provider_copass.secret_stores import VariableStore
 from tests.hooks.connections import ENVIRONMENT, as_json
-from tests.operators.gate import FIELDS, GOOD, OPERATORS, good_beside, is_accepted, refusal
+from tests.operators.gate import FIELDS, GOOD, OPERATORS, UNTEMPLATED, good_beside, is_accepted, refusal
 from tests.operators.in_memory import InMemory, TaskInstance, connect
 
 
@@ -449,6 +451,81 @@ def test_a_moment_that_differs_from_itself_is_none() -> None:
     assert not is_accepted("PullSourceOperator", "since", NotATime(2026, 1, 1, tzinfo=UTC))
 
 
+# Fields that are no templates. What is given to ``expand_kwargs`` is in them all the same.
+
+MISTAKES: dict[str, list[Any]] = {
+    "if_exists": ["perhaps", "Reuse", "reuse ", "reuse,fail", "None", "", None, True, 0, 1.5, b"reuse", ["reuse"], {}],
+    "on_missing_secret": ["perhaps", "FAIL", " fail", "None", "", None, False, 1, b"fail", ["fail"], {"fail": 1}],
+    "secret_store": [
+        "vault",
+        "Variable",
+        "backend ",
+        "None",
+        "",
+        ".",
+        "no.such.Store",
+        "json.",
+        "json.dumps",
+        "builtins.dict",
+        "airflow_provider_copass.secret_stores.SecretStore",
+        VariableStore,
+        True,
+        0,
+        1.5,
+        b"variable",
+        ["variable"],
+        {"variable": 1},
+        object(),
+        NumpyLike("variable", "O"),
+        jinja2.StrictUndefined(name="canary"),
+        BlankCell(),
+    ],
+    "max_concurrency": [
+        *(0, -1, 21, 10**5000, True, 8.0, float("nan"), Decimal(8), NumpyLike(8, "i")),
+        *("8", "", "None", None, [8], b"8", jinja2.StrictUndefined(name="canary"), BlankCell()),
+    ],
+}
+"""What is none of a field's values."""
+MISTAKEN_FIELDS = [(kind, name, given) for kind, name in UNTEMPLATED for given in MISTAKES.get(name, [])]
+
+
+def test_every_field_that_is_no_template_is_tested() -> None:
+    """A new operator's field is no exception."""
+    assert {name for _, name in UNTEMPLATED} == set(MISTAKES)
+    assert ("RegisterSourcesOperator", "max_concurrency") in UNTEMPLATED
+    assert {kind for kind, name in UNTEMPLATED if name == "secret_store"} == {
+        "RegisterSourceOperator",
+        "RegisterSourcesOperator",
+        "RotateWebhookSecretOperator",
+        "DeleteSourceOperator",
+    }
+
+
+@pytest.mark.parametrize(("kind", "name", "given"), MISTAKEN_FIELDS, ids=range(len(MISTAKEN_FIELDS)))
+def test_a_field_that_is_no_template_takes_its_own_values_alone(kind: str, name: str, given: object) -> None:
+    """Before any request, and by its name, whether or not the task comes to need it."""
+    assert not is_accepted(kind, name, given)
+    assert "canary" not in refusal(kind, **{**good_beside(kind, name), name: given})
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        *(("if_exists", word) for word in ("reuse", "update", "fail", Proxy(lambda: "fail"))),
+        *(("on_missing_secret", word) for word in ("fail", "rotate", "ignore")),
+        *(("secret_store", store) for store in (None, "variable", "backend", VariableStore())),
+        ("secret_store", "airflow_provider_copass.secret_stores.VariableStore"),
+        *(("max_concurrency", number) for number in (1, 8, 20)),
+    ],
+    ids=repr,
+)
+def test_the_values_of_a_field_that_is_no_template_are_taken(name: str, given: object) -> None:
+    """By every operator that has it."""
+    kinds = [kind for kind, field in UNTEMPLATED if field == name]
+    assert kinds
+    assert all(is_accepted(kind, name, given) for kind in kinds)
+
+
 # White space.
 
 
@@ -509,9 +586,28 @@ def test_every_bad_field_is_named_at_once() -> None:
         assert f"{field} " in said
 
 
-def test_the_texts_of_a_mapped_task_are_read_alike() -> None:
-    """``expand_kwargs`` gives the fields by name, as JSON had them."""
-    fields = json.loads('{"data_source_id": "ds-1", "purge_knowledge": "false", "remove_secret": "False"}')
-    with DAG("mapped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
-        DeleteSourceOperator.partial(task_id="delete").expand_kwargs([fields])
-    assert is_accepted("DeleteSourceOperator", "purge_knowledge", fields["purge_knowledge"])
+def test_the_texts_of_a_mapped_task_are_read_alike(account: Emulator) -> None:
+    """``expand_kwargs`` gives the fields by name, as JSON had them: one source of two is purged."""
+
+    class Delete(InMemory, DeleteSourceOperator):
+        pass
+
+    account.seed([{"provider": "slack", "name": name} for name in ("kept", "purged")])
+    fields = [
+        {"data_source_id": source["data_source_id"], "purge_knowledge": str(source["name"] == "purged")}
+        for source in account.sources()
+    ]
+    with DAG("mapped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+        mapped = Delete.partial(task_id="delete").expand_kwargs(json.loads(json.dumps(fields)))
+    for index in range(len(fields)):
+        task_instance = TaskInstance()
+        task_instance.map_index = index
+        # Airflow makes the operator of one of the mapped tasks as it renders the fields.
+        context: Any = {"ti": task_instance, "dag": dag, "dag_run": SimpleNamespace(conf={})}
+        mapped.render_template_fields(context)
+        assert isinstance(context["task"], Delete)
+        context["task"].execute(context)
+    assert len(account.requests(operation="delete")) == len(fields)
+    [purge] = account.requests(operation="purge")
+    [purged] = [each["data_source_id"] for each in fields if each["purge_knowledge"] == "True"]
+    assert purged in purge["path"]
