@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -14,7 +15,9 @@ from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.hooks.connection import read_connection
 from tests.harness.airflow_home import AIRFLOW_VERSION
+from tests.harness.secrets_backends import forget_secrets_backends
 from tests.hooks.connections import ENVIRONMENT, as_json, as_uri
+from tests.hooks.single_fields_backend import SingleFieldsBackend
 
 TOKEN = "olk_a/b%c@d:e+f&g=h?i#j"
 
@@ -78,6 +81,35 @@ def test_a_port_may_be_a_text(port: str, host: str | None, base_url: str) -> Non
     made = Connection(conn_id="c", conn_type="copass", password=TOKEN, host=host, port=port)
     made.port = port
     assert read_connection("c", made, conn_type="copass", user_agent="ua").settings.base_url == base_url
+
+
+@pytest.fixture(name="held")
+def _held(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """The fields of every connection, in a secrets backend that holds each by itself."""
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", "tests.hooks.single_fields_backend.SingleFieldsBackend")
+    held: dict[str, str] = {}
+    monkeypatch.setattr(SingleFieldsBackend, "held", held)
+    forget_secrets_backends()
+    yield held
+    forget_secrets_backends()
+
+
+@pytest.mark.parametrize(
+    ("fields", "base_url"),
+    [
+        ({"port": "443"}, "https://api.copass.id"),
+        ({"port": "8443", "host": "copass.example"}, "https://copass.example:8443"),
+        ({"port": "8000", "host": "127.0.0.1", "schema": "http"}, "http://127.0.0.1:8000"),
+    ],
+)
+def test_a_port_of_a_backend_that_holds_single_fields_is_read(
+    held: dict[str, str], fields: dict[str, str], base_url: str
+) -> None:
+    """Airflow hands it to the hook as the text that it is there."""
+    held |= {"conn_type": "copass", "password": TOKEN, "extra": '{"sandbox_id": "sb_1"}', **fields}
+    assert CopassHook.get_connection("single").port == fields["port"]
+    found = CopassHook("single").connection
+    assert (found.settings.base_url, found.settings.token, found.sandbox_id) == (base_url, TOKEN, "sb_1")
 
 
 @pytest.mark.parametrize("port", ["canary", "-1", "1.5", "65536", "9" * 5000, "٤٤٣", True, 1.5, [443]])
