@@ -18,6 +18,7 @@ from airflow_provider_copass.operators import RegisterSourcesOperator
 from airflow_provider_copass.operators._documents import excess
 from airflow_provider_copass.operators._manifest_file import Manifest
 from airflow_provider_copass.operators._redaction import HIDDEN, Redacted
+from tests.harness.object_stores import in_memory
 from tests.hooks.connections import ENVIRONMENT, as_json
 from tests.operators.gate import OPERATORS, AcceptedError, refusal
 from tests.operators.in_memory import InMemory, TaskInstance, connect
@@ -96,12 +97,15 @@ def test_a_value_that_looks_like_another_one_is_refused_with_its_line(tmp_path: 
     ["2026.10", "10:20", "1_000", "0x1F", "1:30:00", "2026-10-01", "2026-10-01 10:00:00", "yes", "NO", "True", "-017"],
 )
 @pytest.mark.parametrize(
-    "style", ["- name: {}\n  provider: slack", "- {{provider: slack, name: {}}}", "sources:\n- {{name: {}}}"]
+    ("style", "line"),
+    [("- provider: slack\n  name: {}", 2), ("- {{provider: slack, name: {}}}", 1), ("sources:\n\n- {{name: {}}}", 3)],
 )
-def test_a_name_that_looks_like_another_one_is_refused(tmp_path: Path, name: str, style: str) -> None:
+def test_a_name_that_looks_like_another_one_is_refused_with_its_line(
+    tmp_path: Path, name: str, style: str, line: int
+) -> None:
     """However the list is written."""
     said = refused(tmp_path, style.format(name))
-    assert "name is" in said
+    assert f": line {line}: name is" in said
     assert "quote it" in said
 
 
@@ -459,6 +463,18 @@ def test_a_manifest_may_be_in_an_object_store(account: Emulator, tmp_path: Path,
     context: Any = {"ti": TaskInstance(), "ds": "2026-01-01", "file": "m"}
     operator.render_template_fields(context)
     operator.execute(context)
+    assert [request["body"]["name"] for request in account.requests(operation="register")] == ["of 2026-01-01"]
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+@pytest.mark.parametrize("conn_id", [None, "copass"])
+def test_a_manifest_may_be_in_a_store_that_is_no_disk(account: Emulator, conn_id: str | None, *, as_text: bool) -> None:
+    """Nothing of it is in a file of this machine; the connection's id may be in its path."""
+    with in_memory("folder/m.yaml", b"- {provider: slack, name: 'of {{ ds }}'}", conn_id=conn_id) as place:
+        operator = RegisterList(task_id="register", manifest=place if as_text else ObjectStoragePath(place))
+        context: Any = {"ti": TaskInstance(), "ds": "2026-01-01"}
+        operator.render_template_fields(context)
+        operator.execute(context)
     assert [request["body"]["name"] for request in account.requests(operation="register")] == ["of 2026-01-01"]
 
 
