@@ -217,5 +217,6 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
     :raises CopassInputError: naming the field and the words.
     """
-    if value not in choices:
+    # By type first: a blank cell of a table, and what Jinja did not find, raise if they are compared.
+    if not isinstance(value, str) or value not in choices:
         raise CopassInputError(f"{name} must be one of {', '.join(map(repr, choices))}.", fields=(name,))

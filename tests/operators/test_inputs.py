@@ -453,9 +453,26 @@ def test_a_moment_that_differs_from_itself_is_none() -> None:
 
 # Fields that are no templates. What is given to ``expand_kwargs`` is in them all the same.
 
+ODD: list[Any] = [jinja2.StrictUndefined(name="canary"), BlankCell()]
+"""Values that raise where they are compared."""
 MISTAKES: dict[str, list[Any]] = {
-    "if_exists": ["perhaps", "Reuse", "reuse ", "reuse,fail", "None", "", None, True, 0, 1.5, b"reuse", ["reuse"], {}],
-    "on_missing_secret": ["perhaps", "FAIL", " fail", "None", "", None, False, 1, b"fail", ["fail"], {"fail": 1}],
+    "if_exists": [
+        "perhaps",
+        "Reuse",
+        "reuse ",
+        "reuse,fail",
+        "None",
+        "",
+        None,
+        True,
+        0,
+        1.5,
+        b"reuse",
+        ["reuse"],
+        {},
+        *ODD,
+    ],
+    "on_missing_secret": ["perhaps", "FAIL", " fail", "None", "", None, False, 1, b"fail", ["fail"], {"fail": 1}, *ODD],
     "secret_store": [
         "vault",
         "Variable",
