@@ -27,10 +27,9 @@ _ALL = (
     "tests/airflow",
 )
 # Without those that start a scheduler, or run a DAG only to break it; of the examples the two that register; of the
-# operators what differs from one Airflow to the next. The client's own libraries do not differ, the emulator's do.
+# operators what differs from one Airflow to the next.
 _QUICK = (
-    "tests/commands",
-    "tests/emulator",
+    "tests/commands/test_check.py",
     "tests/hooks/test_client_logs.py",
     "tests/hooks/test_connection.py",
     "tests/hooks/test_copass.py",
@@ -41,7 +40,6 @@ _QUICK = (
     "tests/operators/test_rendering.py",
     "tests/operators/test_retry_policies.py",
     "tests/pytest_plugin/test_copass_emulator.py",
-    "tests/secret_stores",
     "tests/airflow/test_connection_form.py",
     "tests/airflow/test_example_dags.py::test_every_task_of_both_runs_succeeds",
     "tests/airflow/test_example_dags.py::test_no_warning_comes_of_our_code",
