@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import warnings
 from collections.abc import Callable
@@ -42,6 +43,8 @@ CALLS: dict[str, Call] = {
     "resume_source": lambda hook: hook.resume_source("ds_1"),
     "disconnect_source": lambda hook: hook.disconnect_source("ds_1"),
     "pull_source": lambda hook: hook.pull_source("ds_1"),
+    "ingest_text": lambda hook: hook.ingest_text(text=f"a text with {SETTING}"),
+    "get_job": lambda hook: hook.get_job("job_1"),
     "purge_source": lambda hook: hook.purge_source("ds_1"),
     "delete_source": lambda hook: hook.delete_source("ds_1"),
 }
@@ -51,6 +54,9 @@ DOORS: dict[str, Call] = {
     "sandbox_id": lambda hook: hook.sandbox_id,
     "get_conn": lambda hook: hook.get_conn(),
 }
+
+
+ASYNCHRONOUS = ("get_async_conn", "read_connection")
 
 
 @pytest.fixture(name="hook")
@@ -72,7 +78,7 @@ def check(seen: Recorded, name: str, *more: str) -> None:
 def test_every_method_is_in_the_table() -> None:
     """A new one is tested as well."""
     own = {name for name, member in vars(CopassHook).items() if callable(member) and not name.startswith("_")}
-    assert own - set(DOORS) == {"close", "test_connection"}
+    assert own - set(DOORS) == {"close", "aclose", "test_connection", *ASYNCHRONOUS}
 
 
 @pytest.mark.parametrize("action", [{"status": 422}, {"status": 503}, "drop", {"html": 200}], ids=str)
@@ -115,6 +121,21 @@ def test_a_connection_that_cannot_work(monkeypatch: pytest.MonkeyPatch, name: st
     monkeypatch.setenv(ENVIRONMENT, as_json(**{**usual, **CONNECTIONS[case]}))
     hook = CopassHook()
     check(recorded(lambda: DOORS[name](hook)), name)
+
+
+@pytest.mark.parametrize("case", CONNECTIONS)
+@pytest.mark.parametrize("name", ASYNCHRONOUS)
+def test_a_connection_that_cannot_work_asynchronously(monkeypatch: pytest.MonkeyPatch, name: str, case: str) -> None:
+    """The same in an event loop."""
+    usual = {"host": "http://127.0.0.1:9", "password": TOKEN, "extra": {"sandbox_id": "sb", "max_attempts": 1}}
+    monkeypatch.setenv(ENVIRONMENT, as_json(**{**usual, **CONNECTIONS[case]}))
+    seen = record(lambda: asyncio.run(getattr(CopassHook(), name)()))
+    if seen is None:
+        # These are looked at when the client is opened.
+        assert name == "read_connection"
+        assert case in {"no such ca_bundle", "a ca_bundle without certificates", "no IPv4 address"}
+        return
+    check(seen, name)
 
 
 @pytest.mark.parametrize("name", [*DOORS, "test_connection"])
