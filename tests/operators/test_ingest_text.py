@@ -310,6 +310,9 @@ def test_the_message_tells_the_texts_by_their_numbers(account: Emulator) -> None
     """Which were taken, as which jobs; which may have been; which were not sent."""
     texts = [f"{CANARY} {number}" for number in range(1, 30)]
     account.add_fault(**LOST, match={"text": texts[4]})
+    for text in texts[5:]:
+        # So that the loss is heard before all of them are answered.
+        account.add_fault(operation="ingest", action={"delay": 1}, match={"text": text})
     message, pushed = failed(texts)
     known = pushed["job_ids"]
     assert known[4] is None
@@ -325,6 +328,8 @@ def test_the_message_tells_the_texts_by_their_numbers(account: Emulator) -> None
 def test_no_text_is_begun_after_one_has_failed(account: Emulator) -> None:
     """Those on their way are awaited, so that their jobs are known."""
     account.add_fault(operation="ingest", action={"status": 422}, match={"text": "bad"})
+    # So that the refusal is heard before the first of them is answered.
+    account.add_fault(operation="ingest", action={"delay": 2}, match={"text": "good"}, times=None)
     message, pushed = failed(["bad", *["good"] * 20])
     assert len(sent(account)) <= 5
     taken = [job_id for job_id in pushed["job_ids"] if job_id is not None]
