@@ -15,11 +15,9 @@ from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.pytest_plugin import connection_to
 from tests.harness.environment import clean_environment
-from tests.harness.own_words import WARNINGS
 from tests.harness.processes import CHECKOUT
 
-QUIET = ("-q", "-p", "no:cacheprovider")
-STRICT = (*QUIET, "-W", "error")
+STRICT = ("-q", "-p", "no:cacheprovider", "-W", "error")
 
 
 def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -32,11 +30,9 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def pytest_of_a_user(folder: Path, test: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a pytest on one file of tests, all warnings being errors but those that this Airflow gives without us."""
+    """Run a pytest on one file of tests, all warnings being errors."""
     (folder / "test_users.py").write_text(test, encoding="utf-8")
-    own = "".join(f"    {warning.as_filter()}\n" for warning in WARNINGS)
-    (folder / "pytest.ini").write_text(f"[pytest]\nfilterwarnings =\n    error\n{own}", encoding="utf-8")
-    return python(folder, "-m", "pytest", *QUIET, *options)
+    return python(folder, "-m", "pytest", *STRICT, *options)
 
 
 def test_the_default_connection_leads_to_it(copass_emulator: Emulator) -> None:

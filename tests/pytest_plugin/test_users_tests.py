@@ -10,7 +10,11 @@ import pytest
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.hooks import CopassHook
 from tests.harness.airflow_home import AIRFLOW_VERSION
+from tests.harness.own_words import WARNINGS
 from tests.pytest_plugin.test_copass_emulator import pytest_of_a_user
+
+# What this Airflow warns of without us is no error.
+OWN = [f"-W{warning.as_filter()}" for warning in WARNINGS]
 
 STOPPED = {
     "freezegun": ("from freezegun import freeze_time", "@freeze_time('2026-03-01T12:00:00Z')"),
@@ -47,6 +51,7 @@ def test_the_clock_may_be_stopped_at_the_first_use(tmp_path: Path, library: str,
         f"    assert made.created_at.isoformat() == '2026-03-01T12:00:00+00:00'\n"
         f"def test_running(copass_emulator):\n    name = 'running'\n{inner}{USES}"
         f"    assert made.created_at.year > 2026 or made.created_at.month != 3 or made.created_at.hour != 12\n",
+        *OWN,
     )
     assert done.returncode == 0, done.stdout[-3000:]
     assert "2 passed" in done.stdout
@@ -63,6 +68,7 @@ def test_a_hook_that_nobody_closes_gives_no_warning(tmp_path: Path) -> None:
         "    global kept\n"
         "    kept = CopassHook()\n"
         "    assert kept.list_sources() == []\n",
+        *OWN,
     )
     assert done.returncode == 0, done.stdout[-3000:]
     assert "2 passed" in done.stdout
