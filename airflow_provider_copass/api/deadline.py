@@ -130,7 +130,7 @@ class _DeadlineStream(httpcore.NetworkStream):
         try:
             left = _left(timeout, httpcore.ConnectTimeout)
         except httpcore.ConnectTimeout:
-            # As httpcore's own stream does when a handshake fails: nobody else has the connection yet.
+            # As httpcore's own stream does when a handshake fails: nothing else has the connection yet.
             self.close()
             raise
         return _DeadlineStream(self._stream.start_tls(ssl_context, server_hostname, left))

@@ -107,7 +107,7 @@ class CopassSensor(BaseSensorOperator):
 
         :raises AirflowFailException: where a retry cannot help.
         :raises AirflowSensorTimeout: where the time is over.
-        :raises AirflowSkipException: with ``soft_fail``, in place of the time-out and of a wait that failed.
+        :raises AirflowSkipException: with ``soft_fail``, where the time is over or the wait failed.
         """
         with self._outcomes():
             if not self.deferrable:

@@ -42,7 +42,8 @@ class SourceSyncedTrigger(EventTrigger):
     state store, so a sync that happens while the triggerer is down is noticed when it is up again. Before 3.3 such a
     sync is missed.
 
-    A refused token and a source that does not exist (yet) are logged, and looked for again: nobody could restart this.
+    A refused token and a source that does not exist (yet) are logged, and looked for again: a trigger that ends
+    is not started again by hand.
 
     :param data_source_id: the source's id; or
     :param provider: its provider, and

@@ -150,7 +150,7 @@ class Watch:
             poll.cancel()
 
     async def _run(self) -> None:
-        """Look, round by round, until nobody waits."""
+        """Look, round by round, as long as something waits."""
         connection = _Connection(self._open_client)
         failure: Exception | None = None
         failures = 0
