@@ -20,6 +20,7 @@ from airflow_provider_copass.registration.journal import (
     Tombstone,
     entry_name,
     from_text,
+    settled_part,
     to_text,
 )
 from airflow_provider_copass.registration.ports import Moment
@@ -244,11 +245,13 @@ class Lease:
     def _end(self, text: str | None) -> None:
         self.verify_unless_fresh()
         self.pending = None
-        if text is None:
-            self._rt.journal.remove(self.name)
-        else:
-            self._rt.journal.write(self.name, text)
-        self._check_in_time(self._looked)
+        try:
+            if text is None:
+                self._rt.journal.remove(self.name)
+            else:
+                self._rt.journal.write(self.name, text)
+        finally:
+            self._check_in_time(self._looked)
 
     def amend(self, **fields: Any) -> None:
         """Let the next write of the entry say something else, too."""
@@ -290,7 +293,7 @@ class Lease:
             return
         took = self._noted.age(self._rt.clock)
         # A process that was paused may have sent it long after it was noted.
-        known = replace(write, took=write.took + took) if took > self._rt.timing.settle_timeout else write
+        known = replace(write, took=write.took + took) if took > self._rt.timing.lease_pause else write
         self._first_seen[known] = self._rt.clock.monotonic()
         self.lost_write = known
         if known != write:
@@ -307,8 +310,11 @@ class Lease:
         if within < 0:
             # Nothing was written: it could replace what another process has written since.
             raise LookAgainError
-        rt.journal.write(self.name, to_text(mine), within=within)
-        self._check_in_time(looked)
+        try:
+            rt.journal.write(self.name, to_text(mine), within=within)
+        finally:
+            # One that failed may have been written all the same.
+            self._check_in_time(looked)
         self.pending = mine
 
     def _check_in_time(self, looked: Moment) -> None:
@@ -346,9 +352,11 @@ class LocationClaim:
             return
         if other is not None:
             entry, looked = yield from read_entry(other)
-            if isinstance(entry, Pending):
+            known = settled_part(entry)
+            is_its = known is not None and known.location == self.name
+            if isinstance(entry, Pending) and (entry.lease_token or not is_its):
                 raise HeldError(other, f"a source with the key {self.key!r}")
-            if entry is not None and entry.location == self.name:
+            if is_its:
                 raise SecretKeyTakenError(
                     f"store_as gives the key {self.key!r}, which holds the webhook secret of another source. Nothing "
                     "was registered, rotated or overwritten. Put {data_source_id} into store_as, or choose another key."

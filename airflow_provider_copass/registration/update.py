@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassCallError, SourceChangedError, SourceExistsError
-from airflow_provider_copass.registration.decide import fits
+from airflow_provider_copass.registration.decide import created_by, fits
 from airflow_provider_copass.registration.driver import GetSource, Read, check_answered, run_alone
 from airflow_provider_copass.registration.journal import Completed, Pending, Write, deleted_by_of, from_text, known_of
 from airflow_provider_copass.registration.lease import LookAgainError, read_entry
@@ -166,7 +166,7 @@ class Rename(Operation[Updated]):
 
     def _work(self, new: Identity, old: Identity, source_id: str) -> Steps[Updated]:
         """Look with the leases in hand, and rename the source or finish what is left of that."""
-        to, away = self.lease_on(new), self.lease_on(old)
+        to, away, timing = self.lease_on(new), self.lease_on(old), self._rt.timing
         leases = [to] if to is away else [to, away]
         inventory = yield from self.settled(leases, lambda: self.list_all(new, to.held))
         for lease in leases:
@@ -174,9 +174,13 @@ class Rename(Operation[Updated]):
         source = yield from self._again(inventory, new, old, source_id)
         for lease in leases:
             write = lease.held.write
-            if write is not None and write.kind == "register" and fits(source, write, self._rt.timing):
+            if write is None or write.kind != "register":
+                continue
+            of_name = inventory.matching(lease.identity)
+            made = [source] if fits(source, write, timing) else created_by(write, lease.held, of_name, timing)
+            if len(made) == 1:
                 # It was created by a POST without an answer, and its secret is still to be minted.
-                lease.pending = lease.held.with_created(source_id)
+                lease.pending = lease.held.with_created(made[0].data_source_id)
         of_it = [known for lease in leases if (known := known_of(lease.held, source_id)) is not None]
         # Rather with the key of its secret than without.
         known = max(of_it, key=lambda known: bool(known.key), default=None)
@@ -258,11 +262,8 @@ class Rename(Operation[Updated]):
             is_unfinished = self._is_unfinished(away, kept.source_id)
             # Its write stays until the old one is gone: it tells the next try the old name.
             to.note(replace(away.held if is_unfinished else to.held, write=to.held.write, previous=kept))
-            if is_unfinished or known_of(away.held, kept.source_id) is not None:
-                away.remove()
-            else:
-                away.note(replace(away.held, write=None))
-                away.release()
+            away.pending = _without(away.held, kept.source_id)
+            away.release()
             to.pending = replace(to.held, write=None)
         end_with(to, kept)
 
@@ -321,6 +322,17 @@ def end_with(lease: Lease, known: Completed) -> None:
 
 def _names(previous: object, known: Completed) -> bool:
     return isinstance(previous, Completed) and previous.source_id == known.source_id
+
+
+def _without(held: Pending, source_id: str) -> Pending:
+    """Return what the old name's entry says once a source has another name."""
+    return replace(
+        held,
+        write=None,
+        created_ids=tuple(each for each in held.created_ids if each != source_id),
+        rotating="" if held.rotating == source_id else held.rotating,
+        previous=None if known_of(held, source_id) is not None else held.previous,
+    )
 
 
 def _without_rename(lease: Lease, source: Source) -> Pending:

@@ -101,6 +101,8 @@ class World:
     """What outlives every process. A deep copy of it is a world of its own.
 
     :param notes_owners: the store notes which source a secret belongs to.
+    :param written_for: for which source each location was written last, whether the store notes that or not.
+    :param removed_for: of which sources a secret was removed.
     :param names: the id of the n-th source.
     :param serves: which keys are read as secrets; of others the store can only tell that they hold something.
     :param folds: the location of a key in the store; two keys of one location are one.
@@ -119,6 +121,8 @@ class World:
     rows: dict[str, Row] = field(default_factory=dict)
     store: dict[str, str] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
+    written_for: dict[str, str] = field(default_factory=dict)
+    removed_for: set[str] = field(default_factory=set)
     notes_owners: bool = False
     names: Callable[[int], str] = "ds-{}".format
     serves: Callable[[str], bool] = lambda _: True
@@ -294,6 +298,7 @@ class Process:
         self.result: Any = None
         self.error: BaseException | None = None
         self.trace: list[str] = []
+        self.frozen_at: list[str] = []
         self.said: list[str] = []
         self.started_at = self.ended_at = self.wakes_at = world.now
         self.secrets: Secrets = secrets or _Store(self, store)
@@ -357,6 +362,8 @@ class Process:
             return where(name, number) if callable(where) else where in (number, name, (name, of_name))
 
         frozen = sum(seconds for where, seconds in self._freezes.items() if is_here(where))
+        if frozen:
+            self.frozen_at.append(name)
         self.wakes_at = self.world.now + pause + frozen
         self._stopped.release()
         self._go.acquire()
@@ -517,6 +524,7 @@ class _Store:
 
         def act() -> None:
             world.store[location] = value
+            world.written_for[location] = owner.data_source_id
             if world.lag:
                 world.take_effect(world.lag, "show", location=location, value=value)
             if world.notes_owners:
@@ -526,7 +534,13 @@ class _Store:
 
     def remove(self, key: str) -> None:
         """Remove."""
-        self._process.effect("remove secret", lambda: self._process.world.store.pop(self.location(key), None))
+        world, location = self._process.world, self.location(key)
+
+        def act() -> None:
+            if world.store.pop(location, None) is not None:
+                world.removed_for.add(world.written_for.get(location, ""))
+
+        self._process.effect("remove secret", act)
 
 
 class _Journal:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.errors import SecretStoreError
+from airflow_provider_copass.errors import JournalError, SecretKeyTakenError, SecretStoreError, SourceChangedError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, live_of
 from tests.registration.simulation import Fault, Process, World, killed, run_all, run_to, timed_out
@@ -45,6 +45,17 @@ def test_a_post_that_is_sent_long_after_it_was_noted_is_known_as_ours(way: str) 
     run_all(world, [process])
     if not acts.is_green(process):
         process = acts.register_one(way, world, attempt=2)
+    assert_once(world, process)
+
+
+@both
+def test_a_post_that_is_sent_a_while_after_it_was_noted_and_takes_effect_late_is_known_as_ours(way: str) -> None:
+    """Both together are longer than a write takes."""
+    world = World()
+    process = acts.start_one(
+        way, world, freezes={"before register": 20.0}, faults={"register": Fault(late=24, error=timed_out)}
+    )
+    run_all(world, [process])
     assert_once(world, process)
 
 
@@ -106,14 +117,53 @@ def test_a_rename_that_took_effect_is_finished_by_its_retry_though_its_old_name_
     assert_once(world, acts.register(world, "new", task=acts.OTHER), name="new")
 
 
+def test_a_rename_is_finished_and_leaves_the_registration_of_its_old_name_to_be_finished() -> None:
+    """A rename dies after its PATCH, a registration of the old name after its POST; then the rename is tried again."""
+    world = World()
+    assert_green(acts.register(world))
+    assert acts.is_killed(acts.rename(world, kill_at="after update"))
+    world.advance(world.now + LONG)
+    assert acts.is_killed(acts.register(world, task=acts.OTHER, kill_at="after register"))
+    world.advance(world.now + LONG)
+    assert_green(acts.rename(world, attempt=2))
+    assert_once(world, acts.register(world, task="last/run/task/-1"))
+    assert_once(world, acts.register(world, "new", task="last/run/task/-1"), name="new")
+
+
+def test_a_rotation_is_not_finished_under_another_key() -> None:
+    """The readers of the key that the secret was under would be left with a void one."""
+    world = World()
+    assert_green(acts.register(world, store_as="one"))
+    down = {"write secret": Fault(applies=False, error=lambda: SecretStoreError("down"))}
+    assert not acts.is_green(acts.rotate(world, store_as="one", faults=down))
+    other = acts.register(world, store_as="other", task=acts.OTHER)
+    assert isinstance(acts.error_of(other), SourceChangedError)
+    assert world.rotations == 1
+    assert_once(world, acts.register(world, store_as="one", task=acts.OTHER))
+
+
+def test_a_key_whose_rotation_is_unfinished_is_taken_and_not_waited_for() -> None:
+    """Nobody works on the entry that names it: another source that declares the key is told so at once."""
+    world = World()
+    assert_green(acts.register(world, store_as="one"))
+    down = {"write secret": Fault(applies=False, error=lambda: SecretStoreError("down"))}
+    assert not acts.is_green(acts.rotate(world, store_as="one", faults=down))
+    other = acts.register(world, "m", store_as="one")
+    assert isinstance(acts.error_of(other), SecretKeyTakenError)
+    assert other.elapsed < 10
+
+
 # An entry that is written too late, over what another process has written since.
 
 
 @both
-def test_a_claim_that_is_written_too_late_hides_no_post_in_flight(way: str) -> None:
+@pytest.mark.parametrize(
+    "faults", [{}, {("write entry", 0): Fault(error=lambda: JournalError("down"))}], ids=["", "its answer lost"]
+)
+def test_a_claim_that_is_written_too_late_hides_no_post_in_flight(way: str, faults: dict[Any, Fault]) -> None:
     """It stands still before it claims the entry, while another task claims it, sends a POST that is late, and dies."""
     world = World()
-    paused = acts.start_one(way, world)
+    paused = acts.start_one(way, world, faults=faults)
     to_boundary(world, paused, "before write entry")
     acts.register_one(way, world, task=acts.OTHER, faults={"register": Fault(late=24)}, kill_at="after register")
     run_all(world, [paused])
