@@ -244,12 +244,13 @@ class Lease:
 
     def _end(self, text: str | None) -> None:
         self.verify_unless_fresh()
+        within = self._seconds_left(self._looked)
         self.pending = None
         try:
             if text is None:
                 self._rt.journal.remove(self.name)
             else:
-                self._rt.journal.write(self.name, text)
+                self._rt.journal.write(self.name, text, within=within)
         finally:
             self._check_in_time(self._looked)
 
@@ -306,16 +307,23 @@ class Lease:
         rt = self._rt
         mine = replace(pending, lease_token=rt.token, owner=rt.owner, since=rt.clock.now())
         self.pending = None
-        within = rt.timing.lease_pause - looked.age(rt.clock)
-        if within < 0:
-            # Nothing was written: it could replace what another process has written since.
-            raise LookAgainError
+        within = self._seconds_left(looked)
         try:
             rt.journal.write(self.name, to_text(mine), within=within)
         finally:
             # One that failed may have been written all the same.
             self._check_in_time(looked)
         self.pending = mine
+
+    def _seconds_left(self, looked: Moment) -> float:
+        """Return for how long the entry may be written: later, that could replace what another process has written.
+
+        :raises LookAgainError: if it is too late already.
+        """
+        left = self._rt.timing.lease_pause - looked.age(self._rt.clock)
+        if left < 0:
+            raise LookAgainError
+        return left
 
     def _check_in_time(self, looked: Moment) -> None:
         """Hold nothing after a write that took too long."""

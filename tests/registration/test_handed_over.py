@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -194,4 +195,21 @@ def test_a_note_that_is_written_too_late_does_not_undo_what_the_retry_has_comple
         assert_green(retry)
         run_all(world, [paused])
         assert_once(world, acts.until_green(acts.register, world, task=acts.OTHER, pause=120))
+    assert at > 10
+
+
+@pytest.mark.parametrize("act", [acts.start_disconnect, acts.start_delete])
+def test_a_deletion_of_nothing_that_is_paused_hides_no_registration(act: Callable[..., Process]) -> None:
+    """Its list fails. At each boundary but those in a write of the entry: a registration dies after its POST."""
+    for at in itertools.count():
+        world = World()
+        paused = act(world, faults={"list": Fault(applies=False)})
+        if not run_to(world, paused, at):
+            break
+        if paused.trace[-1] in {"before write entry", "before remove entry"}:
+            continue
+        world.advance(world.now + LONG)
+        assert acts.is_killed(acts.register(world, kill_at="after register"))
+        run_all(world, [paused])
+        assert_once(world, acts.register(world, attempt=2))
     assert at > 10
