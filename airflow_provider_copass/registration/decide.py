@@ -1,6 +1,7 @@
 """What is to be done about one identity: a pure function of its journal entry and of what lives on the server.
 
-Every operator, for one source or for many, and the plan decide here and nowhere else.
+A registration, for one source or for many, and the plan decide here and nowhere else. What tells whether a write may
+still take effect, and which source a POST has created, is here too, for every operator.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Lease:
 
     :param identity: the identity.
     :param runtime: what this try works with.
-    :ivar pending: the entry as this process last wrote it; None while it holds nothing.
+    :ivar pending: the entry as its next write will say it; None while this process holds nothing.
     :ivar was_lost: whether another process took the lease from this one.
     :ivar touched: what this process may have changed, for messages: ids of sources, or the label of one whose id no
         answer told.
@@ -99,7 +99,7 @@ class Lease:
 
     @property
     def held(self) -> Pending:
-        """The entry as this process last wrote it.
+        """The entry as its next write will say it.
 
         :raises LostLeaseError: if this process does not hold the lease.
         """
