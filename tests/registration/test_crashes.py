@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -32,7 +32,7 @@ class Case:
     :param start: starts one try of it, as those of ``acts`` do.
     :param names: the live sources that it leaves.
     :param is_prepared: whether a source is registered before.
-    :param step: 1 to freeze it at every boundary, 2 at those alone that are before something.
+    :param step: to freeze it at each n-th boundary; the even ones are before something.
     """
 
     start: Callable[..., Process]
@@ -100,7 +100,14 @@ CASES = {
 }
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 BOTH = {"a source": CASES["a source"], "a list": CASES["a list"]}
-FROZEN = {**BOTH, "a rotation": CASES["a rotation"]}
+# Pairs of boundaries are many: of the longer tasks only those that are before something, and of these every other one.
+FROZEN = {
+    **BOTH,
+    "a rotation": CASES["a rotation"],
+    "a source with a fixed key": replace(CASES["a source with a fixed key"], step=3),
+    "a rename": replace(CASES["a rename"], step=4),
+    "a deletion": replace(CASES["a deletion"], step=2),
+}
 both = pytest.mark.parametrize("case", BOTH.values(), ids=BOTH)
 
 
