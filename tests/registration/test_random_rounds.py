@@ -200,7 +200,7 @@ def assert_told(world: World, name: str, process: Process, *, is_late: bool) -> 
         case SecretKeyTakenError():
             assert live_of(world, name) == []
             owner = world.written_for[key]
-            assert key in world.store
+            assert key in world.store or owner in world.removed_for
             is_renamed = world.rows[owner].fields["name"] != name
             known = settled_part(entry)
             is_unknown = owner not in world.live() and (known is None or known.key != key)
