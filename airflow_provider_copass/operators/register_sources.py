@@ -156,8 +156,10 @@ class RegisterSourcesOperator(CopassOperator):
         from airflow_provider_copass._inputs import read_reference
         from airflow_provider_copass.errors import CopassInputError
         from airflow_provider_copass.registration import SourceSpec
+        from airflow_provider_copass.registration.spec import check_choices
         from airflow_provider_copass.secret_stores.configured import store_key_of
 
+        check_choices(self.if_exists, self.on_missing_secret)
         # By type: 8.0 and True are in the range too, and cannot be a number of threads.
         if type(self.max_concurrency) is not int or self.max_concurrency not in range(1, _MOST_AT_ONCE + 1):
             raise CopassInputError(

@@ -18,7 +18,7 @@ from airflow_provider_copass.registration.journal import (
     location_name,
 )
 from airflow_provider_copass.registration.lease import LookAgainError, read_entry
-from airflow_provider_copass.registration.operation import Operation, identity_of, looked_up, only_one
+from airflow_provider_copass.registration.operation import Operation, identity_of, look_up_steps, only_one
 from airflow_provider_copass.registration.secret_writer import SecretRemover
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Ending(Operation["str | None"]):
     def attempt(self) -> Steps[str | None]:
         """Find out which identity it is; then act with the lease in hand."""
         if self._ref.data_source_id:
-            source = yield from looked_up(self._ref)
+            source = yield from look_up_steps(self._ref)
             if source is None or (self._kind == "disconnect" and not source.is_live):
                 return self._nothing_left(source)
             self._identity = identity_of(self._ref, source)
@@ -117,14 +117,14 @@ class Ending(Operation["str | None"]):
         """Look again with the lease in hand, and end the source."""
         lease = self.lease_on(identity)
         write = lease.held.write
-        inventory = yield from self.settled([lease], lambda: self._inventory(identity))
+        inventory = yield from self.look_until_settled([lease], lambda: self._inventory(identity))
         lease.resolve(inventory)
         is_own = deleted_by_of(lease.held) == self._rt.owner.instance
         if write is not None and is_own and not self._ref.data_source_id:
             # An earlier try of this task instance has sent it, and it took effect: the work is done.
             lease.release()
             return write.source_id
-        source = self._found(identity, inventory)
+        source = self._find(identity, inventory)
         if source is None:
             lease.release()
             return self._nothing_left(None)
@@ -140,7 +140,7 @@ class Ending(Operation["str | None"]):
             raise LookAgainError
         return (yield from self.look_up_known(lease.held, Inventory.of([] if source is None else [source])))
 
-    def _found(self, identity: Identity, inventory: Inventory) -> Source | None:
+    def _find(self, identity: Identity, inventory: Inventory) -> Source | None:
         if self._ref.data_source_id:
             source_id = self._ref.data_source_id
             return inventory.by_id.get(source_id) if self._kind == "delete" else inventory.live(source_id)
@@ -153,7 +153,7 @@ class Ending(Operation["str | None"]):
             # This process was paused; what is meant was ended by another one, and this was registered since.
             if lease.was_late:
                 # The entry that it may have replaced told of that one; its own tells of one that is gone.
-                lease.pending = replace(lease.held, previous=None)
+                lease.amend(previous=None)
             return None
         return source
 
@@ -188,7 +188,7 @@ class Ending(Operation["str | None"]):
             pass
         except CopassCallError as error:
             if not error.maybe_applied:
-                lease.note(replace(lease.held, write=None))
+                lease.drop_write()
             raise
         self._ended = source_id
         lease.verify()
@@ -220,7 +220,7 @@ class Ending(Operation["str | None"]):
         elif of_it is not None or source_id in {lease.held.rotating, *lease.held.created_ids}:
             lease.remove()
         else:
-            lease.note(replace(lease.held, write=None))
+            lease.drop_write()
             lease.release()
         return source_id
 

@@ -41,7 +41,7 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class LeasePause:
     """Wait the lease pause."""
 
 
@@ -60,7 +60,7 @@ class GetSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class SendWrite:
     """Send a write, in a thread: gives its answer.
 
     :param call: the write.
@@ -78,10 +78,10 @@ class Wait:
     seconds: float
 
 
-Request = Read | Pause | ListSources | GetSource | Send | Wait
+Request = Read | LeasePause | ListSources | GetSource | SendWrite | Wait
 _Answer = tuple[int, Any, BaseException | None]
 """The number of a generator, and what it is to go on with."""
-_ORDER = (Read, Pause, GetSource, ListSources, Wait)
+_ORDER = (Read, LeasePause, GetSource, ListSources, Wait)
 """Which kind of request is served first: what all the others have to wait for."""
 Steps = Generator[Request, Any, T]
 
@@ -124,7 +124,7 @@ class Driver:
             except CopassError as failure:
                 results[number] = failure
             else:
-                if isinstance(request, Send):
+                if isinstance(request, SendWrite):
                     send = partial(self._rt.client.send, request.call, before_attempt=request.before_attempt)
                     sent[self._rt.pool.submit(send)] = number
                 else:
@@ -166,7 +166,7 @@ class Driver:
                 providers = {request.provider for request in requests}
                 inventory = list_sources(rt, providers.pop() if len(providers) == 1 else None)
                 return [inventory for _ in requests]
-            case Pause():
+            case LeasePause():
                 rt.clock.sleep(rt.timing.lease_pause)
             case Wait():
                 rt.clock.sleep(min(request.seconds for request in requests))

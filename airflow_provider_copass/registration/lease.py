@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_copass.errors import CopassError, JournalError, SecretKeyTakenError
-from airflow_provider_copass.registration.driver import Pause, Read, Send
+from airflow_provider_copass.registration.driver import LeasePause, Read, SendWrite
 from airflow_provider_copass.registration.journal import (
     Completed,
     Pending,
@@ -180,6 +180,10 @@ class Lease:
         self.verify_unless_fresh()
         self._write(pending, self._looked)
 
+    def drop_write(self) -> None:
+        """Write down that the noted write takes no effect any more; raises what :meth:`note` raises."""
+        self.note(replace(self.held, write=None))
+
     def send(
         self,
         call: Call[T],
@@ -208,7 +212,7 @@ class Lease:
                 self.note(noted)
             self.verify()
             try:
-                result: T = yield Send(call, look)
+                result: T = yield SendWrite(call, look)
             except LookAgainError:
                 # It was not sent: the last good look was too long ago.
                 continue
@@ -414,7 +418,7 @@ def acquire(
             lease.claim(entry, looked)
         for location in sorted(locations, key=lambda location: location.name):
             yield from location.claim()
-        yield Pause()
+        yield LeasePause()
     except (CopassError, LookAgainError):
         give_back(ordered)
         raise

@@ -113,7 +113,7 @@ class Minter:
             failure = error
         else:
             return self.store(source_id, rotated.webhook_signing_secret, mode=source.ingestion_mode, is_ours=True)
-        raise self._refused(failure, before, source_id, is_lost=is_lost)
+        raise self._note_refusal(failure, before, source_id, is_lost=is_lost)
 
     def store(
         self, source_id: str, secret: SecretStr | None, *, mode: str, is_ours: bool, is_elsewhere: bool = False
@@ -209,7 +209,7 @@ class Minter:
         self._at_risk.keys[self.writer.key(source_id)] = source_id
         self.written[source_id] = self.writer.key(source_id)
 
-    def _refused(self, failure: CopassCallError, before: Pending, source_id: str, *, is_lost: bool) -> CopassError:
+    def _note_refusal(self, failure: CopassCallError, before: Pending, source_id: str, *, is_lost: bool) -> CopassError:
         """Note what is known of a rotation that failed, and return the error."""
         if failure.maybe_applied:
             self._lease.verify()

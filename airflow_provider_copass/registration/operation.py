@@ -164,7 +164,7 @@ class Operation(Generic[T]):
                 found.append(source)
         return inventory.with_sources(found) if found else inventory
 
-    def settled(self, leases: Sequence[Lease], look: Callable[[], Steps[Inventory]]) -> Steps[Inventory]:
+    def look_until_settled(self, leases: Sequence[Lease], look: Callable[[], Steps[Inventory]]) -> Steps[Inventory]:
         """Look, with the leases in hand, until no write may still take effect that an entry or this process knows."""
         timing = self._rt.timing
         pause = timing.poll_interval
@@ -213,7 +213,7 @@ class Operation(Generic[T]):
                 raise LookAgainError
             return Inventory.of([again])
 
-        yield from self.settled([lease], look)
+        yield from self.look_until_settled([lease], look)
         known = known_of(lease.held, source.data_source_id)
         is_stored = known is not None and known.key and self._rt.secrets and known.store == self._rt.secrets.name
         if known is None or not is_stored or not self._is_at_risk(known):
@@ -258,7 +258,7 @@ class Operation(Generic[T]):
         )
 
 
-def looked_up(ref: SourceRef) -> Steps[Source | None]:
+def look_up_steps(ref: SourceRef) -> Steps[Source | None]:
     """Look a source up: by its id with one request, by its name with a list.
 
     :return: the source; None if there is none, or by its name no live one.
@@ -275,13 +275,13 @@ def looked_up(ref: SourceRef) -> Steps[Source | None]:
     return only_one(ref, inventory.matching(identity))
 
 
-def required(ref: SourceRef) -> Steps[Source]:
+def require_steps(ref: SourceRef) -> Steps[Source]:
     """Look a source up that has to exist.
 
     :raises SourceMissingError: if it does not.
     :raises DuplicateSourcesError: if several live sources have the name.
     """
-    source = yield from looked_up(ref)
+    source = yield from look_up_steps(ref)
     if source is None:
         raise missing(ref)
     return source
@@ -342,9 +342,9 @@ def look_up(ref: SourceRef, runtime: Runtime) -> Source | None:
     :return: the source; None if there is none, or by its name no live one.
     :raises DuplicateSourcesError: if several live sources have the name.
     """
-    return run_alone(looked_up(ref), runtime)
+    return run_alone(look_up_steps(ref), runtime)
 
 
 def require(ref: SourceRef, runtime: Runtime) -> Source:
-    """Look a source up that has to exist; raises what :func:`required` raises."""
-    return run_alone(required(ref), runtime)
+    """Look a source up that has to exist; raises what :func:`require_steps` raises."""
+    return run_alone(require_steps(ref), runtime)

@@ -131,7 +131,7 @@ class Registration(Operation[Registered]):
         lease, identity = self._lease, self.spec.identity
         while True:
             self._tell_created_ids()
-            inventory = yield from self.settled([lease], lambda: self.list_all(identity, lease.held))
+            inventory = yield from self.look_until_settled([lease], lambda: self.list_all(identity, lease.held))
             self._minter.verify_locations()
             if lease.lost_write is not None:
                 # Its effect, if it shows, is a source of our own that no entry knows.
@@ -270,7 +270,7 @@ class Registration(Operation[Registered]):
         held = self._lease.held
         failure = self._failure
         if failure is not None and (self._posts >= _POSTS or not failure.is_transient):
-            self._lease.note(replace(held, write=None))
+            self._lease.drop_write()
             raise failure
         if self._brake is not None:
             self._brake.check()
@@ -289,11 +289,11 @@ class Registration(Operation[Registered]):
         except CopassCallError as error:
             failure = error
         else:
-            return self._created(created)
-        yield from self._not_created(failure)
+            return self._complete_created(created)
+        yield from self._examine_failure(failure)
         return None
 
-    def _created(self, created: Source) -> Registered:
+    def _complete_created(self, created: Source) -> Registered:
         """Store the secret of a source that was just registered."""
         source_id = created.data_source_id
         secret = created.webhook_signing_secret
@@ -319,7 +319,7 @@ class Registration(Operation[Registered]):
             )
         return registered
 
-    def _not_created(self, failure: CopassCallError) -> Steps[None]:
+    def _examine_failure(self, failure: CopassCallError) -> Steps[None]:
         """See what can be told of a POST that failed.
 
         :raises CopassCallError: the failure, if the server is known not to have registered the source.
@@ -332,12 +332,12 @@ class Registration(Operation[Registered]):
             # The server may refuse a name that this very POST has taken.
             inventory: Inventory = yield ListSources(self.spec.identity.provider)
             if may_still_act(write, self.spec.identity, self._lease.held, inventory, self._rt.timing):
-                self._lease.note(replace(self._lease.held, write=None))
+                self._lease.drop_write()
                 if not inventory.matching(self.spec.identity):
                     raise failure
             return
         if not failure.maybe_applied:
-            self._lease.note(replace(self._lease.held, write=None))
+            self._lease.drop_write()
             raise failure
         self._rt.log.warning(
             "No usable answer came to the register call of %s. Looking for its effect for up to %.0f seconds before it "
@@ -427,7 +427,7 @@ class Registration(Operation[Registered]):
         left = yield from self._delete_created_beside(Completed(source_id), duplicates)
         if left != duplicates:
             # Under a key without the id there may be the secret of a duplicate.
-            self._lease.pending = replace(self._lease.held, rotating=source_id)
+            self._lease.amend(rotating=source_id)
         return left
 
     def _is_owed_to(self, known: Completed) -> bool:

@@ -10,7 +10,7 @@ from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.journal import Completed, known_of
 from airflow_provider_copass.registration.lease import LookAgainError, read_entry
 from airflow_provider_copass.registration.minter import Minter
-from airflow_provider_copass.registration.operation import Operation, identity_of, missing, required
+from airflow_provider_copass.registration.operation import Operation, identity_of, missing, require_steps
 from airflow_provider_copass.registration.register import Registered, without_secret
 from airflow_provider_copass.registration.spec import SourceRef
 
@@ -74,7 +74,7 @@ class Rotation(Operation[Registered]):
         :raises SourceMissingError: if there is no live one.
         :raises SourceChangedError: if it is not realtime.
         """
-        source = yield from required(self._ref)
+        source = yield from require_steps(self._ref)
         if not source.is_live:
             raise missing(self._ref)
         if source.ingestion_mode not in {"", "realtime"}:
@@ -87,7 +87,7 @@ class Rotation(Operation[Registered]):
 
     def _work(self, lease: Lease, minter: Minter) -> Steps[Registered]:
         """Look again with the lease in hand, and rotate."""
-        inventory = yield from self.settled([lease], lambda: self._look_again(lease.identity))
+        inventory = yield from self.look_until_settled([lease], lambda: self._look_again(lease.identity))
         minter.verify_locations()
         lease.resolve(inventory)
         source, *_ = inventory.by_id.values()

@@ -146,8 +146,7 @@ class SourceSpec:
     def __post_init__(self) -> None:
         """Check what is no field of the source itself."""
         check_path_part("sandbox_id", self.sandbox_id)
-        _check_choice("if_exists", self.if_exists, IF_EXISTS)
-        _check_choice("on_missing_secret", self.on_missing_secret, ON_MISSING_SECRET)
+        check_choices(self.if_exists, self.on_missing_secret)
 
     @property
     def identity(self) -> Identity:
@@ -210,6 +209,15 @@ class SourceRef:
         if self.data_source_id or self.provider is None or self.name is None:
             return None
         return Identity(self.sandbox_id, self.provider, self.name)
+
+
+def check_choices(if_exists: object, on_missing_secret: object) -> None:
+    """Refuse a word that is none of the known ones; of a list, also when it is empty.
+
+    :raises CopassInputError: naming the field and the words.
+    """
+    _check_choice("if_exists", if_exists, IF_EXISTS)
+    _check_choice("on_missing_secret", on_missing_secret, ON_MISSING_SECRET)
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -20,7 +20,7 @@ from airflow_provider_copass.registration.operation import (
     identity_of,
     missing,
     only_one,
-    required,
+    require_steps,
 )
 from airflow_provider_copass.registration.spec import Identity
 
@@ -80,7 +80,7 @@ class Update(Operation[Updated]):
 
     def attempt(self) -> Steps[Updated]:
         """Look; if anything differs, look again with the lease in hand and send it."""
-        source = yield from required(self._ref)
+        source = yield from require_steps(self._ref)
         lease = self.lease_on(identity_of(self._ref, source))
         entry, _ = yield from read_entry(lease.name)
         known = known_of(entry, source.data_source_id)
@@ -90,7 +90,7 @@ class Update(Operation[Updated]):
         return (yield from self.under([lease], lambda: self._work(lease)))
 
     def _work(self, lease: Lease) -> Steps[Updated]:
-        source = yield from required(self._ref)
+        source = yield from require_steps(self._ref)
         if identity_of(self._ref, source) != lease.identity:
             raise LookAgainError
         lease.verify()
@@ -149,7 +149,7 @@ class Rename(Operation[Updated]):
         """Return the source: if it was renamed already, the one of the new name."""
         identity = self._ref.identity
         if identity is None:
-            return (yield from required(self._ref))
+            return (yield from require_steps(self._ref))
         renamed = replace(identity, name=self._new_name)
         entry, _ = yield from read_entry(self.lease_on(renamed).name)
         write = entry.write if isinstance(entry, Pending) else None
@@ -168,7 +168,7 @@ class Rename(Operation[Updated]):
         """Look with the leases in hand, and rename the source or finish what is left of that."""
         to, away, timing = self.lease_on(new), self.lease_on(old), self._rt.timing
         leases = [to] if to is away else [to, away]
-        inventory = yield from self.settled(leases, lambda: self.list_all(new, to.held))
+        inventory = yield from self.look_until_settled(leases, lambda: self.list_all(new, to.held))
         for lease in leases:
             lease.resolve(inventory)
         source = yield from self._again(inventory, new, old, source_id)
@@ -264,7 +264,7 @@ class Rename(Operation[Updated]):
             to.note(replace(away.held if is_unfinished else to.held, write=to.held.write, previous=kept))
             away.pending = _without(away.held, kept.source_id)
             away.release()
-            to.pending = replace(to.held, write=None)
+            to.amend(write=None)
         end_with(to, kept)
 
     @staticmethod
@@ -315,13 +315,9 @@ def end_with(lease: Lease, known: Completed) -> None:
         lease.note(replace(held, previous=known if not is_nothing_known else held.previous))
         lease.release()
     elif is_nothing_known:
-        lease.remove() if _names(held.previous, known) or held.previous is None else lease.release()
+        lease.remove() if held.previous is None or known_of(held, known.source_id) is not None else lease.release()
     else:
         lease.complete(known)
-
-
-def _names(previous: object, known: Completed) -> bool:
-    return isinstance(previous, Completed) and previous.source_id == known.source_id
 
 
 def _without(held: Pending, source_id: str) -> Pending:
@@ -338,7 +334,6 @@ def _without(held: Pending, source_id: str) -> Pending:
 def _without_rename(lease: Lease, source: Source) -> Pending:
     """Return what an entry says once a rename is known not to have been done."""
     held = lease.held
-    is_of_it = isinstance(held.previous, Completed) and held.previous.source_id == source.data_source_id
-    if is_of_it and lease.identity.name != source.name:
+    if known_of(held, source.data_source_id) is not None and lease.identity.name != source.name:
         return replace(held, write=None, previous=None, rotating="", created_ids=())
     return replace(held, write=None)

@@ -293,6 +293,8 @@ BAD = [
     ({"sources": entries(1), "max_concurrency": True}, "max_concurrency"),
     ({"sources": entries(1), "max_concurrency": 8.0}, "max_concurrency must be a whole number from 1 to 20"),
     ({"sources": entries(1), "if_exists": "perhaps"}, "if_exists"),
+    ({"sources": [], "if_exists": "perhaps"}, "if_exists"),
+    ({"sources": [], "on_missing_secret": "perhaps"}, "on_missing_secret"),
     ({"sources": entries(1), "plan_only": "perhaps"}, "plan_only must be True or False"),
     ({"manifest": "/no/such/manifest.yaml"}, "cannot be read"),
 ]
