@@ -40,7 +40,10 @@ SHOWN = {
 USUAL = ("olk_your_token", "https://api.copass.id", "sb_your_sandbox")
 EMULATED = ("olk_local", "http://127.0.0.1:9099", "sb_demo")
 # The variable's value of each form that a page shows, in order, and what it has to say.
-CONNECTIONS = {pages.README: [USUAL, USUAL], pages.CONNECTION: [USUAL, USUAL, USUAL, EMULATED]}
+CONNECTIONS: dict[Path, list[tuple[str, str, str]]] = {
+    pages.README: [],
+    pages.CONNECTION: [USUAL, USUAL, USUAL, EMULATED],
+}
 
 
 def targets() -> set[str]:
@@ -97,9 +100,34 @@ def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
     assert pages.make_targets_named(page) <= targets()
 
 
-def test_the_readme_leads_with_its_two_commands() -> None:
-    """The first that a reader can type is the demo and the tests."""
-    assert pages.commands(pages.README)[:2] == ["make demo", "make test"]
+def test_the_readme_leads_with_what_it_takes_to_use_it() -> None:
+    """Install it, give it the token, copy a DAG; then the two commands that show that it works."""
+    install, add, *rest = pages.commands(pages.README)
+    assert (install, add[: len(pages.ADD)]) == ("pip install .", pages.ADD)
+    assert rest[:2] == ["make demo", "make test"]
+    kinds = [snippet.language for snippet in pages.snippets(pages.README)]
+    assert kinds[:3] == ["bash", "python", "bash"]
+
+
+def test_the_readme_is_no_longer_than_a_stranger_reads() -> None:
+    """What is more has a page of its own."""
+    assert len(pages.README.read_text().splitlines()) <= 150
+
+
+def test_the_output_of_the_demo_is_what_the_demo_prints() -> None:
+    """Each line that is shown is one that the demo has as its text, or a row of the sources of its DAG."""
+    [shown] = [snippet.text for snippet in pages.snippets(pages.README) if snippet.language == "text"]
+    texts = (pages.CHECKOUT / "tests" / "tools" / "demo.py").read_text()
+    example = (pages.CHECKOUT / "example_dags" / "example_register_source.py").read_text()
+    for line in shown.splitlines():
+        known = line.strip().removeprefix("ok  ")
+        if known.startswith("data_source_id"):
+            assert all(f'"{column}"' in texts for column in known.split())
+        elif re.match(r"[0-9a-f]{8}-", known):
+            _, provider, mode, _, name = re.split(r"  +", known)
+            assert all(f'"{word}"' in example for word in (provider, mode, name))
+        else:
+            assert f'"{known}"' in texts or not known
 
 
 def test_the_checkout_can_be_installed_under_its_name() -> None:
@@ -172,19 +200,20 @@ def test_the_readme_links_every_page_for_users() -> None:
     assert users | {"CONTRIBUTING.md", "CHANGELOG.md"} <= linked
 
 
-def test_the_readme_links_every_example() -> None:
+def test_the_page_of_examples_links_every_one() -> None:
     """Each DAG file, in the table that says what it shows."""
-    rows = re.findall(r"^\| \[([\w.]+)\]\(example_dags/([\w.]+)\) \| \S", pages.README.read_text(), re.MULTILINE)
+    page = pages.CHECKOUT / "docs" / "examples.md"
+    rows = re.findall(r"^\| \[([\w.]+)\]\(../example_dags/([\w.]+)\) \| \S", page.read_text(), re.MULTILINE)
     assert {target for _, target in rows} == {path.name for path in (pages.CHECKOUT / "example_dags").glob("*.py")}
     assert [text for text, target in rows if text != target] == []
 
 
 @pytest.mark.parametrize("page", pages.PAGES, ids=pages.name_of)
 def test_the_package_is_installed_from_where_it_can_be_had(page: Path) -> None:
-    """That is a checkout, with extras that it has: no index has it yet. When one does, change the pages with this."""
+    """That is a checkout, with extras that it has: no index has it yet. The README says what it will be then."""
     extras = tomllib.loads((pages.CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     installed = re.findall(r"pip install (?!-)'?([\w.-]+)(?:\[(\w+)\])?", page.read_text())
-    assert {what for what, _ in installed} <= {"."}
+    assert {what for what, _ in installed} - {"."} <= ({"airflow-provider-copass"} if page == pages.README else set())
     assert {extra for _, extra in installed if extra} <= set(extras)
 
 
@@ -216,7 +245,7 @@ def test_the_dag_to_copy_is_parsed_without_an_error(home: AirflowHome) -> None:
         (home.dags / f"shown_{number}.py").write_text(snippet.text)
     parsed = home.run(sys.executable, str(Path(__file__).with_name("parse_dags.py")), str(home.dags)).stdout
     assert json.loads(parsed.splitlines()[-1]) == {
-        "dags": {"copass_support_channel": ["register", "set_up_sender"]},
+        "dags": {"copass_support_channel": ["register", "send_event"]},
         "errors": {},
     }
 

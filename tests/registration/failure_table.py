@@ -1,4 +1,4 @@
-"""The README's table of failures, measured: each row is played in the simulation.
+"""The table of failures in ``docs/failures.md``, measured: each row is played in the simulation.
 
 ``python -m tests.registration.failure_table`` prints the table.
 """
