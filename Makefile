@@ -14,6 +14,7 @@ BACKENDS := .venv/backends-$(AIRFLOW)
 BACKENDS2 := .venv/backends-$(AIRFLOW2)
 BETWEEN_READY := $(BETWEEN:%=.venv/airflow-%/ready)
 BENCH := .venv/bench
+DOCS := .venv/docs
 PY := $(ENV)/bin/python
 PIN := .ci/constraints
 DIST_TOOLS := .venv/dist
@@ -44,7 +45,7 @@ unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help browser demo screenshots ui test test-with-airflow test-protocol test-rest coverage test-airflow test-leaks test-rounds test-airflow2 test-backends test-backends-all matrix matrix-quick dist test-wheel test-all check lint format bench lists constraints clean
+.PHONY: help browser demo screenshots ui test test-with-airflow test-protocol test-rest coverage test-airflow test-leaks test-rounds test-airflow2 test-backends test-backends-all matrix matrix-quick dist docs diagrams test-wheel test-all check lint format bench lists constraints clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}' \
@@ -129,6 +130,13 @@ lint: $(ENV)/ready ## format check, lint, types, import contracts
 	@$(ENV)/bin/mypy
 	@$(ENV)/bin/lint-imports
 
+docs: $(DOCS)/ready ## build the pages as a site, with the API out of the docstrings, into .venv/site
+	@$(DOCS)/bin/python -m sphinx -q -W --keep-going -c docs -b html . .venv/site
+	@echo "The pages are in .venv/site/README.html"
+
+diagrams: $(ENV)/ready browser ## draw the diagrams of the pages anew, for the site (needs npm)
+	@$(PY) -m tests.tools.diagrams
+
 check: lint test ## what a contributor runs before a commit
 
 format: $(ENV)/ready ## let ruff put the code in shape
@@ -164,6 +172,9 @@ $(BETWEEN_READY): .venv/airflow-%/ready: $(UV) pyproject.toml $(PIN)/airflow-%.t
 
 $(DIST_TOOLS)/ready: $(UV) $(PIN)/dist.txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into $(DIST_TOOLS) --pins $(PIN)/dist.txt
+
+$(DOCS)/ready: $(UV) pyproject.toml $(PIN)/docs.txt
+	@$(PYTHON) .ci/environment.py make --uv $(UV) --into $(DOCS) --extra docs --pins $(PIN)/docs.txt
 
 $(BENCH)/ready: $(UV) pyproject.toml $(PIN)/bench.txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into $(BENCH) --extra bench --pins $(PIN)/bench.txt

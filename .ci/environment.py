@@ -23,6 +23,7 @@ PINNED = {
     "backends-3.3.2": ("backends", ["apache-airflow==3.3.2"]),
     "backends-2.11.2": ("backends", ["apache-airflow==2.11.2"]),
     "bench": ("bench", ["apache-airflow==3.3.2"]),
+    "docs": ("docs", ["apache-airflow==3.3.2"]),
     # What `make dist` builds and checks with.
     "dist": (None, ["hatchling", "twine"]),
     # The lowest versions that we declare, ours alone: what they depend on themselves is the newest that they take.

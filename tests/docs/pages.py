@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).parents[2]
 README = CHECKOUT / "README.md"
 CONNECTION = CHECKOUT / "docs" / "connection.md"
-DECISIONS = sorted((CHECKOUT / "docs" / "decisions").glob("*.md"))
+DECISIONS = sorted((CHECKOUT / "docs" / "decisions").glob("[0-9]*.md"))
 PAGES = sorted([*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").rglob("*.md")])
 
 ADD = "airflow connections add copass_default "
@@ -42,6 +43,16 @@ def name_of(page: Path) -> str:
 def snippets(page: Path) -> list[Snippet]:
     """Return a page's snippets, in their order."""
     return [Snippet(name_of(page), language, text) for language, text in _FENCED.findall(page.read_text())]
+
+
+def diagrams() -> list[str]:
+    """Return the text of each diagram of the pages."""
+    return [each.text for page in PAGES for each in snippets(page) if each.language == "mermaid"]
+
+
+def picture_of(diagram: str) -> Path:
+    """Return where the picture of a diagram is, which ``make diagrams`` draws and ``make docs`` shows."""
+    return CHECKOUT / "docs" / "images" / "diagrams" / f"{hashlib.sha256(diagram.encode()).hexdigest()[:12]}.svg"
 
 
 def commands(page: Path) -> list[str]:

@@ -33,6 +33,17 @@ def test_every_picture_has_its_words_noted() -> None:
     }
 
 
+def test_every_diagram_has_its_picture_and_no_other_is_left() -> None:
+    """The site shows pictures of the diagrams as they are in the pages now. When this fails: ``make diagrams``."""
+    assert {pages.picture_of(diagram) for diagram in pages.diagrams()} == {*(IMAGES / "diagrams").glob("*.svg")}
+
+
+def test_no_picture_of_a_diagram_loads_anything() -> None:
+    """No script, no style sheet and no font from elsewhere."""
+    for path in (IMAGES / "diagrams").glob("*.svg"):
+        assert re.findall(r"<script|@import|(?:href|src)=.https?:|url\(.?https?:", path.read_text()) == []
+
+
 def test_every_picture_is_shown_on_a_page() -> None:
     """And every page shows pictures that are there, which the test of its links sees to."""
     shown = {link.rpartition("/")[2] for page in pages.PAGES for link in pages.relative_links(page)}
