@@ -124,11 +124,12 @@ browser: ## get a Chromium for the tests that look at Airflow's pages (Debian, U
 screenshots: $(ENV)/ready browser ## take the pictures of docs/images anew
 	@$(PY) -m pytest tests/airflow/test_connection_form.py tests/airflow/test_green_run.py --screenshots docs/images
 
-lint: $(ENV)/ready ## format check, lint, types, import contracts
+lint: $(ENV)/ready ## format check, lint, types, import contracts, plain words
 	@$(ENV)/bin/ruff format --check .
 	@$(ENV)/bin/ruff check .
 	@$(ENV)/bin/mypy
 	@$(ENV)/bin/lint-imports
+	@$(PY) -m tests.tools.prose
 
 docs: $(DOCS)/ready ## build the pages as a site, with the API out of the docstrings, into .venv/site
 	@$(DOCS)/bin/python -m sphinx -q -W --keep-going -c docs -b html . .venv/site

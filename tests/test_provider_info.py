@@ -59,7 +59,7 @@ URIS = [
 
 @pytest.mark.parametrize("uri", URIS)
 def test_every_uri_is_taken(uri: str) -> None:
-    """One that is refused would break the DAG that has it when it is parsed; a name with a slash is nobody's fault."""
+    """One that is refused would break the DAG that has it when it is parsed; a name with a slash is no mistake."""
     assert Asset(uri=uri).uri.startswith("copass:")
 
 

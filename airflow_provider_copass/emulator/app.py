@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def build_app(state: State, token: str, report: Callable[[str], None] | None = None) -> tuple[LocalOnly, Control]:
-    """Return the application, and the control surface for whoever is in the same process.
+    """Return the application, and the control surface for what runs in the same process.
 
     :param state: the emulated account.
     :param token: the bearer token that the API asks for.

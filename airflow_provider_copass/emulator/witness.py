@@ -90,7 +90,7 @@ class Witness:
             outcome = await self._outcome(request, scope, body, is_json=is_json)
             status = outcome.status if isinstance(outcome, Answer) else None
         finally:
-            # Before the client can know, so that whoever has an answer finds it in the record.
+            # Before the client can know, so that anyone who has an answer finds it in the record.
             self._log.finish(request, status)
             if self._report is not None:
                 self._report(f"{request.method} {quote(request.path)} {status or 'no answer'}")
@@ -229,6 +229,6 @@ def _hang_up(transport: asyncio.Transport, cut: Cut) -> None:
 
 
 async def _gone(receive: Receive) -> None:
-    """Wait until the server has noticed that the connection is closed, lest it misses an answer."""
+    """Wait until the server has noticed that the connection is closed, so that it misses no answer."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,7 +1,7 @@
 """Reading YAML and JSON as they are written: no key twice, no number that is another one than it looks, no bomb.
 
 YAML 1.1 reads ``0123456`` as octal, ``10:20`` as sexagesimal and ``2026.10`` as 2026.1; both formats keep the last one
-of two equal keys without a word; and a few YAML aliases can stand for millions of values.
+of two equal keys silently; and a few YAML aliases can stand for millions of values.
 """
 
 from __future__ import annotations

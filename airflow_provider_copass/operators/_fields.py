@@ -58,7 +58,7 @@ def read_change(
     """Read what a task declares of a source that exists.
 
     :param new_name: the source's new name, 1 to 255 characters.
-    :param clear: names of fields that shall be empty: a list, a JSON list as text, or one name; empty names are passed
+    :param clear: names of fields to empty: a list, a JSON list as text, or one name; empty names are passed
         over.
     :param merge_adapter_config: True to merge ``adapter_config`` into what is there, False to replace that.
     :param given: further fields by name; None for one that is not declared.

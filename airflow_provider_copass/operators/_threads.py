@@ -34,7 +34,7 @@ class Threads:
         self._running = 0
 
     def submit(self, job: Callable[[], Any]) -> int:
-        """Start a job now. The caller sees to it that no more than ``width`` run at once.
+        """Start a job now. The caller lets no more than ``width`` run at once.
 
         :param job: the job.
         :return: its ticket.

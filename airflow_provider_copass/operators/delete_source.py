@@ -61,7 +61,7 @@ class DeleteSourceOperator(SourceRefOperator):
 
         purge_knowledge = read_switch("purge_knowledge", self.purge_knowledge)
         remove_secret = read_switch("remove_secret", self.remove_secret)
-        # A typing error is refused even if no secret is to be removed, lest it come to light when one is.
+        # A typing error is refused even if no secret is to be removed: else it would show only when one is.
         is_read = remove_secret or self.secret_store is not None
         store = secret_store_of(self.secret_store) if is_read else None
         return delete(

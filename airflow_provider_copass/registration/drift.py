@@ -22,15 +22,15 @@ SETTINGS = "adapter_config"
 # The calls that can change a source know no other fields; a differing ``kind`` can only be said.
 CHANGEABLE = ("name", "ingestion_mode", "external_account_id", SETTINGS, "poll_interval_seconds")
 _ABSENT = "\0absent"
-"""What is declared of a key that shall not be there: no value that anybody declares."""
+"""What stands for a key that is not to be there: no value that anybody declares."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """Fields that a source shall have.
+    """The fields that a source is to have.
 
-    :param fields: by their names in the API; None for one that shall be empty.
-    :param merge: ``adapter_config`` shall have the declared keys, whatever else is there; else these alone.
+    :param fields: by their names in the API; None for one that is to be empty.
+    :param merge: ``adapter_config`` is to have the declared keys beside what is there; else these alone.
     """
 
     fields: dict[str, Any] = field(repr=False)

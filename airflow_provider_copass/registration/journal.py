@@ -1,6 +1,6 @@
 """The journal entry of an identity: what the API cannot promise, kept as a small JSON text that holds no secret.
 
-An entry is *pending* while somebody works on the source: it says who, what was sent, and what came of it. It is
+An entry is *pending* while somebody works on the source: it says who, what was sent, and what was answered. It is
 *completed* if the source and its secret are where they belong, and a *tombstone* after a deletion by name.
 """
 

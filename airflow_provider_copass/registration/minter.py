@@ -44,7 +44,7 @@ class AtRisk:
         return known.source_id in self.source_ids or known.key in self.keys
 
     def discard(self, source_id: str) -> None:
-        """Forget a source: its secret is known to be good, or another process is to see to it."""
+        """Forget a source: its secret is known to be good, or another process takes care of it."""
         self.source_ids.discard(source_id)
         self.keys = {key: each for key, each in self.keys.items() if each != source_id}
 
@@ -169,7 +169,7 @@ class Minter:
         return self.completed(source_id, is_stored=True)
 
     def check(self, source_id: str) -> None:
-        """Refuse a key that may not be written, or that is known to be taken, before a secret is minted in vain.
+        """Refuse a key that may not be written, or that is known to be taken, before a secret is minted for nothing.
 
         :raises CopassInputError: if it may not be written.
         :raises SecretKeyTakenError: if it holds something else.

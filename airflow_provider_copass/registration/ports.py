@@ -116,7 +116,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment by both clocks: a host's clock may be set, and a monotonic one may stand still while a host sleeps."""
+    """A moment by both clocks: a host's clock may be set, and a monotonic one may stop while a host sleeps."""
 
     wall: float
     monotonic: float

@@ -86,7 +86,7 @@ class SecretWriter:
         self._secrets.check(self.key())
 
     def check_write(self, source_id: str = ANY_ID, *, previous: bool = False) -> None:
-        """Refuse a key that may not be written, before a secret is minted in vain.
+        """Refuse a key that may not be written, before a secret is minted for nothing.
 
         :param previous: check the key of the secret before the present one as well.
         :raises CopassInputError: naming what is missing.

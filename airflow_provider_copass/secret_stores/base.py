@@ -38,7 +38,7 @@ class SecretStore(ABC):
     def check_write(self, key: str) -> None:  # noqa: B027 - most stores cannot tell, and need not
         """Refuse a key that may not be written, if that can be told without writing.
 
-        Called before a source is registered or a secret is minted, so that no secret is minted in vain.
+        Called before a source is registered or a secret is minted, so that none is minted for nothing.
 
         :param key: the key.
         :raises CopassInputError: naming the right that is missing, or what stands in the way.

@@ -1,4 +1,4 @@
-"""Where a task is killed, said in words that the DAG file and the test share, and how a task stands still there."""
+"""Where a task is killed, said in words that the DAG file and the test share, and how a task waits there."""
 
 import os
 import re
@@ -195,7 +195,7 @@ MOST_TRIES = 1 + max(len(point.kills) for point in BY_WORD.values())
 
 
 class Marks:
-    """Files by which a task tells the test its process id, and that it stands still."""
+    """Files by which a task tells the test its process id, and that it waits."""
 
     def __init__(self, home: Path) -> None:
         self._folder = home / "marks"

@@ -62,7 +62,7 @@ class Stage:
         """The secret that was valid before a point's task rotated it."""
 
     def prepare(self, points: Sequence[Point], *, seconds: float) -> None:
-        """Have a source be registered for each of these points, whose tasks rotate its secret."""
+        """Register a source for each of these points, whose tasks rotate its secret."""
         self.airflow.request("PATCH", f"dags/{PREPARED}", json={"is_paused": False})
         runs = {self.airflow.trigger(PREPARED, {"word": point.word}) for point in points}
         wait_for(
@@ -98,7 +98,7 @@ class Stage:
             return not acts
 
         try:
-            wait_for(over, "every task to be killed where it shall", seconds=seconds, alive=self.airflow.processes)
+            wait_for(over, "every task to be killed where it should be", seconds=seconds, alive=self.airflow.processes)
             runs = {killing.run_id for killing in killings}
             wait_for(lambda: not self._unfinished(runs), "the end of every run", seconds=seconds, interval=0.5)
         except NotReadyError:
@@ -151,7 +151,7 @@ class Stage:
         )
 
     def _is_there(self, point: Point, attempt: int, held: int | None) -> bool:
-        """Tell whether a try is where it shall be killed."""
+        """Tell whether a try is where it is to be killed."""
         if held is None:
             return self.marks.read("still", point.word, attempt) is not None
         [fault] = self.emulator.faults(held)
@@ -221,7 +221,7 @@ def opened(
     :param stored: what the store holds under a key; that of Airflow's Variables by default.
     """
     with Emulator() as emulator:
-        # A request that is held shall not end by itself.
+        # A request that is held must not end by itself.
         connection = json.loads(connection_to(emulator, timeout=300))
         own = {
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",

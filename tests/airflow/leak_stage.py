@@ -98,7 +98,7 @@ def _connections(url: str, canaries: Canaries) -> dict[str, dict[str, Any]]:
 def _misplaced(canaries: Canaries) -> dict[str, Any]:
     """Return a connection whose token is in the field of the host, given by the environment.
 
-    In the database a host is in the clear, and whoever puts a token there has put it there.
+    In the database a host is in the clear, and anyone who puts a token there has put it there.
     """
     return {"conn_type": "copass", "host": canaries.token.partition("/")[0], "password": canaries.refused_token}
 
@@ -178,7 +178,7 @@ def _run_on_3(home: AirflowHome) -> tuple[str, list[TaskOutcome]]:
         airflow.wait_healthy()
         airflow.wait_dags([FILE.name])
         run_id = airflow.trigger(DAG_ID)
-        # Some of its tasks shall fail.
+        # Some of its tasks are to fail.
         with suppress(RunFailedError):
             airflow.wait_run(DAG_ID, run_id, seconds=900)
         return run_id, airflow.tasks(DAG_ID, run_id)

@@ -221,7 +221,7 @@ def test_a_wrong_token_is_red_and_says_what_to_change(connections: Connections) 
 def test_without_a_port_the_button_fails_as_the_form_warns(connections: Connections) -> None:
     """Airflow 3.3 compares the port 0 that its page sends with none; no provider gets a say.
 
-    When this fails, Airflow has mended it: take the warning out of the form and of ``docs/connection.md``.
+    When this fails, Airflow has fixed it: take the warning out of the form and of ``docs/connection.md``.
     """
     connections.put("without_port", token=connections.emulator.token)
     before = len(connections.emulator.requests())
@@ -232,7 +232,7 @@ def test_without_a_port_the_button_fails_as_the_form_warns(connections: Connecti
 
 
 def test_the_button_of_a_connection_that_the_documented_command_stored_makes_a_call(connections: Connections) -> None:
-    """Whoever types what the README shows has a port stored, and the button asks this provider."""
+    """Anyone who types what the README shows has a port stored, and the button asks this provider."""
     connections.home.run("bash", "-c", pages.the_command_that_adds())
     connections.page.goto(connections.url)
     colour, said = connections.test("copass_default")

@@ -1,4 +1,4 @@
-"""A real task of a real scheduler is killed at every boundary of its work, and Airflow's retry mends it."""
+"""A real task of a real scheduler is killed at every boundary of its work, and Airflow's retry finishes it."""
 
 from collections.abc import Iterator, Sequence
 

@@ -24,7 +24,7 @@ def told(folder: Path, *arguments: str) -> list[dict[str, Any]]:
 
 
 def test_airflow_reads_the_whole_description(tmp_path: Path) -> None:
-    """``providers get --full`` shows the connection type and its hook, without a word of warning."""
+    """``providers get --full`` shows the connection type and its hook, without a warning."""
     [provider] = told(tmp_path, "get", "airflow-provider-copass", "--full")
     assert provider["name"] == "Copass"
     [connection_type] = provider["connection-types"]

@@ -82,7 +82,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> AirflowHome:
 
 @pytest.mark.parametrize("page", BOTH, ids=pages.name_of)
 def test_no_command_is_unknown_to_this_test(page: Path) -> None:
-    """Each command is one that a test below runs or checks; whoever adds another adds its test."""
+    """Each command is one that a test below runs or checks; anyone who adds another adds its test."""
     known = {f"make {target}" for target in targets()} | {"pip install .", TEST, *CHECKS, *SHOWN}
     unknown = [line for line in pages.commands(page) if line not in known and not line.startswith((EXPORT, pages.ADD))]
     assert unknown == []
@@ -181,7 +181,7 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
 
 @pytest.mark.parametrize("page", pages.PAGES, ids=pages.name_of)
 def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
-    """A heading that is renamed takes its links along; GitHub would show the top of the page without a word."""
+    """A heading that is renamed takes its links along; GitHub would show the top of the page silently."""
     led = [((page.parent / link) if link else page, fragment) for link, fragment in pages.fragments(page)]
     assert [(target.name, fragment) for target, fragment in led if fragment not in pages.anchors(target)] == []
 

@@ -219,7 +219,7 @@ def test_a_port_that_cannot_be_listened_on_fails_the_start(monkeypatch: pytest.M
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_emulator_whose_thread_has_died_is_not_waited_for() -> None:
-    """Whoever asks it for something is told that it does not run; it can be stopped all the same."""
+    """Anyone who asks it for something is told that it does not run; it can be stopped all the same."""
     emulator = Emulator(TOKEN)
     with emulator:
         loop, thread = emulator._loop, emulator._thread
@@ -232,7 +232,7 @@ def test_an_emulator_whose_thread_has_died_is_not_waited_for() -> None:
 
 
 def test_stopping_lets_a_waiting_thread_go() -> None:
-    """Whoever waits for a request or a fault when the emulator stops gets an empty answer, not an error."""
+    """Anyone who waits for a request or a fault when the emulator stops gets an empty answer, not an error."""
     answers: list[Any] = []
     with Emulator("t") as emulator:
         waiters = [

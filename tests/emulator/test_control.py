@@ -20,7 +20,7 @@ Register = Callable[..., dict[str, Any]]
 
 
 def test_a_seeded_source_is_answered_as_it_was_given(control: httpx.Client, api: httpx.Client) -> None:
-    """A foreign source keeps its id, time, status and even fields that the API does not know."""
+    """A source of another keeps its id, time, status and even fields that the API does not know."""
     row = {
         "data_source_id": "foreign-1",
         "provider": "slack",

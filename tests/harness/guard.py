@@ -13,7 +13,7 @@ from tests.harness import sessions
 def main() -> None:
     """Read lines until the parent is gone, then end the sessions that it has not ended."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # Whoever signals the parent may signal its guard as well, whose work only begins then.
+        # Anyone who signals the parent may signal its guard as well, whose work only begins then.
         signal.signal(number, signal.SIG_IGN)
     kept: set[int] = set()
     for line in sys.stdin:

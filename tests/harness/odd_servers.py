@@ -54,7 +54,7 @@ def self_signed(folder: Path, *, for_host: str = LOOPBACK, days: int = 1) -> Pat
 def answering(answer: bytes, *, certificate: Path | None = None) -> Iterator[int]:
     """Serve on a free port for a ``with`` block: each connection gets the same bytes once it has sent some.
 
-    :param answer: the bytes; empty to hang up without a word.
+    :param answer: the bytes; empty to hang up silently.
     :param certificate: a PEM file with certificate and key, to speak TLS.
     """
     with ExitStack() as held:
@@ -63,7 +63,7 @@ def answering(answer: bytes, *, certificate: Path | None = None) -> Iterator[int
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
-            # The handshake is left to the first read, lest a client that refuses it end the server.
+            # The handshake is left to the first read, so that a client that refuses it does not end the server.
             listener = held.enter_context(
                 context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False)
             )

@@ -233,7 +233,7 @@ class _Guard:
     def _tell(self, line: str) -> None:
         pipe: IO[bytes] | None = self._child.stdin
         if pipe is not None:
-            # Whoever killed the guard has lost it; the ``with`` blocks still hold.
+            # Anyone who killed the guard has lost it; the ``with`` blocks still hold.
             with suppress(BrokenPipeError):
                 pipe.write(line.encode())
                 pipe.flush()

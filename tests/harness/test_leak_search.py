@@ -183,7 +183,7 @@ def test_no_value_is_told(tmp_path: Path) -> None:
 
 
 def test_each_place_in_a_file_is_told() -> None:
-    """Whoever wants to know which lines hold a value gets the place of each, whatever its form."""
+    """Anyone who wants to know which lines hold a value gets the place of each, whatever its form."""
     value = canary()
     content = b"\n".join([value.encode(), b"nothing", value.upper().encode(), base64.b64encode(value.encode())])
 

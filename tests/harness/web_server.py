@@ -34,7 +34,7 @@ class WebServer:
                     "WEBSERVER__WORKERS": "1",
                 }
             )
-            # Whoever comes is an administrator: it listens on this machine alone.
+            # Anyone who comes is an administrator: it listens on this machine alone.
             (home.path / "webserver_config.py").write_text('AUTH_ROLE_PUBLIC = "Admin"\nWTF_CSRF_ENABLED = True\n')
             self._command = home.command("webserver")
 

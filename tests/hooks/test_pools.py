@@ -34,7 +34,7 @@ def answers_of(client: CopassClient, source_id: str) -> set[str]:
 
 
 def test_a_client_outlives_its_hook(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever holds the client may use it, also if nobody holds the hook any more."""
+    """Anyone who holds the client may use it, also if nobody holds the hook any more."""
     connect(emulator, monkeypatch)
     client = CopassHook().get_conn()
     gc.collect()

@@ -49,7 +49,7 @@ def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 @pytest.fixture(autouse=True)
 def _connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection with a sandbox; whoever sends a request with it fails, if there is no account."""
+    """A connection with a sandbox; anyone who sends a request with it fails, if there is no account."""
     monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", extra={"sandbox_id": "sb_demo"}))
 
 

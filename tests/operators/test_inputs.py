@@ -43,7 +43,7 @@ def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 @pytest.fixture(autouse=True)
 def _connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection with a sandbox; whoever sends a request with it fails."""
+    """A connection with a sandbox; anyone who sends a request with it fails."""
     monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", extra={"sandbox_id": "sb_demo"}))
 
 
@@ -63,7 +63,7 @@ class NumpyLike:
 
 
 class BlankCell:
-    """pandas' NA: whoever asks whether something equals it gets no answer."""
+    """pandas' NA: anyone who asks whether something equals it gets no answer."""
 
     def __eq__(self, other: object) -> Any:
         return self
@@ -276,7 +276,7 @@ def test_what_a_strict_template_did_not_find_is_refused(kind: str, name: str) ->
 
 
 def test_a_native_template_of_something_undefined_is_refused_by_its_name() -> None:
-    """Airflow renders it without a word."""
+    """Airflow renders it silently."""
     with DAG("native", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), render_template_as_native_obj=True):
         operator = OPERATORS["RegisterSourceOperator"](task_id="task", provider="slack", name="{{ nope }}")
     operator.render_template_fields({})
@@ -563,7 +563,7 @@ def test_outer_white_space_is_warned_of_and_kept(
 
 
 def test_outer_white_space_is_sent(account: Emulator) -> None:
-    """The value is nobody's to change."""
+    """Nothing may change the value."""
     Register(task_id="task", provider="slack", name=" A \n").execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
     assert account.requests(operation="register")[0]["body"]["name"] == " A \n"
 

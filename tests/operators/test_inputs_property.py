@@ -26,7 +26,7 @@ CANARY = "hunter2-canary"
 
 @pytest.fixture(autouse=True)
 def _connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection with a sandbox; whoever sends a request with it fails."""
+    """A connection with a sandbox; anyone who sends a request with it fails."""
     monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", extra={"sandbox_id": "sb_demo"}))
 
 

@@ -40,7 +40,7 @@ def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 
 @pytest.fixture(autouse=True)
 def _connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection with a sandbox; whoever sends a request with it fails."""
+    """A connection with a sandbox; anyone who sends a request with it fails."""
     monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", extra={"sandbox_id": "sb_demo"}))
 
 
@@ -274,7 +274,7 @@ TWICE = [
 def test_a_key_that_is_there_twice_is_refused_with_its_line(
     tmp_path: Path, name: str, text: str, told: list[str]
 ) -> None:
-    """The dash, or the brace, of an entry was forgotten: its predecessor would vanish without a word."""
+    """The dash, or the brace, of an entry was forgotten: its predecessor would vanish silently."""
     said = refused(tmp_path, text, name=name)
     assert all(each in said for each in told)
     assert "twice" in said

@@ -117,7 +117,7 @@ def test_no_more_calls_than_allowed_are_under_way(account: Emulator) -> None:
     fault = account.add_fault(operation="register", action={"hold": True}, times=None)
 
     def look() -> int:
-        """Wait until three stand still, count what was sent by then, and let go on."""
+        """Wait until three wait, count what was sent by then, and let go on."""
         account.faults(fault_id=fault, hits=3, waiting=3, wait=30)
         sent = len(account.requests(operation="register"))
         account.clear_faults()

@@ -41,7 +41,7 @@ def _project(tmp_path: Path) -> Path:
 
 
 def run_tests(project: Path, *options: str, exported: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the project's tests as the page says, in an environment without a word of ours.
+    """Run the project's tests as the page says, in an environment that knows nothing of ours.
 
     :param exported: what the user's shell has set.
     """

@@ -1,6 +1,6 @@
 """What tasks do to sources, in the simulated world: one function for each operator, whichever way it is built.
 
-Each ``start_…`` returns a process that has not run yet; its twin without ``start_`` runs it to its end. A process
+Each ``start_…`` returns a process that has not run yet; its sibling without ``start_`` runs it to its end. A process
 mirrors an operator from its rendered fields on: it checks them, looks the source up where the operator does, and runs
 the protocol. This module alone knows the constructors of the package; tests use nothing else of ``registration``.
 """

@@ -61,7 +61,7 @@ def raced() -> str:
 
 
 def frozen(step: str) -> str:
-    """Let the first try stand still at a boundary, and wake up when its retry has done the work."""
+    """Pause the first try at a boundary, until its retry has done the work."""
     world = World()
     first = acts.start_register(world)
     run_to(world, first, TRACE.index(step))

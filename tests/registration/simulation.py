@@ -274,7 +274,7 @@ class Process:
     :param build: returns what it runs, given this process: the API of one sandbox, a clock and a report at once, with
         ``secrets`` and ``journal`` beside it.
     :param kill_at: the boundary at which it is killed, or the first after it, where that is a number.
-    :param freezes: for boundaries, how many seconds it stands still there; at a sleep this comes on top of the sleep.
+    :param freezes: for boundaries, for how many seconds it is paused there; at a sleep this comes on top of the sleep.
     :param faults: what happens to the n-th effect, counted from 0 over all effects; or, by name and number, to the
         n-th of a name; or, by name, to each of a name.
     :param ahead: seconds by which its wall clock is ahead of the world's.
@@ -583,7 +583,7 @@ def run_all(
 
 
 def run_to(world: World, process: Process, boundary: int) -> bool:
-    """Let one process run alone to a boundary, where it stands still until somebody lets it run on.
+    """Let one process run alone to a boundary, where it is paused until it is told to run on.
 
     :param boundary: its number, counted from 0.
     :return: whether it stands there; False where it is over before.

@@ -11,7 +11,7 @@ from tests.registration.simulation import World
 WAYS = ("one", "list")
 NEXT = "dag/next run/task/-1"
 both = pytest.mark.parametrize("way", WAYS)
-whoever_registered = pytest.mark.parametrize("by", WAYS)
+by_either_way = pytest.mark.parametrize("by", WAYS)
 
 
 def registered(by: str, world: World | None = None, **how: str) -> World:
@@ -22,7 +22,7 @@ def registered(by: str, world: World | None = None, **how: str) -> World:
 
 
 @both
-@whoever_registered
+@by_either_way
 def test_a_source_that_was_renamed_by_hand_is_not_registered_again(by: str, way: str) -> None:
     """The recorded source lives under another name: an error tells it, and no POST is sent."""
     world = registered(by)
@@ -34,7 +34,7 @@ def test_a_source_that_was_renamed_by_hand_is_not_registered_again(by: str, way:
 
 
 @both
-@whoever_registered
+@by_either_way
 def test_a_duplicate_beside_the_recorded_source_does_not_matter(by: str, way: str) -> None:
     """The recorded source is reused, for it is known which one is meant."""
     world = registered(by)
@@ -45,7 +45,7 @@ def test_a_duplicate_beside_the_recorded_source_does_not_matter(by: str, way: st
 
 
 @both
-@whoever_registered
+@by_either_way
 def test_a_source_for_which_no_secret_was_issued_needs_none(by: str, way: str) -> None:
     """A later run reuses it, and suggests no rotation."""
     world = registered(by, World(issues_secrets=False))
@@ -55,7 +55,7 @@ def test_a_source_for_which_no_secret_was_issued_needs_none(by: str, way: str) -
 
 
 @both
-@whoever_registered
+@by_either_way
 def test_a_secret_under_another_key_is_pointed_to(by: str, way: str) -> None:
     """A task that asks for another key is told under which key the secret is."""
     world = registered(by, store_as="first_{name}")
@@ -66,7 +66,7 @@ def test_a_secret_under_another_key_is_pointed_to(by: str, way: str) -> None:
 
 
 @both
-@whoever_registered
+@by_either_way
 def test_a_source_in_place_is_unchanged(by: str, way: str) -> None:
     """Each reuses what the other has registered, without a write."""
     world = registered(by)

@@ -73,7 +73,7 @@ def test_a_deletion_is_not_made_again_on_a_source_that_was_renamed_since() -> No
 
 @pytest.mark.parametrize("named", [{}, {"data_source_id": "ds-1"}], ids=["by name", "by id"])
 def test_a_rotation_that_wakes_after_a_rename_mints_once_more(named: dict[str, Any]) -> None:
-    """It stood still right before its call; the source was renamed and its secret minted under the new name."""
+    """It was paused right before its call; the source was renamed and its secret minted under the new name."""
     world = World()
     acts.register(world, "a")
     rotation = acts.start_rotate(world, "a", freezes={("before rotate", 0): PAUSE}, **named)
@@ -86,7 +86,7 @@ def test_a_rotation_that_wakes_after_a_rename_mints_once_more(named: dict[str, A
 
 
 def test_a_deletion_that_wakes_after_a_rename_gives_the_secret_back() -> None:
-    """It stood still right before it removed the secret; the source has another name then, and stays."""
+    """It was paused right before it removed the secret; the source has another name then, and stays."""
     world = World()
     acts.register(world, "a")
     deletion = acts.start_delete(world, "a", remove_secret=True, freezes={("before remove secret", 0): PAUSE})
@@ -99,7 +99,7 @@ def test_a_deletion_that_wakes_after_a_rename_gives_the_secret_back() -> None:
 
 
 def test_a_registration_that_wakes_after_a_rename_mints_once_more() -> None:
-    """It stood still right before it minted for a killed try."""
+    """It was paused right before it minted for a killed try."""
     world = World()
     acts.register(world, "a", kill_at=("after register", 0))
     retry = acts.start_register(world, "a", attempt=2, freezes={("before rotate", 0): PAUSE})
@@ -113,7 +113,7 @@ def test_a_registration_that_wakes_after_a_rename_mints_once_more() -> None:
 
 @pytest.mark.parametrize("nth", range(4))
 def test_a_deletion_that_is_late_leaves_no_source_without_its_secret(nth: int) -> None:
-    """The source was registered a moment before; the task stands still after a write of its entry."""
+    """The source was registered a moment before; the task is paused after a write of its entry."""
     world = World()
     other = acts.register(world)
     deletion = acts.delete(world, remove_secret=True, freezes={("after write entry", nth): 10})
@@ -126,7 +126,7 @@ def test_a_deletion_that_is_late_leaves_no_source_without_its_secret(nth: int) -
 
 @pytest.mark.parametrize("after", ["after register", "after write secret", "before write entry"])
 def test_a_late_post_leaves_no_twin_beside_a_dead_winner(after: str) -> None:
-    """A task stood still right before its POST; the one that took over was killed with the lease in hand."""
+    """A task was paused right before its POST; the one that took over was killed with the lease in hand."""
     world = World()
     first = acts.start_register(world, freezes={("before register", 0): PAUSE})
     _run_to(world, first, "before register")
@@ -139,7 +139,7 @@ def test_a_late_post_leaves_no_twin_beside_a_dead_winner(after: str) -> None:
 
 @pytest.mark.parametrize("late", [None, 10.0])
 def test_a_post_that_was_sent_late_and_not_answered_is_found(late: float | None) -> None:
-    """Its task stood still right before it, longer than a write takes, and knows how long the call took."""
+    """Its task was paused right before it, longer than a write takes, and knows how long the call took."""
     world = World()
     lost = acts.register(
         world, freezes={("before register", 0): acts.SETTLE + 10}, faults={("register", 0): Fault(late=late)}
@@ -204,7 +204,7 @@ def test_a_killed_deletion_frees_the_key_once_its_retry_is_green() -> None:
 
 
 def test_a_late_note_on_a_location_breaks_no_green_task() -> None:
-    """One task writes its note late, the other stands still right before it stores its secret."""
+    """One task writes its note late, the other is paused right before it stores its secret."""
     world = World()
     late = acts.start_register(world, "y", store_as="fixed", freezes={("before write entry", 1): 10})
     other = acts.start_register(

@@ -126,7 +126,7 @@ def test_killed_at_any_pair_of_boundaries_the_third_try_is_green(case: Case) -> 
 
 @pytest.mark.parametrize("case", FROZEN.values(), ids=FROZEN)
 def test_frozen_at_any_pair_of_boundaries_they_wake_to_finished_work(case: Case) -> None:
-    """The first try and its retry both stand still while the third one does the work; then they go on."""
+    """The first try and its retry are both paused while the third one does the work; then they go on."""
     for first_at, second_at in case.pairs():
         world = case.world()
         first = case.start(world, attempt=1)
@@ -163,7 +163,7 @@ def test_overtaken_at_any_pair_of_boundaries_by_another_task_nothing_is_left_ove
 @both
 @pytest.mark.parametrize("act", [acts.start_register_list, acts.start_register])
 def test_another_task_takes_over_only_what_is_dead_for_long(case: Case, act: Callable[..., Process]) -> None:
-    """It waits in vain for a dead one, says so, and takes over when that is old enough."""
+    """It waits for a dead one, says so, and takes over when that is old enough."""
     start = case.world()
     for world in killed(start, case.start(start)):
         for attempt in (1, 2):

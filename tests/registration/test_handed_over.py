@@ -20,7 +20,7 @@ both = pytest.mark.parametrize("way", ["one", "list"])
 @both
 @pytest.mark.parametrize("late", [12.0, 24.0])
 def test_a_list_from_before_a_pause_does_not_show_what_a_late_post_has_done(way: str, late: float) -> None:
-    """The POST's answer is lost; at each boundary from there on it stands still until the POST has taken effect."""
+    """The POST's answer is lost; at each boundary from there on it is paused until the POST has taken effect."""
     for at in itertools.count():
         world = World()
         process = acts.start_one(way, world, faults={("register", 0): Fault(late=late, error=timed_out)})
@@ -38,7 +38,7 @@ def test_a_list_from_before_a_pause_does_not_show_what_a_late_post_has_done(way:
 
 @both
 def test_a_post_that_is_sent_long_after_it_was_noted_is_known_as_ours(way: str) -> None:
-    """It stands still right before the POST, whose answer is lost: the source is ours, and gets a secret."""
+    """It is paused right before the POST, whose answer is lost: the source is ours, and gets a secret."""
     world = World()
     process = acts.start_one(way, world, faults={("register", 0): Fault()})
     to_boundary(world, process, "before register")
@@ -162,7 +162,7 @@ def test_a_key_whose_rotation_is_unfinished_is_taken_and_not_waited_for() -> Non
     "faults", [{}, {("write entry", 0): Fault(error=lambda: JournalError("down"))}], ids=["", "its answer lost"]
 )
 def test_a_claim_that_is_written_too_late_hides_no_post_in_flight(way: str, faults: dict[Any, Fault]) -> None:
-    """It stands still before it claims the entry, while another task claims it, sends a POST that is late, and dies."""
+    """It is paused before it claims the entry, while another task claims it, sends a POST that is late, and dies."""
     world = World()
     paused = acts.start_one(way, world, faults=faults)
     to_boundary(world, paused, "before write entry")

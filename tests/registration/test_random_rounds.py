@@ -104,7 +104,7 @@ class Task:
         self.is_late |= any(map(was_late, tries))
         self.green = (*self.green, *(process for process in tries if acts.is_green(process)))
         # Airflow goes by the last try. But a deletion that slept before it began may have removed a secret since, and
-        # failed then: whoever sees that tries it again.
+        # failed then: anyone who sees that tries it again.
         last = {tries[-1]}
         if self.kind == "delete":
             last |= {max(tries, key=lambda process: process.ended_at)}
@@ -131,9 +131,9 @@ def task_of(draw: random.Random, number: int, store_as: str | None) -> Task:
 
 
 def is_harmless(name: str) -> bool:
-    """Tell whether a process may stand still at a boundary and be killed later: it is not right before a write.
+    """Tell whether a process may be paused at a boundary and be killed later: it is not right before a write.
 
-    One that stood still there, wrote over what came since, and is killed before it has seen that: a stated limit.
+    One that was paused there, wrote over what came since, and is killed before it has seen that: a stated limit.
     """
     if name.startswith("before "):
         return name in {f"before {effect}" for effect in ("sleep", "list", "get", "read entry", "read secret")}
@@ -141,7 +141,7 @@ def is_harmless(name: str) -> bool:
 
 
 def frozen_at(at: int, *, is_killed: bool) -> Callable[[str, int], bool]:
-    """Return which boundary it is; of a process that is killed later, one at which it may stand still."""
+    """Return which boundary it is; of a process that is killed later, one at which it may be paused."""
     return lambda name, number: number == at and (not is_killed or is_harmless(name))
 
 
@@ -171,7 +171,7 @@ def storm(draw: random.Random) -> tuple[World, list[Task]]:
         for number, task in enumerate(tasks):
             starts = sorted(draw.choice(STARTS) for _ in range(draw.randint(1, 2)))
             if not task.is_over:
-                # Airflow takes a process that stands still for dead, and starts the next try beside it.
+                # Airflow takes a process that is paused for dead, and starts the next try beside it.
                 running[number] = [task.start(world, **script_of(draw)) for _ in starts]
                 for process, start in zip(running[number], starts, strict=True):
                     process.wakes_at = world.now + start
@@ -193,7 +193,7 @@ def assert_told(world: World, name: str, process: Process, *, is_late: bool) -> 
     """The last registration of a name is green, or says what the key of the name has to do with another source.
 
     A renamed source keeps its key, which is that of its old name. And what a source leaves that was ended before its
-    entry was completed is nobody's, as far as anybody knows: a person is asked to remove it.
+    entry was completed is unmanaged, as far as any task knows: a person is asked to remove it.
     """
     error, key, entry = acts.error_of(process), f"key_{name}", entry_of(world, name)
     match error:

@@ -152,7 +152,7 @@ def test_duplicates_are_told() -> None:
 
 
 def test_a_single_task_that_is_at_work_is_waited_for() -> None:
-    """A list that begins while a task has sent its POST creates the others first, and reuses what comes of it."""
+    """A list that begins while a task has sent its POST creates the others first, and reuses the source."""
     world = World()
     single = acts.start_register(world, "b")
     while "after register" not in single.trace:

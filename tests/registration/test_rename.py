@@ -226,7 +226,7 @@ def test_a_rename_by_hand_is_finished(world: World) -> None:
 
 
 def act_beside(world: World, paused: Process, other: Any) -> None:
-    """Let one task run beside another that stands still; then both are retried until they are green."""
+    """Let one task run beside another that is paused; then both are retried until they are green."""
     first = other(world)
     run_all(world, [paused])
     for again in (

@@ -93,7 +93,7 @@ def test_it_races_a_registration_and_another_rotation(seed: int) -> None:
 
 
 def test_the_previous_secret_is_kept_if_asked_for(world: World) -> None:
-    """Under a key of its own, for whoever has not picked up the new one yet; a next run keeps the next one."""
+    """Under a key of its own, for anyone who has not picked up the new one yet; a next run keeps the next one."""
     assert_once(world, rotate_keeping(world))
     assert world.store == {KEY: "canary-2", PREVIOUS: "canary-1"}
     assert_once(world, rotate_keeping(world, task="rotate/next run/task/-1"))
@@ -192,7 +192,7 @@ def test_a_refused_rotation_leaves_all_as_it_was(
 
 
 def test_another_key_than_the_recorded_one_is_refused(world: World) -> None:
-    """Whoever reads the secret where it is would be left a void one."""
+    """Anyone who reads the secret where it is would be left a void one."""
     error = acts.error_of(acts.rotate(world, store_as="another_secret"))
     assert isinstance(error, SourceChangedError)
     assert f"is in the test store '{KEY}'" in str(error)

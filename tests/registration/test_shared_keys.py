@@ -68,7 +68,7 @@ def test_a_race_leaves_no_green_task_without_its_secret(folds: Callable[[str], s
 
 @each_pair
 def test_a_task_that_is_overtaken_at_any_boundary_does_not_share_a_key(folds: Callable[[str], str], two: Two) -> None:
-    """One stands still at a boundary while the other registers to its end: whichever is green has its secret there."""
+    """One is paused at a boundary while the other registers to its end: whichever is green has its secret there."""
     for at in itertools.count():
         world = World(folds=folds)
         paused = start(world, two[0])

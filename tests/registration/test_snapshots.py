@@ -24,7 +24,7 @@ def registered(store_as: str | None = None) -> World:
 
 
 def paused_renames() -> Iterator[tuple[World, Process]]:
-    """Give a rename that stands still, at each of its boundaries in turn, each time in a world of its own."""
+    """Give a rename that is paused, at each of its boundaries in turn, each time in a world of its own."""
     for at in itertools.count():
         world = registered()
         paused = acts.start_rename(world)

@@ -146,7 +146,7 @@ def test_after_an_orderly_failure_nobody_waits() -> None:
     ],
 )
 def test_who_gives_up_says_what_it_has_done(act: Callable[..., Process], at: str) -> None:
-    """It stands still right after a write; its retries take its lease and die, so it never gets it back."""
+    """It is paused right after a write; its retries take its lease and die, so it never gets it back."""
     world = World()
     if act not in {acts.start_register, acts.start_register_list}:
         assert_green(acts.register(world))

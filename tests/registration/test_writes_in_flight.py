@@ -123,7 +123,7 @@ def test_a_later_run_does_not_reuse_a_void_secret(case: Case, late: float) -> No
 
 @each_case
 def test_paused_at_any_boundary_it_voids_nothing_when_it_wakes(case: Case) -> None:
-    """The try stands still at a boundary, sleeps included; its retry finishes; then it runs on to its end.
+    """The try is paused at a boundary, sleeps included; its retry finishes; then it runs on to its end.
 
     Where its POST is to lose its answer, the boundaries are those from the POST on.
     """

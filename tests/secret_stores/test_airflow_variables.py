@@ -74,7 +74,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Backend:
 
 
 class Time:
-    """A clock that stands still but while it is slept on."""
+    """A clock that moves only while it is slept on."""
 
     def __init__(self) -> None:
         self.now = 1000.0

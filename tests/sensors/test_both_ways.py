@@ -74,7 +74,7 @@ class TestEachOutcome:
         assert sum(request["operation"] == "list" for request in emulator.requests()) == 1
 
     def test_never(self, emulator: Emulator, path: str) -> None:
-        """A time-out is Airflow's own, which it does not retry."""
+        """A timeout is Airflow's own, which it does not retry."""
         source_id = seeded(emulator)
         outcome = wait(synced(data_source_id=source_id, timeout=0.5), path)
         assert outcome.error == "AirflowSensorTimeout"
@@ -135,7 +135,7 @@ class TestEachOutcome:
         assert wait(synced(provider="slack", name="Support"), path) == Outcome(value=AFTER)
 
     def test_an_outage_to_the_end(self, emulator: Emulator, path: str) -> None:
-        """It is a time-out."""
+        """It is a timeout."""
         seeded(emulator)
         emulator.add_fault(operation="list", action={"status": 503, "body": {}}, times=None)
         outcome = wait(synced(provider="slack", name="Support", timeout=0.5), path)

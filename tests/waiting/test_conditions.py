@@ -50,7 +50,7 @@ def test_without_a_servers_clock_ours_is_taken() -> None:
 
 @pytest.mark.parametrize("status", ["archived", "disconnected"])
 def test_a_source_that_is_gone_will_not_sync(status: str) -> None:
-    """To wait on would be in vain; a sync that came before still counts."""
+    """To wait on would be useless; a sync that came before still counts."""
     with pytest.raises(WaitFailedError, match="ds-1 is archived or disconnected"):
         SyncedSince("2026-01-01T00:00:00+00:00").judge(source(status=status), NOON)
     synced = source(status=status, last_sync_at="2026-01-01T11:00:00Z")

@@ -268,7 +268,7 @@ def test_who_joins_while_the_last_poll_closes_is_served_by_another(emulator: Emu
 
 @pytest.mark.parametrize("failure", [CopassInputError("conn_type must be copass"), KeyError("a bug")])
 def test_whatever_ends_the_poll_is_told_to_everyone(emulator: Emulator, opener: Opener, failure: Exception) -> None:
-    """A poll that ended without a word would leave them waiting for ever."""
+    """A poll that ended silently would leave them waiting for ever."""
     ids = sources(emulator, 2)
     opener.failures = [failure]
 

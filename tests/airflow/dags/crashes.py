@@ -39,7 +39,7 @@ STORE: type[VariableStore | BackendStore] = BackendStore if conf.get("secrets", 
 
 
 class Stops:
-    """Where the present try stands still."""
+    """Where the present try waits."""
 
     def __init__(self) -> None:
         self._word = ""
@@ -54,14 +54,14 @@ class Stops:
         self._here = next(iter(BY_WORD[word].kills[self._attempt - 1 : self._attempt]), None)
 
     def pass_by(self, side: str, thing: str) -> None:
-        """Go on, or stand still where this is the place."""
+        """Go on, or wait if this is the place."""
         nth = self._seen[side, thing] = self._seen.get((side, thing), 0) + 1
         if side == "after":
             self._written = (thing, nth)
         self._stop_at(Kill(side, thing, nth))
 
     def look(self) -> None:
-        """Go on, or stand still where this is the place: the first look after a write is one."""
+        """Go on, or wait if this is the place: the first look after a write is one."""
         if self._written is not None:
             (thing, nth), self._written = self._written, None
             self._stop_at(Kill("after", f"look past {thing}", nth))
@@ -122,7 +122,7 @@ def timing_of(operator: Any) -> Timing:
 
 
 class StoppingOperator(RegisterSourceOperator):
-    """The operator, which does what it always does until it stands still."""
+    """The operator, which does what it always does until it waits there."""
 
     def __init__(self, **kwargs: Any) -> None:
         self._stops = Stops()
@@ -146,7 +146,7 @@ class StoppingOperator(RegisterSourceOperator):
 
 
 class StoppingRotation(RotateWebhookSecretOperator):
-    """The operator that rotates, which does what it always does until it stands still."""
+    """The operator that rotates, which does what it always does until it waits there."""
 
     def __init__(self, **kwargs: Any) -> None:
         self._stops = Stops()
@@ -169,7 +169,7 @@ class StoppingRotation(RotateWebhookSecretOperator):
 
 
 class StoppingList(RegisterSourcesOperator):
-    """The operator for a list, which does what it always does until it stands still."""
+    """The operator for a list, which does what it always does until it waits there."""
 
     def __init__(self, **kwargs: Any) -> None:
         self._stops = Stops()

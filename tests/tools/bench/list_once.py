@@ -123,7 +123,7 @@ def main() -> None:
     """Measure once."""
     client, count, at_once = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     logging.disable(logging.CRITICAL)
-    # As in a task, whoever makes the calls.
+    # As in a task, with every client.
     sdk = importlib.import_module("airflow.sdk")
     _ = (sdk.DAG, sdk.BaseOperator)
     run = {"operator": with_the_operator, "httpx": with_httpx, "airflow": lambda *_: None}[client]

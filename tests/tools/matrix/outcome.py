@@ -1,4 +1,4 @@
-"""What came of the tests with one version of Airflow, as pytest's own report says."""
+"""The outcome of the tests with one version of Airflow, as pytest's own report says."""
 
 from __future__ import annotations
 
