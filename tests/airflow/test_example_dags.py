@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ LIFECYCLE = EXAMPLES / "example_source_lifecycle.py"
 EPHEMERAL = EXAMPLES / "example_ephemeral_source.py"
 CHANGE = EXAMPLES / "example_change_sources.py"
 LIST = EXAMPLES / "example_register_sources.py"
+FEED = EXAMPLES / "example_feed_source.py"
+REACT = EXAMPLES / "example_react_to_sync.py"
 TWICE = CHECKOUT / "tests" / "airflow" / "dags" / "twice.py"
 
 pytestmark = pytest.mark.airflow
@@ -53,8 +56,8 @@ def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 def test_no_example_is_left_out() -> None:
     """Each file among the examples is run by a test of this module, or with a triggerer by one of its own."""
-    run = {REGISTER_SOURCE.name, LIFECYCLE.name, EPHEMERAL.name, CHANGE.name, LIST.name, "example_react_to_sync.py"}
-    assert {path.name for path in EXAMPLES.glob("*.py")} == run
+    run = {REGISTER_SOURCE, LIFECYCLE, EPHEMERAL, CHANGE, LIST, FEED, REACT}
+    assert set(EXAMPLES.glob("*.py")) == run
 
 
 def test_every_task_of_both_runs_succeeds(ran: Ran) -> None:
@@ -308,6 +311,29 @@ def test_a_list_is_planned_then_registered_then_left_alone(played: Played) -> No
     assert github["adapter_config"] == {"repository": "copass/app", "token": token}
     values = {"token": token, "secret": played.home.variable(key) or "", "bearer": played.emulator.token}
     assert leak_search.search([played.home.path], values).leaks == []
+
+
+def test_a_source_is_fed_and_its_freshness_is_told(played: Played) -> None:
+    """Each run registers or finds the source, sends each note once, waits for its job and reads `last_sync_at`."""
+    dag_id = "example_copass_feed_source"
+    # Completed at the first look. The wait in a triggerer is that of test_triggerer.py.
+    played.emulator.settings(job_states=["queued", "completed"])
+    first, second = played.run(FEED, dag_id, times=2)
+    ingested = ("ingested[0]", "ingested[1]", "ingested[2]")
+    tasks = dict.fromkeys(("register", "extract", "ingest", *ingested, "tell_freshness"), "success")
+    assert [(run.state, run.tasks) for run in (first, second)] == [("success", tasks)] * 2
+    assert [*first.warned, *second.warned] == []
+    fed = ["get", *["ingest"] * 3, *["get_job"] * 3, "get"]
+    assert played.requests() == [*REGISTERED, *fed, "get", *fed]
+    [source] = played.emulator.sources()
+    for run in (first, second):
+        xcoms = played.home.xcoms(dag_id, run.run_id, "ingest")[-1]
+        jobs = played.home.xcoms(dag_id, run.run_id, "ingested")
+        assert [each["return_value"] for each in jobs.values()] == xcoms["return_value"] == xcoms["job_ids"]
+        assert xcoms["data_source_id"] == source["data_source_id"]
+    told = played.home.xcoms(dag_id, second.run_id, "tell_freshness")[-1]["return_value"]
+    stamped = datetime.fromisoformat(source["last_sync_at"]).isoformat()
+    assert told == f"3 notes are new in Meeting notes, as of {stamped}."
 
 
 def test_the_second_of_the_same_act_sends_no_write(migrated: AirflowHome, tmp_path: Path) -> None:

@@ -116,6 +116,10 @@ class Emulator:
         """
         self._post("faults", {"operation": operation, "when": when, "action": dict(action), "times": times})
 
+    def settings(self, **changes: Any) -> None:
+        """Change how the emulator behaves, e.g. ``job_states=["completed"]`` (see ``docs/emulator.md``)."""
+        self._post("settings", changes)
+
     def clear_faults(self) -> None:
         """Forget every fault."""
         self._read(self._control.delete("faults"))

@@ -93,8 +93,8 @@ class Ui:
             emulator.seed(*SOURCES)
             with self.progress.step("Bring Airflow's database up to date"):
                 self.home.migrate()
-            with Airflow(self.home, port=self.port) as airflow:
-                with self.progress.step("Start Airflow: api-server, scheduler, dag-processor") as step:
+            with Airflow(self.home, port=self.port, triggerer=True) as airflow:
+                with self.progress.step("Start Airflow: api-server, scheduler, dag-processor, triggerer") as step:
                     airflow.wait_healthy()
                     step.tell(airflow.url)
                 with self.progress.step(f"Store the connection {CONNECTION}"):
