@@ -39,9 +39,12 @@ with DAG(
     doc_md=__doc__,
     tags=["copass", "example"],
 ):
-    change = UpdateSourceOperator.partial(task_id="change").expand_kwargs(CHANGES)
+    # The grid shows a source's name in place of its number.
+    change = UpdateSourceOperator.partial(task_id="change", map_index_template="{{ task.name }}").expand_kwargs(CHANGES)
     # The second run finds it under its new name. Its journal entry moves along with it.
     rename = UpdateSourceOperator(task_id="rename", provider="slack", name="Support", new_name="Customer support")
-    retire = DisconnectSourceOperator.partial(task_id="retire", provider="custom").expand(name=RETIRED)
+    retire = DisconnectSourceOperator.partial(
+        task_id="retire", provider="custom", map_index_template="{{ task.name }}"
+    ).expand(name=RETIRED)
 
     change >> rename >> retire

@@ -47,8 +47,11 @@ with DAG(
     doc_md=__doc__,
     tags=["copass", "example"],
 ):
-    # One mapped task per source, each with its own log and its own retries.
-    register = RegisterSourceOperator.partial(task_id="register").expand_kwargs(SOURCES)
+    # One mapped task per source, each with its own log and its own retries. The grid shows a source's name in place of
+    # its number.
+    register = RegisterSourceOperator.partial(task_id="register", map_index_template="{{ task.name }}").expand_kwargs(
+        SOURCES
+    )
 
     @task
     def set_up_senders(secret_keys: list[str]) -> int:

@@ -72,6 +72,9 @@ def test_the_run_and_its_tasks_are_green(ran: Ran) -> None:
     for task in ("register", "set_up_senders"):
         expect(ran.page.get_by_role("table").get_by_text(task).first).to_be_visible()
     expect(ran.page.get_by_role("table").get_by_text("Success")).to_have_count(3)
+    # A mapped task is called by its source, and not 0 and 1.
+    for name in ("Support channel", "Issue tracker"):
+        expect(ran.page.get_by_role("table").get_by_text(name)).to_be_visible()
     # Nothing of the table is beyond the right edge of what is around it, so the picture shows it whole.
     hidden = "table => Math.max(...[table, table.parentElement].map(each => each.scrollWidth - each.clientWidth))"
     assert ran.page.get_by_role("table").evaluate(hidden) <= 0

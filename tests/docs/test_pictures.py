@@ -81,10 +81,11 @@ def test_the_test_says_what_a_test_says(emulator: Emulator) -> None:
 
 
 def test_the_green_run_is_one_of_the_example() -> None:
-    """Its DAG and its tasks are those of the file, and each task is a success."""
+    """Its DAG, its tasks and the sources that these are called by are those of the file, and each is a success."""
     text = EXAMPLE.read_text(encoding="utf-8")
     [dag_id] = re.findall(r'dag_id="(\w+)"', text)
     tasks = {*re.findall(r'task_id="(\w+)"', text), *re.findall(r"@task\n    def (\w+)", text)}
     shown = set(lines("green-run"))
     assert {dag_id, "Success", "RegisterSourceOperator"} <= shown
     assert [task for task in tasks if task not in shown] == []
+    assert {*re.findall(r'"name": "([^"]+)"', text)} <= shown
