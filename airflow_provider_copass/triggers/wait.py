@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _GRACE = timedelta(minutes=10)
 """For how long after the deadline a triggerer that was down may still come and say so."""
+_SHORTEST = 10.0
+"""Seconds from the start of the trigger to its event. The scheduler may hear only some 5 s later that the task has
+deferred; if the task resumes before that, Airflow up to 3.3.2 takes it for killed (apache/airflow#72716)."""
 
 
 def time_for_trigger(deadline: datetime) -> timedelta:
@@ -75,7 +78,11 @@ class WaitTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and send one event."""
-        yield TriggerEvent(await self._event())  # type: ignore[no-untyped-call]
+        loop = asyncio.get_running_loop()
+        earliest = loop.time() + _SHORTEST
+        event = await self._event()
+        await asyncio.sleep(max(0, earliest - loop.time()))
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     @fresh_traceback
     async def _event(self) -> dict[str, Any]:

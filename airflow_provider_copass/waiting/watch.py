@@ -52,6 +52,8 @@ _LONGEST_BACKOFF = 300.0
 """Seconds."""
 _MOST_UNREAD = 5
 """After so many rounds in which Airflow could not read the connection, the waits fail."""
+_CLOSING = 5.0
+"""As long, in seconds, the last wait lasts at most until the client is closed."""
 _DUE = 0.9
 """A job is asked for at a round that comes when this part of its interval is over."""
 
@@ -139,15 +141,22 @@ class Watch:
         finally:
             self._waiters.pop(waiter, None)
             if not self._waiters:
-                self._stop()
+                await self._stop()
 
-    def _stop(self) -> None:
-        """End the poll; it closes its client by itself."""
+    async def _stop(self) -> None:
+        """End the poll, and wait until it has closed its client: the event loop may end with the last wait."""
+        # Before anything is awaited: who joins from here on begins another poll.
         poll, self._poll = self._poll, None
-        if poll is not None and not poll.done():
-            self._ending.add(poll)
-            poll.add_done_callback(self._ending.discard)
+        if poll is not None:
+            self._let_end(poll)
             poll.cancel()
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=_CLOSING)
+
+    def _let_end(self, poll: asyncio.Task[None]) -> None:
+        """Hold a poll that ends: the event loop knows its tasks by weak references only."""
+        self._ending.add(poll)
+        poll.add_done_callback(self._ending.discard)
 
     async def _run(self) -> None:
         """Look, round by round, as long as something waits."""
@@ -166,9 +175,11 @@ class Watch:
         except Exception as error:  # noqa: BLE001 - raised by every wait
             failure = error
         finally:
-            if self._poll is asyncio.current_task():
-                # Before anything is awaited: who joins from here on begins another poll.
+            current = asyncio.current_task()
+            if current is not None and self._poll is current:
+                # As of _stop.
                 self._poll = None
+                self._let_end(current)
                 for waiter in list(self._waiters):
                     waiter.end(failure)
             await connection.close()

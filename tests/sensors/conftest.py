@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.triggers import wait
 from airflow_provider_copass.waiting import watch
 from tests.hooks.connections import ENVIRONMENT, of
 
 
 @pytest.fixture(autouse=True)
 def _connected(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection leads there; a call is sent once, and the first round of a watch comes soon."""
+    """The connection leads there; a call is sent once, and the first round of a watch and its event come soon."""
     monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1))
     monkeypatch.setattr(watch, "_GATHERING", 0.05)
+    monkeypatch.setattr(wait, "_SHORTEST", 0)

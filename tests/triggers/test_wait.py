@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from airflow.exceptions import AirflowNotFoundException
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_copass.emulator import Emulator
-from airflow_provider_copass.triggers import WaitTrigger
+from airflow_provider_copass.triggers import WaitTrigger, wait
 from airflow_provider_copass.waiting import watch
 from tests.hooks.connections import ENVIRONMENT, of
 from tests.sensors.paths import first_event
@@ -36,6 +37,7 @@ def trigger(*ids: str, seconds: float = 30, **given: Any) -> WaitTrigger:
 def _connected(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1))
     monkeypatch.setattr(watch, "_GATHERING", 0.05)
+    monkeypatch.setattr(wait, "_SHORTEST", 0)
 
 
 def test_several_targets_are_waited_for_together(emulator: Emulator) -> None:
@@ -58,6 +60,15 @@ def test_a_deadline_that_is_over_ends_the_wait_at_once(emulator: Emulator) -> No
     """As after a triggerer that was down for long; the task itself looks once more."""
     assert asyncio.run(first_event(trigger("ds-1", seconds=-1))) == {"timed_out": True}
     assert emulator.requests() == []
+
+
+def test_no_event_comes_right_after_the_task_has_deferred(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow takes a task for killed that resumes before the scheduler has heard that it deferred (#72716)."""
+    monkeypatch.setattr(wait, "_SHORTEST", 0.8)
+    [source_id] = emulator.seed([{"provider": "p", "name": "n", "last_sync_at": "2026-02-01T00:00:00+00:00"}])
+    begun = time.monotonic()
+    assert asyncio.run(first_event(trigger(source_id))) == {"values": ["2026-02-01T00:00:00+00:00"]}
+    assert time.monotonic() - begun >= 0.8
 
 
 def test_a_connection_is_looked_up_once_for_all_that_wait(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -248,6 +248,19 @@ def test_the_poll_ends_when_the_last_wait_is_cancelled(emulator: Emulator, opene
     run(waiting)
 
 
+def test_the_client_is_closed_when_the_last_wait_returns(emulator: Emulator, opener: Opener) -> None:
+    """The event loop may end with it, and would leave open sockets behind."""
+    ids = emulator.seed([{"provider": "p", "name": str(index), "last_sync_at": SYNCED} for index in range(3)])
+
+    async def play(watch: Watch) -> None:
+        await asyncio.gather(*(watch.wait_for(SourceId(each), SINCE, FAST) for each in ids))
+        assert opener.are_closed
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(play(Watch(opener)))
+    assert operations(emulator) == {"get": 3}
+
+
 def test_who_joins_while_the_last_poll_closes_is_served_by_another(emulator: Emulator, opener: Opener) -> None:
     """The end of a poll forgets nobody."""
     first, second = sources(emulator, 2)
@@ -256,11 +269,14 @@ def test_who_joins_while_the_last_poll_closes_is_served_by_another(emulator: Emu
         watch = Watch(opener)
         wait = asyncio.ensure_future(watch.wait_for(SourceId(first), SINCE, FAST))
         await until(lambda: operations(emulator)["get"])
-        wait.cancel()
-        await asyncio.gather(wait, return_exceptions=True)
         emulator.set_source(second, last_sync_at=SYNCED)
+        wait.cancel()
+        await asyncio.sleep(0)
         # At once, while the first poll still closes its client.
-        return await watch.wait_for(SourceId(second), SINCE, FAST)
+        assert not wait.done()
+        synced = await watch.wait_for(SourceId(second), SINCE, FAST)
+        await asyncio.gather(wait, return_exceptions=True)
+        return synced
 
     assert run(waiting) == SYNCED
     assert len(opener.opened) == 2
