@@ -9,6 +9,7 @@ import asyncio
 import os
 import time
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import httpx
@@ -24,9 +25,9 @@ from airflow_provider_copass.api.wire_log import install, our_call
 from airflow_provider_copass.errors import ConnectFailure, CopassInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
     from types import TracebackType
-    from typing import Self
+    from typing import Any, Self
 
     from airflow_provider_copass.api.calls import Call
     from airflow_provider_copass.api.settings import ClientSettings
@@ -36,6 +37,33 @@ T = TypeVar("T")
 # Nothing was sent, in each of these: no connection in time, or no place in the pool; no address, no connection, no TLS.
 _NOT_IN_TIME = (httpx.ConnectTimeout, httpx.PoolTimeout)
 _NOT_SENT = (httpx.ConnectError, httpx.UnsupportedProtocol)
+
+
+_LARGE = 256 * 1024
+"""Of an answer that has more bytes, as a list of some 800 sources has, the event loop reads nothing: a list of 10,000
+would keep everything else in it waiting for a tenth of a second."""
+
+
+def _advance(steps: Generator[Any, Any, Any], outcome: object) -> tuple[bool, Any]:
+    """Go on with an exchange.
+
+    :return: whether it has ended, and its result, or what to do next. No StopIteration can leave a thread.
+    """
+    try:
+        return False, steps.send(outcome)
+    except StopIteration as done:
+        return True, done.value
+
+
+async def _finished(parsing: Coroutine[Any, Any, T]) -> T:
+    """Wait for a thread to its end, also if this is cancelled: what it works on cannot be closed before."""
+    thread = asyncio.ensure_future(parsing)
+    try:
+        return await asyncio.shield(thread)
+    finally:
+        while not thread.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([thread])
 
 
 class _Driver:
@@ -258,12 +286,14 @@ class AsyncCopassClient(_Driver):
         outcome: Reply | NoReply | ConnectFailure | None = None
         try:
             while True:
-                try:
-                    step = steps.send(outcome)
-                except StopIteration as done:
-                    result: T = done.value
-                    return result
+                if isinstance(outcome, Reply) and len(outcome.body) > _LARGE:
+                    has_ended, step = await _finished(asyncio.to_thread(_advance, steps, outcome))
+                else:
+                    has_ended, step = _advance(steps, outcome)
                 outcome = None
+                if has_ended:
+                    result: T = step
+                    return result
                 if isinstance(step, Pause):
                     await self._sleep(step.seconds)
                     continue
