@@ -69,7 +69,7 @@ test-protocol: $(ENV)/ready
 	@$(PY) -m pytest -q tests/registration -m "not slow and not rounds"
 
 test-rest: $(ENV)/ready
-	@$(PY) -m pytest -q --ignore=tests/backends --ignore=tests/registration -m "not airflow and not slow and not rounds"
+	@$(PY) -m pytest -q --ignore=tests/backends --ignore=tests/registration -m "not airflow and not deep and not slow and not rounds"
 
 coverage: $(ENV)/ready ## run the tests without a scheduler, and print which lines of the package they do not see
 	@$(ENV)/bin/coverage erase
@@ -79,12 +79,14 @@ coverage: $(ENV)/ready ## run the tests without a scheduler, and print which lin
 
 test-airflow: $(ENV)/ready browser ## run the rest of what needs a real Airflow: every kill, the search for leaks, the pages, make demo and make ui
 	@$(PY) -m pytest $(WITH_AIRFLOW) -m "airflow and deep and not slow"
+	@$(PY) -m pytest -q --ignore=tests/backends -m "not airflow and deep and not slow"
 
 test-leaks: $(ENV)/ready ## search all that a real Airflow has written for a secret, whatever fails; and run sixteen tasks at once
 	@$(PY) -m pytest $(addprefix tests/airflow/test_,leaks.py rendered_fields.py unrendered_fields.py sixteen_at_once.py) -m "not slow"
 
 test-rounds: $(ENV)/ready ## thousands of simulated registrations that crash, freeze and race, and of odd inputs and answers
 	@$(PY) -m pytest -q tests/api tests/registration -m rounds
+	@$(PY) -m pytest -q --hypothesis-profile=rounds tests/operators/test_inputs_property.py
 
 test-airflow2: $(ENV2)/ready ## test what touches Airflow, the client, and the example DAGs on Airflow $(AIRFLOW2)
 	@$(ENV2)/bin/python -m pytest -q $(AIRFLOW2_TESTS) -m "not slow and not rounds and not crashes and not deep"

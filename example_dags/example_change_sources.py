@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow_provider_copass.operators import DisconnectSourceOperator, UpdateSourceOperator
 
 CHANGES: list[dict[str, Any]] = [
-    {"provider": "linear", "name": "Issue tracker", "poll_interval_seconds": 1800},
+    {"provider": "linear", "name": "Backlog", "poll_interval_seconds": 1800},
     # The settings as a whole. A template gives the credential, and Airflow sees `{"api_key": "***"}`. The template has
     # no fallback: without the Variable the task fails, and the existing credential stays.
     {

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Before anything imports Airflow, which reads its home once: a developer's own is neither read nor written.
 _HOME = tempfile.TemporaryDirectory(prefix="copass-tests-")
@@ -19,6 +20,12 @@ for _name in [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "
 
 from airflow_provider_copass.emulator import Emulator  # noqa: E402 - see above
 from tests.harness.own_words import WARNINGS  # noqa: E402 - see above
+
+
+# `--hypothesis-profile=rounds` is what `make test-rounds` says.
+settings.register_profile("usual", max_examples=150)
+settings.register_profile("rounds", max_examples=3000)
+settings.load_profile("usual")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,5 +1,6 @@
 """Every example DAG does what it says, on the Airflow of this Python."""
 
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -100,6 +101,13 @@ def test_the_sender_was_set_up_in_each_run(ran: Ran) -> None:
     """The task behind finds the key of the one secret by XCom, whether it was stored now or a run ago."""
     for run in ran.runs:
         assert ran.home.xcoms(REGISTER_SOURCE_ID, run.run_id, "set_up_senders")[-1]["return_value"] == 1
+
+
+def test_the_webhook_takes_an_event_with_the_stored_secret(ran: Ran) -> None:
+    """One in each run, from the task that reads the secret where it is used; the source has synced by it."""
+    assert [request["status"] for request in ran.emulator.requests("deliver")] == [202, 202]
+    synced = {source["ingestion_mode"] for source in ran.emulator.sources() if source["last_sync_at"]}
+    assert synced == {"realtime"}
 
 
 def test_neither_secret_nor_token_lies_in_the_home(ran: Ran) -> None:
@@ -230,7 +238,7 @@ def test_sources_are_changed_renamed_and_retired_once(played: Played) -> None:
     """The looks and a write for each; the second run only looks, and finds the source under its new name."""
     polled = {"ingestion_mode": "polling", "poll_interval_seconds": 900}
     ids = played.emulator.seed(
-        {"provider": "linear", "name": "Issue tracker", **polled},
+        {"provider": "linear", "name": "Backlog", **polled},
         {"provider": "notion", "name": "Handbook", "adapter_config": {"space": 1}, **polled},
         {"provider": "slack", "name": "Support"},
         {"provider": "custom", "name": "Old feed"},
@@ -265,7 +273,7 @@ def test_sources_are_changed_renamed_and_retired_once(played: Played) -> None:
     ("file", "dag_id", "source", "failed"),
     [
         (CHANGE, "example_copass_change_sources", {"provider": "notion", "name": "Handbook"}, "change[1]"),
-        (LIST, "example_copass_register_sources", {"provider": "github", "name": "Pull requests"}, "register"),
+        (LIST, "example_copass_register_sources", {"provider": "github", "name": "Discussions"}, "register"),
     ],
     ids=["change", "list"],
 )
@@ -275,7 +283,7 @@ def test_without_its_variable_an_example_overwrites_no_credential(
     """The task fails, and what was there is there: a copied example may run before anybody has set the Variable."""
     there = {"api_key": "theirs", "token": "theirs"}
     played.emulator.seed(
-        {"provider": "linear", "name": "Issue tracker", "ingestion_mode": "polling"},
+        {"provider": "linear", "name": "Backlog", "ingestion_mode": "polling"},
         {**source, "ingestion_mode": "polling", "adapter_config": there},
     )
     [run] = played.run(file, dag_id)
@@ -295,7 +303,7 @@ def test_a_list_is_planned_then_registered_then_left_alone(played: Played) -> No
     assert [(row["name"], row["outcome"]) for row in rows] == [
         ("Support channel", "created"),
         ("Issue tracker", "created"),
-        ("Pull requests", "created"),
+        ("Discussions", "created"),
     ]
     assert played.home.variable_keys() == ["github_access_token"]
     first, second = played.run(LIST, dag_id, times=2)
@@ -334,6 +342,28 @@ def test_a_source_is_fed_and_its_freshness_is_told(played: Played) -> None:
     told = played.home.xcoms(dag_id, second.run_id, "tell_freshness")[-1]["return_value"]
     stamped = datetime.fromisoformat(source["last_sync_at"]).isoformat()
     assert told == f"3 notes are new in Meeting notes, as of {stamped}."
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("order", [1, -1], ids=["in order", "the other way round"])
+def test_all_examples_share_one_sandbox(played: Played, order: int) -> None:
+    """None breaks another, or undoes what it has done: run twice, the second time none changes a field back."""
+    played.emulator.settings(job_states=["queued", "completed"])
+    played.emulator.seed(
+        {"provider": "linear", "name": "Backlog", "ingestion_mode": "polling", "poll_interval_seconds": 900},
+        {"provider": "notion", "name": "Handbook", "ingestion_mode": "polling"},
+        {"provider": "slack", "name": "Support"},
+    )
+    for variable in ("notion_api_key", "github_access_token"):
+        played.home.airflow("variables", "set", variable, "made up")
+    examples = {path: re.findall(r'dag_id="(\w+)"', path.read_text()) for path in sorted(EXAMPLES.glob("*.py"))}
+    del examples[REACT]
+    for _ in range(2):
+        before = len(played.emulator.requests("update"))
+        for path, [dag_id] in list(examples.items())[::order]:
+            [run] = played.run(path, dag_id)
+            assert run.state == "success", (path.name, run.tasks)
+    assert len(played.emulator.requests("update")) == before
 
 
 def test_the_second_of_the_same_act_sends_no_write(migrated: AirflowHome, tmp_path: Path) -> None:

@@ -124,7 +124,8 @@ odd = st.recursive(
     max_leaves=6,
 )
 fields = st.sampled_from(FIELDS)
-EACH = settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# How many cases is the profile's to say: `make test-rounds` tries thousands.
+EACH = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def is_connection_text(name: str, value: object) -> bool:

@@ -36,8 +36,15 @@ USES = """
 """
 
 
-@pytest.mark.parametrize("is_imported", [True, False], ids=["imported before", "first imported while it is stopped"])
-@pytest.mark.parametrize("library", STOPPED)
+@pytest.mark.parametrize(
+    ("library", "is_imported"),
+    [
+        pytest.param("freezegun", False, id="freezegun, first imported while it is stopped"),
+        pytest.param("freezegun", True, id="freezegun, imported before", marks=pytest.mark.deep),
+        pytest.param("time-machine", False, id="time-machine, first imported", marks=pytest.mark.deep),
+        pytest.param("time-machine", True, id="time-machine, imported before", marks=pytest.mark.deep),
+    ],
+)
 def test_the_clock_may_be_stopped_at_the_first_use(tmp_path: Path, library: str, is_imported: bool) -> None:
     """The models are built then; they serve the tests after it, whose clock runs, as well."""
     importing, stopping = STOPPED[library]

@@ -127,6 +127,8 @@ class Demo:
         with self.progress.step("Each secret lies encrypted in Airflow, and is the one that Copass accepts") as step:
             secrets = check_secrets(emulator, home, second)
             step.tell("its SHA-256 is the one that Copass has")
+        with self.progress.step("The webhook takes an event with that secret, and the source has synced") as step:
+            step.tell(check_delivered(emulator, second))
         with self.progress.step("Neither a secret nor the token is in a log, the database or an output") as step:
             # What is printed here is an output too.
             transcript = "\n".join(self.progress.transcript)
@@ -206,6 +208,18 @@ def check_secrets(emulator: Emulator, home: AirflowHome, run: Run) -> dict[str, 
         claim(valid, f"the Variable {key} does not hold the secret that Copass accepts")
         secrets[f"the secret of {source_id}"] = value
     return secrets
+
+
+def check_delivered(emulator: Emulator, run: Run) -> str:
+    """Check that each webhook took the events of the example's sender; return when the last of them came in.
+
+    :raises ClaimError: when one did not.
+    """
+    statuses = [request["status"] for request in emulator.requests("deliver")]
+    claim(statuses == [202] * 2 * len(run.stored_as), f"the webhooks answered {statuses}")
+    synced = {source["data_source_id"]: source["last_sync_at"] for source in emulator.sources()}
+    claim(all(synced[source_id] for source_id in run.stored_as), "a source has not synced")
+    return f"last_sync_at = {max(synced[source_id] for source_id in run.stored_as)}"
 
 
 def check_no_leak(home: AirflowHome, values: dict[str, str], *, landmark: str) -> leak_search.Outcome:

@@ -25,7 +25,7 @@ CONNECTION = "copass_default"
 VARIABLES = {"notion_api_key": "ntn_made_up", "github_access_token": "ghp_made_up"}
 """The Variables that examples read a credential from."""
 SOURCES: tuple[dict[str, Any], ...] = (
-    {"provider": "linear", "name": "Issue tracker", "ingestion_mode": "polling", "poll_interval_seconds": 900},
+    {"provider": "linear", "name": "Backlog", "ingestion_mode": "polling", "poll_interval_seconds": 900},
     {"provider": "notion", "name": "Handbook", "ingestion_mode": "polling", "poll_interval_seconds": 900},
     {"provider": "slack", "name": "Support"},
 )
