@@ -14,13 +14,13 @@ from airflow_provider_copass.airflow_compat import EventTrigger, TriggerEvent, a
 from airflow_provider_copass.api.calls import check_path_part
 from airflow_provider_copass.errors import CopassError, CopassInputError
 from airflow_provider_copass.triggers._watches import watch_on
-from airflow_provider_copass.waiting import Seen, SourceId, SourceName
+from airflow_provider_copass.waiting import Seen, SourceId, SourceName, SyncedAfter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_copass.api import Source
-    from airflow_provider_copass.waiting import Target
+    from airflow_provider_copass.waiting import Condition, Target
 
 _SHORTEST = 1.0
 """Seconds."""
@@ -110,26 +110,23 @@ class SourceSyncedTrigger(EventTrigger):
         """Look, and send an event for each sync."""
         cursor = await self._load()
         if cursor is None:
-            cursor = (await self._look()).last_sync_at or _NEVER
+            cursor = (await self._look(Seen())).last_sync_at or _NEVER
             await self._store(cursor)
-        unstored = False
         while True:
-            source = await self._look()
-            if unstored:
-                # At a later look than the event: events leave about once a second, and what is stored stays. Killed in
-                # between, the event is sent again.
-                await self._store(cursor)
-                unstored = False
-            if source.last_sync_at is not None and source.last_sync_at > cursor:
-                cursor = source.last_sync_at
-                unstored = True
-                yield TriggerEvent(  # type: ignore[no-untyped-call]
-                    {
-                        "data_source_id": source.data_source_id,
-                        "sandbox_id": self.sandbox_id or source.sandbox_id,
-                        "last_sync_at": cursor.isoformat(),
-                    }
-                )
+            # One wait from sync to sync: the poll runs on in between, and looks no sooner than the interval says.
+            source = await self._look(SyncedAfter(cursor))
+            cursor = source.last_sync_at or cursor
+            yield TriggerEvent(  # type: ignore[no-untyped-call]
+                {
+                    "data_source_id": source.data_source_id,
+                    "sandbox_id": self.sandbox_id or source.sandbox_id,
+                    "last_sync_at": cursor.isoformat(),
+                }
+            )
+            # Later than the event: events leave about once a second, and what is stored stays. Killed in between, the
+            # event is sent again.
+            await asyncio.sleep(self.poll_interval)
+            await self._store(cursor)
 
     def _target(self) -> Target:
         if self.data_source_id is not None:
@@ -137,12 +134,12 @@ class SourceSyncedTrigger(EventTrigger):
         return SourceName(str(self.provider), str(self.name))
 
     @fresh_traceback
-    async def _look(self) -> Source:
-        """Return the source as the next round shows it."""
+    async def _look(self, condition: Condition[Source, Source]) -> Source:
+        """Return the source as the first round shows it that fulfils the condition."""
         while True:
             try:
                 watch = await watch_on(self.copass_conn_id, self.sandbox_id)
-                return await watch.wait_for(self._target(), Seen(), self.poll_interval)
+                return await watch.wait_for(self._target(), condition, self.poll_interval)
             except CopassError as error:
                 self.log.warning("The source cannot be watched, and is looked for again later: %s", error)
             await asyncio.sleep(max(self.poll_interval, _AFTER_FAILURE))

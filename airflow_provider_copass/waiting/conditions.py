@@ -127,6 +127,20 @@ class Seen:
         return seen
 
 
+@dataclass(frozen=True, slots=True)
+class SyncedAfter:
+    """A sync after a moment, of a source of whatever status: one that is archived may be replaced.
+
+    :param cursor: the moment.
+    """
+
+    cursor: datetime
+
+    def judge(self, seen: Source, answered_at: datetime | None) -> Source | None:  # noqa: ARG002 - as of Condition
+        """Return the source if it has synced later."""
+        return seen if seen.last_sync_at is not None and seen.last_sync_at > self.cursor else None
+
+
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in (SyncedSince, SyncedWithin, HasStatus, Completed)}
 
 

@@ -158,6 +158,19 @@ def test_the_cursor_is_stored_at_a_later_look_than_the_event(emulator: Emulator)
     assert list(store.kept.values()) == [FIRST]
 
 
+def test_a_trigger_that_watches_alone_looks_no_sooner_than_its_interval_says(emulator: Emulator) -> None:
+    """Its poll runs on from look to look, with one client, and does not begin anew each time."""
+    seeded(emulator, last_sync_at=FIRST)
+
+    async def act(_: list[Any]) -> None:
+        await looks(emulator, 2)
+        before = len(emulator.requests())
+        await asyncio.sleep(1.3)
+        assert len(emulator.requests()) - before <= 3
+
+    assert during(trigger(poll_interval=0.5), act) == []
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
 def test_no_failure_ends_the_watch(emulator: Emulator, status: int) -> None:
     """Nobody could start it again."""
