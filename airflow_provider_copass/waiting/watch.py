@@ -33,7 +33,7 @@ from airflow_provider_copass.waiting.conditions import gone, is_worth_waiting
 from airflow_provider_copass.waiting.targets import JobId, SourceId, SourceName, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
 
     from airflow_provider_copass.api import AsyncCopassClient, Job, Source
     from airflow_provider_copass.waiting.conditions import Condition
@@ -215,13 +215,27 @@ class Watch:
         :return: why a look failed that may succeed later; None if none did.
         """
         now = asyncio.get_running_loop().time()
-        wanted: defaultdict[Target, list[_Waiter]] = defaultdict(list)
+        # Apart: a list that fails again and again keeps no job waiting.
+        sources: _Wanted = defaultdict(list)
+        jobs: _Wanted = defaultdict(list)
         for waiter in self._waiters:
-            if not isinstance(waiter.target, JobId) or now - waiter.looked_at >= waiter.interval * _DUE:
-                wanted[waiter.target].append(waiter)
+            if not isinstance(waiter.target, JobId):
+                sources[waiter.target].append(waiter)
+            elif now - waiter.looked_at >= waiter.interval * _DUE:
+                jobs[waiter.target].append(waiter)
+        failed = await self._look_for(sources, connection, now)
+        return await self._look_for(jobs, connection, now) or failed
+
+    async def _look_for(self, wanted: _Wanted, connection: _Connection, now: float) -> CopassError | None:
+        """Look at some targets, and tell those who wait for them.
+
+        :return: why a look failed that may succeed later; None if none did.
+        """
         failed: CopassError | None = None
+        # Meanwhile some may have left, or heard that the token is refused.
+        left = [target for target, waiters in wanted.items() if not all(each.told.done() for each in waiters)]
         try:
-            for target, outcome, answered_at in await _look(connection, wanted):
+            for target, outcome, answered_at in await _look(connection, left):
                 if isinstance(outcome, CopassError) and is_worth_waiting(outcome):
                     failed = outcome
                     _LOG.warning("The look at %s failed, and is made again later: %s", target, outcome)
@@ -231,12 +245,16 @@ class Watch:
                     waiter.tell(outcome, answered_at)
         except CopassError as error:
             if is_worth_waiting(error):
-                _LOG.warning("The look at %d sources or jobs failed, and is made again later: %s", len(wanted), error)
+                _LOG.warning("The look at %d sources or jobs failed, and is made again later: %s", len(left), error)
                 return error
             # Every wait hears of it, also those whose turn it was not.
             for waiter in list(self._waiters):
                 waiter.tell(error)
         return failed
+
+
+_Wanted = defaultdict[Target, list[_Waiter]]
+"""Who waits for each target."""
 
 
 class _Connection:
@@ -276,7 +294,7 @@ Look = tuple[Target, object, Any]
 """What was looked at, what it showed (or the error of the look), and when the server answered."""
 
 
-async def _look(connection: _Connection, wanted: Mapping[Target, object]) -> list[Look]:
+async def _look(connection: _Connection, wanted: Collection[Target]) -> list[Look]:
     """Look at some targets, with a connection that is read once more if its token is not accepted.
 
     :raises CopassCallError: if nothing can be looked at.
@@ -288,7 +306,7 @@ async def _look(connection: _Connection, wanted: Mapping[Target, object]) -> lis
     return await _look_once(connection, wanted)
 
 
-async def _look_once(connection: _Connection, wanted: Mapping[Target, object]) -> list[Look]:
+async def _look_once(connection: _Connection, wanted: Collection[Target]) -> list[Look]:
     """Look at some targets.
 
     :raises CopassCallError: if the token is not accepted, or the list fails.

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.api import AsyncCopassClient, ClientSettings, RetryPolicy
+from airflow_provider_copass.api import AsyncCopassClient, ClientSettings, RetryPolicy, calls
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.errors import (
     ConnectionReadError,
@@ -359,8 +359,6 @@ def test_jobs_are_asked_for_one_by_one(emulator: Emulator, opener: Opener) -> No
 
     async def waiting() -> list[Any]:
         _, sandbox_id = await opener()
-        from airflow_provider_copass.api import calls
-
         job = await opener.opened[-1].send(calls.ingest_text(sandbox_id, text="a text"))
         await opener.opened[-1].aclose()
         watch = Watch(opener)
@@ -377,6 +375,28 @@ def test_jobs_are_asked_for_one_by_one(emulator: Emulator, opener: Opener) -> No
     assert done == job_id
     assert isinstance(unknown, WaitFailedError)
     assert "No page of Copass says that the job of a pull can be looked at" in str(unknown)
+
+
+def test_a_list_that_always_fails_keeps_no_job_waiting(emulator: Emulator, opener: Opener) -> None:
+    """A sandbox may be too large to be listed, or its list unusable, while its jobs get on."""
+    ids = sources(emulator, 4)
+    emulator.add_fault(operation="list", action={"html": 502}, times=None)
+
+    async def waiting() -> str:
+        watch = Watch(opener, draw=lambda: 0.0)
+        others = [asyncio.ensure_future(watch.wait_for(SourceId(each), SINCE, FAST)) for each in ids]
+        await until(lambda: operations(emulator)["list"])
+        client, sandbox_id = await opener()
+        async with client:
+            job = await client.send(calls.ingest_text(sandbox_id, text="a text"))
+        done = await watch.wait_for(JobId(job.job_id), Completed(), FAST)
+        for each in others:
+            each.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        assert done == job.job_id
+        return done
+
+    assert run(waiting)
 
 
 def test_a_source_is_found_by_its_provider_and_name(emulator: Emulator, opener: Opener) -> None:
