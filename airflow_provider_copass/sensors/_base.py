@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from airflow_provider_copass.waiting import Condition, JobId, SourceId
 
 
+_LONGEST = 100 * 365 * 24 * 3600.0
+"""Seconds: for ever, and still a date."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """What one task waits for.
@@ -124,7 +128,7 @@ class CopassSensor(BaseSensorOperator):
 
     def _seconds(self) -> float:
         """Return how long the task may wait, in seconds."""
-        limits = [float(self.timeout)]
+        limits = [float(self.timeout), _LONGEST]
         if self.execution_timeout is not None:
             limits.append(self.execution_timeout.total_seconds())
         return min(limits)

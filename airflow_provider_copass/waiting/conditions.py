@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
-from airflow_provider_copass.errors import CopassNotFoundError, WaitFailedError
+from airflow_provider_copass.errors import CopassAnswerError, CopassNotFoundError, WaitFailedError
 from airflow_provider_copass.waiting.targets import JobId, SourceId
 
 if TYPE_CHECKING:
@@ -171,6 +171,26 @@ def is_worth_waiting(error: CopassError) -> bool:
     :param error: how the look failed.
     """
     return not error.is_final
+
+
+def check_is_about(target: SourceId | JobId, seen: Source | Job) -> None:
+    """Refuse an answer about another source or job, as a cache that is set up wrongly gives it.
+
+    :param target: what was asked for.
+    :param seen: what the answer is about.
+    :raises CopassAnswerError: if they differ.
+    """
+    if isinstance(target, JobId):
+        operation, asked, answered = "get_job", target.job_id, getattr(seen, "job_id", "")
+    else:
+        operation, asked, answered = "get_source", target.data_source_id, getattr(seen, "data_source_id", "")
+    # A server may write an id in lower case.
+    if str(asked).casefold() != answered.casefold():
+        raise CopassAnswerError(
+            f"{operation}: the answer is about another one than {target}, so it is not used. Check that no proxy "
+            "answers in place of the Copass API.",
+            operation=operation,
+        )
 
 
 def gone(target: Target, error: CopassError) -> CopassError:

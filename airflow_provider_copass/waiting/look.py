@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassCallError
-from airflow_provider_copass.waiting.conditions import gone
+from airflow_provider_copass.waiting.conditions import check_is_about, gone
 from airflow_provider_copass.waiting.targets import JobId, SourceId
 
 if TYPE_CHECKING:
@@ -31,8 +31,10 @@ def look(client: CopassClient, sandbox_id: str, target: SourceId | JobId, condit
     try:
         if isinstance(target, JobId):
             job = client.send(calls.dated(calls.get_job(sandbox_id, target.job_id)))
+            check_is_about(target, job.result)
             return condition.judge(job.result, job.answered_at)
         source = client.send(calls.dated(calls.get_source(sandbox_id, target.data_source_id)))
+        check_is_about(target, source.result)
         return condition.judge(source.result, source.answered_at)
     except CopassCallError as error:
         raise gone(target, error) from None

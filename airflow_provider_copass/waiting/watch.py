@@ -29,7 +29,7 @@ from airflow_provider_copass.errors import (
     CopassError,
     CopassPermissionError,
 )
-from airflow_provider_copass.waiting.conditions import gone, is_worth_waiting
+from airflow_provider_copass.waiting.conditions import check_is_about, gone, is_worth_waiting
 from airflow_provider_copass.waiting.targets import JobId, SourceId, SourceName, Target
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ _AT_ONCE = 8
 """As many calls are sent at once."""
 _GATHERING = 1.0
 """Seconds before the first round, in which those join that begin to wait together, as after a restart."""
+_SHORTEST = 1.0
+"""Seconds from one round to the next at least: a sensor may have a ``poke_interval`` of 0."""
 _LONGEST_BACKOFF = 300.0
 """Seconds."""
 _MOST_UNREAD = 5
@@ -186,7 +188,7 @@ class Watch:
 
     def _shortest(self) -> float:
         """Return the shortest interval of those that wait, in seconds."""
-        return min((each.interval for each in self._waiters), default=_GATHERING)
+        return max(_SHORTEST, min((each.interval for each in self._waiters), default=0))
 
     async def _rest(self, pause: float | None) -> None:
         """Wait for the next round.
@@ -364,6 +366,7 @@ async def _ask(connection: _Connection, targets: Iterable[Target]) -> list[Look]
                 answer = await connection.send(lambda sandbox_id: calls.get_source(sandbox_id, target.data_source_id))
             else:
                 answer = await connection.send(lambda sandbox_id: calls.get_job(sandbox_id, target.job_id))
+            check_is_about(target, answer.result)
         except (CopassAuthenticationError, CopassPermissionError):
             raise
         except CopassCallError as error:

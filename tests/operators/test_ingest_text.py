@@ -28,6 +28,7 @@ from airflow_provider_copass.operators import IngestTextOperator
 from airflow_provider_copass.operators._redaction import value_of
 from airflow_provider_copass.operators._texts import _ranges
 from airflow_provider_copass.triggers import wait
+from airflow_provider_copass.waiting import watch
 from tests.hooks.connections import ENVIRONMENT, as_json, of
 from tests.operators.gate import is_accepted, refusal
 from tests.operators.in_memory import InMemory, TaskInstance, connect
@@ -53,6 +54,7 @@ def _connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection with a sandbox; anyone who sends a request with it fails, if there is no account."""
     monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", extra={"sandbox_id": "sb_demo"}))
     monkeypatch.setattr(wait, "_SHORTEST", 0)
+    monkeypatch.setattr(watch, "_SHORTEST", 0.01)
 
 
 def the_source(account: Emulator) -> str:

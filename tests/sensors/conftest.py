@@ -15,4 +15,5 @@ def _connected(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection leads there; a call is sent once, and the first round of a watch and its event come soon."""
     monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1))
     monkeypatch.setattr(watch, "_GATHERING", 0.05)
+    monkeypatch.setattr(watch, "_SHORTEST", 0.01)
     monkeypatch.setattr(wait, "_SHORTEST", 0)

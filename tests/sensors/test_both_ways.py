@@ -90,6 +90,20 @@ class TestEachOutcome:
         sensor = synced(data_source_id=source_id, timeout=1.0, poke_interval=2.0)
         assert wait(sensor, path, meanwhile=sync) == Outcome(value=AFTER)
 
+    def test_an_answer_about_another_source(self, emulator: Emulator, path: str) -> None:
+        """It is not used, and the look is made again."""
+        source_id = seeded(emulator, last_sync_at=AFTER)
+        other = {"data_source_id": "ds-other", "last_sync_at": BEFORE, "status": "archived"}
+        emulator.add_fault(operation="get", action={"status": 200, "body": other}, times=3)
+        assert wait(synced(data_source_id=source_id), path) == Outcome(value=AFTER)
+        assert len(emulator.requests()) == 4
+
+    def test_a_wait_for_ever(self, emulator: Emulator, path: str) -> None:
+        """A timeout that no calendar holds is one."""
+        source_id = seeded(emulator)
+        sync = after_a_look(emulator, lambda: emulator.set_source(source_id, last_sync_at=AFTER))
+        assert wait(synced(data_source_id=source_id, timeout=1e12), path, meanwhile=sync) == Outcome(value=AFTER)
+
     def test_gone_before(self, emulator: Emulator, path: str) -> None:
         """What does not exist will not sync."""
         outcome = wait(synced(data_source_id="no-such-source"), path)

@@ -42,6 +42,7 @@ class Store:
 def _connected(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1))
     monkeypatch.setattr(watch, "_GATHERING", 0.05)
+    monkeypatch.setattr(watch, "_SHORTEST", 0.01)
     monkeypatch.setattr(source_synced, "_SHORTEST", 0.01)
     monkeypatch.setattr(source_synced, "_AFTER_FAILURE", 0.05)
 

@@ -37,6 +37,7 @@ def trigger(*ids: str, seconds: float = 30, **given: Any) -> WaitTrigger:
 def _connected(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1))
     monkeypatch.setattr(watch, "_GATHERING", 0.05)
+    monkeypatch.setattr(watch, "_SHORTEST", 0.01)
     monkeypatch.setattr(wait, "_SHORTEST", 0)
 
 

@@ -33,6 +33,7 @@ FAST = 0.05
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first round comes soon."""
     monkeypatch.setattr(watch_module, "_GATHERING", FAST)
+    monkeypatch.setattr(watch_module, "_SHORTEST", 0.01)
 
 
 class Opener:
@@ -351,6 +352,47 @@ def test_a_wait_with_a_shorter_interval_makes_rounds_come_sooner(emulator: Emula
         return found
 
     assert run(waiting) == SYNCED
+
+
+def test_an_interval_of_nothing_does_not_flood_the_server(
+    emulator: Emulator, opener: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow lets a sensor have one. Rounds come once a second at most, also after failures."""
+    monkeypatch.setattr(watch_module, "_SHORTEST", 0.2)
+    [source_id] = sources(emulator, 1)
+    emulator.add_fault(operation="get", action={"status": 503, "body": {}}, times=1)
+
+    async def waiting() -> None:
+        watch = Watch(opener)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await watch.wait_for(SourceId(source_id), SINCE, 0)
+
+    run(waiting)
+    assert 2 <= len(emulator.requests()) <= 6
+
+
+@pytest.mark.parametrize("kind", ["source", "job"])
+def test_an_answer_about_another_one_is_not_used(emulator: Emulator, opener: Opener, kind: str) -> None:
+    """As a cache gives it that is set up wrongly: the look is made again."""
+    [source_id] = emulator.seed([{"provider": "p", "name": "n", "last_sync_at": SYNCED}])
+    other = {"data_source_id": "ds-other", "last_sync_at": "2026-03-01T00:00:00+00:00", "status": "active"}
+    if kind == "job":
+        other = {"job_id": "job-other", "status": "failed"}
+    operation = "get_job" if kind == "job" else "get"
+    emulator.add_fault(operation=operation, action={"status": 200, "body": other}, times=2)
+
+    async def waiting() -> Any:
+        client, sandbox_id = await opener()
+        async with client:
+            job = await client.send(calls.ingest_text(sandbox_id, text="a text"))
+        watch = Watch(opener, draw=lambda: 0.0)
+        if kind == "job":
+            return await watch.wait_for(JobId(job.job_id), Completed(), FAST) == job.job_id
+        return await watch.wait_for(SourceId(source_id), SINCE, FAST) == SYNCED
+
+    assert run(waiting)
+    assert operations(emulator)[operation] >= 3
 
 
 def test_jobs_are_asked_for_one_by_one(emulator: Emulator, opener: Opener) -> None:
