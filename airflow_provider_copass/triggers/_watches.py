@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _READING: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 """Connections are read one at a time: on Airflow 3.1 look-ups side by side may end the whole trigger runner
 (apache/airflow#64620)."""
+_LONGEST_READ = 60.0
+"""Seconds. A secrets backend that hangs keeps those waiting whose connection it holds, and no others."""
 
 
 async def watch_on(copass_conn_id: str, sandbox_id: str | None) -> Watch:
@@ -39,7 +41,7 @@ async def _read(copass_conn_id: str, sandbox_id: str | None) -> CopassHook:
     """Return a hook that has read its connection."""
     hook = CopassHook(copass_conn_id, sandbox_id)
     try:
-        async with _READING.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+        async with _READING.setdefault(asyncio.get_running_loop(), asyncio.Lock()), asyncio.timeout(_LONGEST_READ):
             await hook.read_connection()
     except CopassError:
         raise

@@ -20,6 +20,7 @@ _GRACE = timedelta(minutes=10)
 _SHORTEST = 10.0
 """Seconds from the start of the trigger to its event. The scheduler may hear only some 5 s later that the task has
 deferred; if the task resumes before that, Airflow up to 3.3.2 takes it for killed (apache/airflow#72716)."""
+_MOST_NAMED = 20
 
 
 def time_for_trigger(deadline: datetime) -> timedelta:
@@ -88,7 +89,9 @@ class WaitTrigger(BaseTrigger):
     async def _event(self) -> dict[str, Any]:
         left = (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()
         targets = [target_from_json(target) for target in self.targets]
-        self.log.info("Waiting for %s; %.0f s are left.", ", ".join(map(str, targets)), max(left, 0))
+        named = ", ".join(map(str, targets[:_MOST_NAMED]))
+        more = f" and {len(targets) - _MOST_NAMED} more" * (len(targets) > _MOST_NAMED)
+        self.log.info("Waiting for %s%s; %.0f s are left.", named, more, max(left, 0))
         waits: list[asyncio.Future[str]] = []
         try:
             async with asyncio.timeout(left):

@@ -12,7 +12,8 @@ from airflow.exceptions import AirflowNotFoundException
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_copass.emulator import Emulator
-from airflow_provider_copass.triggers import WaitTrigger, wait
+from airflow_provider_copass.hooks import copass
+from airflow_provider_copass.triggers import WaitTrigger, _watches, wait
 from airflow_provider_copass.waiting import watch
 from tests.hooks.connections import ENVIRONMENT, of
 from tests.sensors.paths import first_event
@@ -116,3 +117,41 @@ def test_what_reading_the_connection_raises_is_not_shown(emulator: Emulator, mon
     assert "canary" not in str(event)
     assert "AirflowNotFoundException" in event["failure"]["message"]
     assert emulator.requests() == []
+
+
+def test_a_connection_that_is_read_for_ever_keeps_no_other_one_waiting(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a secrets backend that hangs: connections are read one at a time."""
+    [source_id] = emulator.seed([{"provider": "p", "name": "n", "last_sync_at": "2026-02-01T00:00:00+00:00"}])
+    read = copass.get_async_connection
+    monkeypatch.setattr(_watches, "_LONGEST_READ", 0.2)
+
+    async def hanging(conn_id: str, *given: Any) -> Any:
+        if conn_id == "hangs":
+            await asyncio.Event().wait()
+        return await read(conn_id, *given)
+
+    monkeypatch.setattr(copass, "get_async_connection", hanging)
+
+    async def both() -> list[Any]:
+        first = asyncio.ensure_future(first_event(trigger(source_id, copass_conn_id="hangs")))
+        await asyncio.sleep(0.1)
+        return [await first_event(trigger(source_id, seconds=10)), await first]
+
+    good, bad = asyncio.run(both())
+    assert good == {"values": ["2026-02-01T00:00:00+00:00"]}
+    assert "cannot be read (TimeoutError)" in bad["failure"]["message"]
+
+
+def test_of_many_targets_the_log_names_some(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An operator may wait for thousands of jobs."""
+    with caplog.at_level("INFO"):
+        event = asyncio.run(first_event(trigger(*(f"ds-{number}" for number in range(1000)), seconds=-1)))
+    assert event == {"timed_out": True}
+    # Airflow 3 prints, and 2 logs.
+    told = caplog.text + capsys.readouterr().out
+    assert "source ds-19 and 980 more; 0 s are left" in told
+    assert "ds-20" not in told
