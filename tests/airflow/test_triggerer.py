@@ -2,116 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from airflow_provider_copass.emulator import Emulator
-from airflow_provider_copass.pytest_plugin import connection_to
-from tests.harness.airflow2_processes import ServedAirflow2
+from tests.airflow.triggerer_stage import INTERVAL, SYNCED, Stage, staged
 from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
-from tests.harness.airflow_processes import Airflow
 from tests.harness.leak_search import search
-from tests.harness.ports import free_port
-from tests.harness.processes import CHECKOUT, wait_for
+from tests.harness.processes import CHECKOUT
 
 pytestmark = [pytest.mark.airflow, pytest.mark.deep]
 
-EXAMPLE = CHECKOUT / "example_dags" / "example_react_to_sync.py"
 FILE = CHECKOUT / "tests" / "airflow" / "dags" / "waits.py"
-SYNCED = "2026-02-01T00:00:00+00:00"
-INTERVAL = 2.0
-
-
-@dataclass
-class Stage:
-    """A real Airflow with a triggerer, and the emulated account behind its connection."""
-
-    airflow: Any
-    home: AirflowHome
-    emulator: Emulator
-    tokens: list[str] = field(default_factory=list)
-
-    def seed(self, count: int) -> list[str]:
-        """Let some sources exist that have never synced."""
-        return self.emulator.seed([{"provider": "custom", "name": f"{time.time()} {index}"} for index in range(count)])
-
-    def wait_for_all(self, ids: list[str]) -> str:
-        """Start a run whose tasks wait for these sources, and return it once all of them are deferred."""
-        run_id: str = self.airflow.trigger("waits", {"ids": ids})
-        self.until(
-            lambda: self.states(run_id).count("deferred") == len(ids), f"{len(ids)} deferred tasks", 60 + 6 * len(ids)
-        )
-        return run_id
-
-    def states(self, run_id: str) -> list[str]:
-        """Return the state of each task that waits."""
-        return [task.state for task in self.airflow.tasks("waits", run_id) if task.task_id == "wait"]
-
-    def ended(self, run_id: str, seconds: float = 300) -> list[str]:
-        """Return the states of the tasks that wait, once all of them have ended."""
-        final = {"success", "failed", "skipped", "upstream_failed", "removed"}
-        self.until(lambda: set(self.states(run_id)) <= final, "the end of all waits", seconds)
-        return self.states(run_id)
-
-    def logs(self, run_id: str) -> dict[int, str]:
-        """Return the log of each task that waits, by its map index."""
-        tasks = [task for task in self.airflow.tasks("waits", run_id) if task.task_id == "wait"]
-        return {task.map_index: self.airflow.task_log("waits", run_id, task) for task in tasks}
-
-    def sync(self, ids: list[str], when: str = SYNCED) -> None:
-        """Let sources have synced."""
-        for source_id in ids:
-            self.emulator.set_source(source_id, last_sync_at=when)
-
-    def looks(self, sandbox_id: str = "sb_demo") -> list[str]:
-        """Return the operation of each request that looks into a sandbox."""
-        return [
-            each["operation"]
-            for each in self.emulator.requests()
-            if each["operation"] in {"list", "get"} and each["path_params"]["sandbox_id"] == sandbox_id
-        ]
-
-    def look_more(self, sandbox_id: str, count: int = 8) -> None:
-        """Wait for so many looks more."""
-        before = len(self.looks(sandbox_id))
-        self.until(lambda: len(self.looks(sandbox_id)) >= before + count, f"{count} looks into {sandbox_id}", 600)
-
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = 300) -> Any:
-        """Wait for something."""
-        return wait_for(condition, what, seconds=seconds, interval=0.3, alive=self.airflow.processes)
-
-    def quiet(self) -> None:
-        """Wait until nobody looks any more: as long as two rounds without a request."""
-
-        def nobody() -> bool:
-            before = len(self.looks())
-            time.sleep(2.5 * INTERVAL)
-            return len(self.looks()) == before
-
-        self.until(nobody, "the end of every poll")
+FEED = CHECKOUT / "example_dags" / "example_feed_source.py"
+REACT = CHECKOUT / "example_dags" / "example_react_to_sync.py"
 
 
 @pytest.fixture(name="stage", scope="module")
 def _stage(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    port = free_port()
-    with Emulator(port=port, any_sandbox=True) as emulator:
-        home = AirflowHome(tmp_path_factory.mktemp("triggerer") / "home")
-        files = [FILE, EXAMPLE] if AIRFLOW_3 else [FILE]
-        for file in files:
-            shutil.copy(file, home.dags)
-        home.copy_database(migrated)
-        stored = json.loads(connection_to(emulator, max_attempts=1))
-        home.airflow("connections", "add", "copass_default", "--conn-json", json.dumps(stored))
-        with Airflow(home, triggerer=True) if AIRFLOW_3 else ServedAirflow2(home, triggerer=True) as airflow:
-            airflow.wait_healthy()
-            airflow.wait_dags([file.name for file in files])
-            yield Stage(airflow, home, emulator, [emulator.token])
+    folder = tmp_path_factory.mktemp("triggerer")
+    files = [FILE, REACT] if AIRFLOW_3 else [FILE]
+    feed = folder / FEED.name
+    # It would run by itself at once.
+    feed.write_text(FEED.read_text(encoding="utf-8").replace('schedule="@daily"', "schedule=None"), encoding="utf-8")
+    with staged(folder, migrated, [*files, feed]) as stage:
+        yield stage
 
 
 def test_deferred_sensors_share_one_list_a_round_and_end_with_what_each_saw(stage: Stage) -> None:
@@ -158,26 +75,12 @@ def test_an_outage_fails_no_task(stage: Stage) -> None:
 
 
 def test_a_token_that_was_renewed_in_the_connection_is_used(stage: Stage) -> None:
-    """The old one is refused from one moment to the next."""
+    """The old one is refused from one moment to the next; the connection has the new one by then."""
     ids = stage.seed(4)
     run_id = stage.wait_for_all(ids)
-    rows = [
-        {key: row[key] for key in ("data_source_id", "provider", "name", "sandbox_id")}
-        for row in stage.emulator.sources()
-    ]
-    port = int(stage.emulator.url.rpartition(":")[2])
-    stage.emulator.stop()
-    renewed = Emulator(port=port, any_sandbox=True)
-    renewed.start()
-    renewed.seed(rows)
-    stored = stage.home.path / "renewed.json"
-    stored.write_text(json.dumps({"copass_default": json.loads(connection_to(renewed, max_attempts=1))}))
-    stage.home.airflow("connections", "import", "--overwrite", str(stored))
-    stored.unlink()
-    stage.emulator = renewed
-    stage.tokens.append(renewed.token)
+    stage.renew_token()
     try:
-        stage.until(lambda: any(each["status"] == 200 for each in renewed.requests()), "a look with the new token")
+        stage.until(stage.looks, "a look with the new token")
         stage.sync(ids)
         assert stage.ended(run_id) == ["success"] * 4
     finally:
@@ -215,6 +118,19 @@ def test_tasks_that_are_marked_failed_leave_no_poll_behind(stage: Stage) -> None
     stage.airflow.request("PATCH", path, json={"state": "failed"})
     stage.until(lambda: "deferred" not in stage.states(run_id), "no deferred task")
     stage.quiet()
+
+
+def test_the_example_that_feeds_a_source_waits_for_its_jobs(stage: Stage) -> None:
+    """Each job is looked at by its task first, and then by the triggerer."""
+    dag_id = "example_copass_feed_source"
+    run_id = stage.airflow.trigger(dag_id)
+    query = "SELECT state FROM dag_run WHERE dag_id = ? AND run_id = ?"
+    stage.until(lambda: stage.home.rows(query, dag_id, run_id) == [("success",)], "a successful run")
+    job_ids = stage.home.xcoms(dag_id, run_id, "ingest")[-1]["return_value"]
+    looks = [each["path_params"]["job_id"] for each in stage.emulator.requests(operation="get_job")]
+    assert [looks.count(job_id) for job_id in job_ids] == [2, 2, 2]
+    [told] = stage.home.xcoms(dag_id, run_id, "tell_freshness").values()
+    assert told["return_value"].startswith("3 notes are new in Meeting notes, as of ")
 
 
 @pytest.mark.skipif(not AIRFLOW_3, reason="no trigger watches an asset before Airflow 3")

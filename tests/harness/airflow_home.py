@@ -177,7 +177,7 @@ class AirflowHome:
 
         :raises ValueError: when the value lies there unencrypted.
         """
-        rows = self._rows("SELECT val, is_encrypted FROM variable WHERE key = ?", key)
+        rows = self.rows("SELECT val, is_encrypted FROM variable WHERE key = ?", key)
         if not rows:
             return None
         value, encrypted = rows[0]
@@ -187,11 +187,11 @@ class AirflowHome:
 
     def variable_keys(self) -> list[str]:
         """Return the keys of all Variables of the metadata database."""
-        return [key for (key,) in self._rows("SELECT key FROM variable ORDER BY key")]
+        return [key for (key,) in self.rows("SELECT key FROM variable ORDER BY key")]
 
     def xcoms(self, dag_id: str, run_id: str, task_id: str) -> dict[int, dict[str, Any]]:
         """Return the XComs of a task in one run: by map index (-1 where there is none), then by key."""
-        rows = self._rows(
+        rows = self.rows(
             "SELECT map_index, key, value FROM xcom WHERE dag_id = ? AND run_id = ? AND task_id = ?"
             " ORDER BY map_index, key",
             *(dag_id, run_id, task_id),
@@ -206,10 +206,11 @@ class AirflowHome:
         """Return what each event of an asset (on 2.11, a dataset) says beside that it came, the oldest first."""
         word = "asset" if AIRFLOW_3 else "dataset"
         query = f"SELECT e.extra FROM {word}_event e JOIN {word} a ON a.id = e.{word}_id WHERE a.uri = ? ORDER BY e.id"
-        return [json.loads(extra) for (extra,) in self._rows(query, uri)]
+        return [json.loads(extra) for (extra,) in self.rows(query, uri)]
 
-    def _rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as database:
+    def rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
+        """Return what the database answers to a query."""
+        with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=30)) as database:
             return database.execute(query, parameters).fetchall()
 
 

@@ -1,6 +1,6 @@
 """Deferred sensors, as many as a run is asked for, and two DAGs that run when a source has synced (Airflow 3)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.providers.common.compat.sdk import DAG, task
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
@@ -20,7 +20,9 @@ with DAG("waits", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
         deferrable=True,
         poke_interval=2,
         timeout=1200,
-        retries=0,
+        # Airflow 3.3.2 may take a task for killed that resumes soon after it has deferred (apache/airflow#72716).
+        retries=1,
+        retry_delay=timedelta(seconds=1),
     ).expand(data_source_id=ids())
 
 if AIRFLOW_V_3_0_PLUS:
