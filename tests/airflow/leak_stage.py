@@ -103,12 +103,17 @@ def _misplaced(canaries: Canaries) -> dict[str, Any]:
     return {"conn_type": "copass", "host": canaries.token.partition("/")[0], "password": canaries.refused_token}
 
 
-def _echoing(script: Any, text: str) -> Any:
+def with_echo(script: Any, text: str) -> Any:
+    """Return what the emulator is told to do, with a text where it is to echo one.
+
+    :param script: the words of a fault.
+    :param text: what a careless server sends back.
+    """
     if isinstance(script, str):
         return script.replace(ECHO, text)
     if isinstance(script, dict):
-        return {key: _echoing(value, text) for key, value in script.items()}
-    return [_echoing(value, text) for value in script] if isinstance(script, list) else script
+        return {key: with_echo(value, text) for key, value in script.items()}
+    return [with_echo(value, text) for value in script] if isinstance(script, list) else script
 
 
 def prepare(emulator: Emulator, home: AirflowHome, canaries: Canaries) -> None:
@@ -116,7 +121,7 @@ def prepare(emulator: Emulator, home: AirflowHome, canaries: Canaries) -> None:
     echoed = f"{canaries.token} {canaries.credential} {canaries.echoed}"
     for case in CASES:
         for fault in case.faults:
-            emulator.add_fault(**_echoing(fault, echoed), match={"provider": case.word})
+            emulator.add_fault(**with_echo(fault, echoed), match={"provider": case.word})
         if case.seeded:
             emulator.seed([{"provider": case.word, "name": "Leak", "ingestion_mode": "realtime"}])
     emulator.seed(sandboxes=[listed.word for listed in LISTS])
