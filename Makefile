@@ -124,7 +124,7 @@ browser: ## get a Chromium for the tests that look at Airflow's pages (Debian, U
 	@$(PYTHON) .ci/browser.py
 
 screenshots: $(ENV)/ready browser ## take the pictures of docs/images anew
-	@$(PY) -m pytest tests/airflow/test_connection_form.py tests/airflow/test_green_run.py --screenshots docs/images
+	@$(PY) -m pytest $(addprefix tests/airflow/test_,connection_form.py green_run.py asset_run_page.py) --screenshots docs/images
 
 lint: $(ENV)/ready ## format check, lint, types, import contracts, plain words
 	@$(ENV)/bin/ruff format --check .

@@ -18,6 +18,7 @@ from tests.harness.browser import WORDS, fingerprint
 IMAGES = pages.CHECKOUT / "docs" / "images"
 NOTED: dict[str, Any] = json.loads((IMAGES / WORDS).read_text(encoding="utf-8"))
 EXAMPLE = pages.CHECKOUT / "example_dags" / "example_register_source.py"
+REACT = pages.CHECKOUT / "example_dags" / "example_react_to_sync.py"
 
 
 def lines(name: str) -> list[str]:
@@ -89,3 +90,12 @@ def test_the_green_run_is_one_of_the_example() -> None:
     assert {dag_id, "Success", "RegisterSourceOperator"} <= shown
     assert [task for task in tasks if task not in shown] == []
     assert {*re.findall(r'"name": "([^"]+)"', text)} <= shown
+
+
+def test_the_run_by_an_event_is_one_of_the_example() -> None:
+    """Its DAG, its task and its asset are those of the file, and it says what has started it."""
+    text = REACT.read_text(encoding="utf-8")
+    [dag_id] = re.findall(r'dag_id="(\w+)"', text)
+    [task] = re.findall(r"@task\n    def (\w+)", text)
+    [asset] = re.findall(r'Asset\(\n    "(\w+)"', text)
+    assert {dag_id, task, asset, "Asset Triggered", "Success"} <= set(lines("asset-run"))
