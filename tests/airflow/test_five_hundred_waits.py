@@ -10,8 +10,9 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 
@@ -42,16 +43,21 @@ with create_session() as session:
 
 @dataclass
 class Story:
-    """The run, its sources, and what was measured."""
+    """The run, its sources, and what was measured.
+
+    :param steady: from when to when, in UTC, all of them did nothing but wait.
+    """
 
     stage: Stage
     ids: list[str]
     run_id: str
     began: float
+    show: Callable[[str], None]
+    steady: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     def tell(self, what: str) -> None:
         """Print a figure, with the seconds since the run was triggered."""
-        print(f"{time.monotonic() - self.began:6.0f} s  {what}", file=sys.__stderr__, flush=True)
+        self.show(f"{time.monotonic() - self.began:6.0f} s  {what}")
 
     def states(self) -> Counter[str]:
         """Count the tasks that wait by their state."""
@@ -68,21 +74,32 @@ class Story:
 
     def looks_of_some_rounds(self) -> tuple[Counter[str], float]:
         """Count the looks of some rounds by operation; also return how many rounds there can have been."""
-        before, begun = len(self.stage.looks()), time.monotonic()
+        before, begun, since = len(self.stage.looks()), time.monotonic(), datetime.now(UTC)
         time.sleep(ROUNDS * INTERVAL)
         looks = Counter(self.stage.looks()[before:])
         rounds = (time.monotonic() - begun) / INTERVAL
+        self.steady.append((since, datetime.now(UTC)))
         self.tell(f"{dict(looks)} in {rounds:.1f} rounds of {COUNT} waits")
         return looks, rounds
 
-    def outputs(self) -> str:
-        """Return what the triggerers have printed."""
+    def blocked(self) -> list[tuple[datetime, str]]:
+        """Return when the triggerers said that their event loop stood still, and for how many seconds."""
         files = sorted(self.stage.home.outputs.glob("triggerer*"))
-        return "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+        text = "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+        found = re.findall(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+)[^\n]*thread was blocked for ([\d.]+)", text)
+        return [(datetime.fromisoformat(when).replace(tzinfo=UTC), seconds) for when, seconds in found]
 
 
 @pytest.fixture(name="story", scope="module")
-def _story(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def _story(
+    migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Story]:
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    def show(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(f"\n{line}", end="", flush=True)  # noqa: T201 - figures, for a person
+
     settings = {
         "CORE__PARALLELISM": "6",
         "CORE__MAX_ACTIVE_TASKS_PER_DAG": "1000",
@@ -96,7 +113,7 @@ def _story(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> I
         stage.home.airflow("pools", "set", "default_pool", "1000", "as many as there are")
         ids = stage.seed(COUNT)
         began = time.monotonic()
-        story = Story(stage, ids, stage.airflow.trigger("many_waits", {"ids": ids}), began)
+        story = Story(stage, ids, stage.airflow.trigger("many_waits", {"ids": ids}), began, show)
         story.until_deferred(COUNT)
         story.tell(f"{COUNT} tasks are deferred, with {Counter(stage.looks())}")
         yield story
@@ -187,11 +204,17 @@ def test_each_log_has_the_lines_of_its_own_trigger(story: Story) -> None:
     assert named == {index: {source_id} for index, source_id in enumerate(story.ids)}
 
 
-def test_nothing_has_blocked_the_triggerer(story: Story) -> None:
-    """It says so where its event loop has stood still for 0.2 s."""
-    blocked = [line for line in story.outputs().splitlines() if "blocked" in line]
-    story.tell(f"lines of the triggerer about a blocked loop: {len(blocked)}")
-    assert blocked == []
+def test_the_rounds_have_not_blocked_the_triggerer(story: Story) -> None:
+    """It says so where its event loop has stood still for 0.2 s.
+
+    It does when it loads hundreds of triggers at once, and when hundreds of events leave at once; while all of them
+    only wait, nothing does.
+    """
+    told = story.blocked()
+    story.tell(f"the triggerer's event loop stood still: {[f'{when:%H:%M:%S} {seconds} s' for when, seconds in told]}")
+    # Not the rounds after the kill: the triggerer may still be loading then.
+    first, _, last = story.steady
+    assert [when for when, _ in told if any(since <= when <= until for since, until in (first, last))] == []
 
 
 def test_no_token_is_in_anything_that_was_written(story: Story) -> None:
