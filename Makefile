@@ -12,6 +12,8 @@ BETWEEN := $(filter-out $(AIRFLOW) $(AIRFLOW2),$(VERSIONS))
 ENV2 := .venv/airflow-$(AIRFLOW2)
 BACKENDS := .venv/backends-$(AIRFLOW)
 BACKENDS2 := .venv/backends-$(AIRFLOW2)
+CLUSTER := .venv/cluster-$(AIRFLOW)
+CLUSTER2 := .venv/cluster-$(AIRFLOW2)
 BETWEEN_READY := $(BETWEEN:%=.venv/airflow-%/ready)
 BENCH := .venv/bench
 DOCS := .venv/docs
@@ -170,6 +172,10 @@ $(ENV2)/ready: $(UV) pyproject.toml $(PIN)/airflow-$(AIRFLOW2).txt
 .venv/backends-%/ready: $(UV) pyproject.toml $(PIN)/backends-%.txt $(PIN)/backends-bare.txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/backends-$* --extra backends \
 		--pins $(PIN)/backends-$*.txt --bare $(PIN)/backends-bare.txt
+
+.venv/cluster-%/ready: $(UV) pyproject.toml $(PIN)/cluster-%.txt
+	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/cluster-$* --extra cluster --pins $(PIN)/cluster-$*.txt
+
 $(BETWEEN_READY): .venv/airflow-%/ready: $(UV) pyproject.toml $(PIN)/airflow-%.txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/airflow-$* --extra test --pins $(PIN)/airflow-$*.txt
 

@@ -22,6 +22,8 @@ PINNED = {
     "airflow-2.11.2": ("test", ["apache-airflow==2.11.2"]),
     "backends-3.3.2": ("backends", ["apache-airflow==3.3.2"]),
     "backends-2.11.2": ("backends", ["apache-airflow==2.11.2"]),
+    "cluster-3.3.2": ("cluster", ["apache-airflow==3.3.2"]),
+    "cluster-2.11.2": ("cluster", ["apache-airflow==2.11.2"]),
     "bench": ("bench", ["apache-airflow==3.3.2"]),
     "docs": ("docs", ["apache-airflow==3.3.2"]),
     # What `make dist` builds and checks with.

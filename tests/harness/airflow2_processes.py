@@ -88,11 +88,15 @@ class Airflow2:
 
 
 class ServedAirflow2(Airflow2):
-    """The same with the web server, so that a test speaks to it as to an Airflow 3."""
+    """The same with the web server, so that a test speaks to it as to an Airflow 3.
 
-    def __init__(self, home: AirflowHome, *, triggerer: bool = False) -> None:
+    :param port: of the web server; a free one by default.
+    """
+
+    def __init__(self, home: AirflowHome, *, port: int | None = None, triggerer: bool = False) -> None:
         super().__init__(home, triggerer=triggerer)
-        self._server = WebServer(home)
+        self._server = WebServer(home, port=port)
+        self.url = self._server.url
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -148,4 +152,4 @@ class ServedAirflow2(Airflow2):
 
     def task_log(self, dag_id: str, run_id: str, task: TaskOutcome) -> str:
         """Return the log of a task instance's last try."""
-        return read_log(self.home, dag_id, run_id, task)
+        return read_log(self.home.logs, dag_id, run_id, task)

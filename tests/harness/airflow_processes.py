@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -150,7 +151,9 @@ class Airflow:
 
         :raises NotReadyError: when one of them ends or the time is up.
         """
-        expected = [_COMPONENTS[name] for name in self._commands if name in _COMPONENTS]
+        # Of several the health check tells one.
+        kinds = {name.rstrip("-0123456789") for name in self._commands}
+        expected = [_COMPONENTS[kind] for kind in kinds if kind in _COMPONENTS]
 
         def healthy() -> bool:
             try:
@@ -279,12 +282,12 @@ class Airflow:
 
     def task_log(self, dag_id: str, run_id: str, task: TaskOutcome) -> str:
         """Return the log of a task instance's last try, as a person reads it."""
-        return read_log(self.home, dag_id, run_id, task)
+        return read_log(self.home.logs, dag_id, run_id, task)
 
 
-def read_log(home: AirflowHome, dag_id: str, run_id: str, task: TaskOutcome) -> str:
+def read_log(logs: Path, dag_id: str, run_id: str, task: TaskOutcome) -> str:
     """Return the log of a task instance's last try, as a person reads it; what its trigger logged comes at the end."""
-    folder = home.logs / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task.task_id}"
+    folder = logs / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task.task_id}"
     if task.map_index >= 0:
         folder /= f"map_index={task.map_index}"
     tries = sorted(folder.glob("attempt=*.log"), key=lambda path: path.stat().st_mtime)

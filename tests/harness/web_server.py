@@ -14,11 +14,12 @@ class WebServer:
     """The web server of a migrated home, without a login, for a ``with`` block; entering waits until it answers.
 
     :param home: where it lives. Its settings are extended by those that this needs.
+    :param port: where it listens; a free one by default.
     """
 
-    def __init__(self, home: AirflowHome) -> None:
+    def __init__(self, home: AirflowHome, *, port: int | None = None) -> None:
         self.home = home
-        self._port = free_port()
+        self._port = port or free_port()
         self.url = f"http://{LOOPBACK}:{self._port}"
         if AIRFLOW_3:
             home.settings.update(served_at(self._port))
