@@ -7,7 +7,9 @@ cover is bridged here.
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
@@ -39,12 +41,15 @@ __all__ = [
     "cli_config",
     "configured",
     "connection_variable",
+    "count_metric",
     "default_deferrable",
     "events_of",
     "fail_at_once",
     "failing_backends",
     "find_connection",
+    "gauge_metric",
     "get_async_connection",
+    "host_name",
     "is_deferral_error",
     "is_interruption",
     "mask_secret",
@@ -391,6 +396,40 @@ def remove_stored_variable(key: str) -> bool:
     from airflow.models.variable import Variable
 
     return bool(Variable.delete(key))
+
+
+def count_metric(name: str, number: int = 1) -> None:
+    """Add to a counter of Airflow's metrics. It does nothing where these are off, and never fails.
+
+    :param name: its name.
+    :param number: how much to add.
+    """
+    # What a metric's backend raises must not fail a task whose work is done.
+    with suppress(Exception):
+        from airflow.providers.common.compat.sdk import Stats
+
+        Stats.incr(name, number)
+
+
+def gauge_metric(name: str, value: int, tags: dict[str, str] | None = None) -> None:
+    """Set a gauge of Airflow's metrics. It does nothing where these are off, and never fails.
+
+    :param name: its name.
+    :param value: its value.
+    :param tags: by name; a backend that knows no tags leaves them out.
+    """
+    with suppress(Exception):
+        from airflow.providers.common.compat.sdk import Stats
+
+        Stats.gauge(name, value, tags=tags or {})
+
+
+@cache
+def host_name() -> str:
+    """Return this host's name, as Airflow tells it and with what a metric's name may hold."""
+    from airflow.utils.net import get_hostname
+
+    return re.sub(r"[^a-zA-Z0-9_.-]", "_", get_hostname())  # type: ignore[no-untyped-call]
 
 
 def mask_secret(value: str) -> None:

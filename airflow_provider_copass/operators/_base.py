@@ -80,6 +80,7 @@ class CopassOperator(BaseOperator):
         :raises CopassInputError: where the connection cannot work. No request has been sent.
         """
         from airflow_provider_copass.airflow_compat import Masker
+        from airflow_provider_copass.metrics import count_duplicates, counting_secrets
         from airflow_provider_copass.operators._runtime import WallClock, new_token, owner_of, setups_of
         from airflow_provider_copass.registration import Runtime
 
@@ -94,7 +95,8 @@ class CopassOperator(BaseOperator):
             token=new_token(),
             timing=self._timing(hook),
             setups=setups_of(self),
-            mask=Masker(limit=None).mask,
+            mask=counting_secrets(Masker(limit=None).mask),
+            on_duplicates=count_duplicates,
         )
 
     @fresh_traceback
@@ -117,10 +119,12 @@ class CopassOperator(BaseOperator):
         """Turn an error that a retry cannot help into Airflow's exception that fails a task at once."""
         from airflow_provider_copass.airflow_compat import fail_at_once
         from airflow_provider_copass.errors import CopassError
+        from airflow_provider_copass.metrics import count_duplicates_of
 
         try:
             yield
         except CopassError as error:
+            count_duplicates_of(error)
             if not error.is_final:
                 raise
             raise fail_at_once(str(error)) from None

@@ -100,12 +100,19 @@ class RegisterSourceOperator(CopassOperator):
 
     def _run(self, hook: CopassHook, context: Context) -> str:
         """Create the source, or reuse the existing one."""
+        from airflow_provider_copass.errors import CopassError
+        from airflow_provider_copass.metrics import count_registrations
         from airflow_provider_copass.registration import register
         from airflow_provider_copass.secret_stores.configured import secret_store_of
 
         store = secret_store_of(self.secret_store)
         spec = self._read_spec(hook)
-        registered = register(spec, self._runtime(hook, context, store))
+        try:
+            registered = register(spec, self._runtime(hook, context, store))
+        except CopassError:
+            count_registrations(["failed"])
+            raise
+        count_registrations([registered.outcome])
         self._write_to(hook, [registered.source.data_source_id])
         self._push(context, registered)
         return registered.source.data_source_id

@@ -103,6 +103,7 @@ class RegisterSourcesOperator(CopassOperator):
         if is_plan:
             return self._plan(specs, runtime)
         outcomes = self._register(specs, runtime)
+        self._count(outcomes)
         self._report(outcomes)
         source_ids = [each.registered.source.data_source_id for each in outcomes if each.registered is not None]
         self._write_to(hook, source_ids)
@@ -113,11 +114,22 @@ class RegisterSourcesOperator(CopassOperator):
     def _register(self, specs: list[SourceSpec], runtime: Runtime) -> list[Outcome]:
         """Register the sources, several at once."""
         from airflow_provider_copass.airflow_compat import Masker
+        from airflow_provider_copass.metrics import counting_secrets
         from airflow_provider_copass.operators._threads import Threads
         from airflow_provider_copass.registration import register_many
 
+        mask = counting_secrets(Masker(limit=_MOST_MASKED).mask)
         with Threads(self.max_concurrency) as pool:
-            return register_many(specs, replace(runtime, pool=pool, mask=Masker(limit=_MOST_MASKED).mask))
+            return register_many(specs, replace(runtime, pool=pool, mask=mask))
+
+    def _count(self, outcomes: list[Outcome]) -> None:
+        """Count the outcomes by Airflow's metrics."""
+        from airflow_provider_copass.metrics import count_duplicates_of, count_registrations
+
+        count_registrations(each.outcome for each in outcomes)
+        for each in outcomes:
+            if each.error is not None:
+                count_duplicates_of(each.error)
 
     def _plan(self, specs: list[SourceSpec], runtime: Runtime) -> list[dict[str, Any]]:
         """Report what would be done."""

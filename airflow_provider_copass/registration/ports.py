@@ -201,6 +201,10 @@ def no_mask(_: SecretStr) -> None:
     """Mask nothing: there is no log that a secret could reach."""
 
 
+def no_count(_: int) -> None:
+    """Count nothing."""
+
+
 @dataclass(frozen=True)
 class Runtime:
     """What one try of a task works with, the same for all that it does.
@@ -216,6 +220,7 @@ class Runtime:
     :param timing: how long to wait for what.
     :param pool: runs several calls at once.
     :param mask: keeps a secret that was just answered out of every log; called from the main thread.
+    :param on_duplicates: told how many live sources have the identity of a source that is used, beside it, if any has.
     :param setups: ids of the tasks whose leases this task may take over at once, in the same run: a teardown's setups.
     """
 
@@ -230,4 +235,5 @@ class Runtime:
     timing: Timing = field(default_factory=Timing)
     pool: Pool = field(default_factory=Inline)
     mask: Callable[[SecretStr], None] = no_mask
+    on_duplicates: Callable[[int], None] = no_count
     setups: frozenset[str] = frozenset()

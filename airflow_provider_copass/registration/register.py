@@ -170,6 +170,7 @@ class Registration(Operation[Registered]):
         elif is_ours:
             duplicates = yield from self._delete_twins(source_id, duplicates)
         if duplicates:
+            self._rt.on_duplicates(len(duplicates))
             self._rt.log.warning(
                 "%s is source %s. Other live sources have the same provider and name, and were not touched: %s.",
                 self.spec.label,

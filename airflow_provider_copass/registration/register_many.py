@@ -210,6 +210,7 @@ def _warn_of_duplicates(registered: Sequence[Registered], specs: Sequence[Source
     for spec in specs:
         ids = [source.data_source_id for source in inventory.matching(spec.identity)]
         if len(ids) > 1 and any(source_id in by_id for source_id in ids):
+            runtime.on_duplicates(len(ids) - 1)
             runtime.log.warning("Several live sources are %s, and were not touched: %s.", spec.label, ", ".join(ids))
 
 

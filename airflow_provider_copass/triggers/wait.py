@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_copass._tracebacks import fresh_traceback
 from airflow_provider_copass.airflow_compat import BaseTrigger, TriggerEvent
 from airflow_provider_copass.errors import CopassError
+from airflow_provider_copass.metrics import OPEN_WAITS
 from airflow_provider_copass.triggers._watches import watch_on
 from airflow_provider_copass.waiting import condition_from_json, target_from_json
 
@@ -85,8 +86,12 @@ class WaitTrigger(BaseTrigger):
         await asyncio.sleep(max(0, earliest - loop.time()))
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
-    @fresh_traceback
     async def _event(self) -> dict[str, Any]:
+        with OPEN_WAITS.one():
+            return await self._wait()
+
+    @fresh_traceback
+    async def _wait(self) -> dict[str, Any]:
         left = (datetime.fromisoformat(self.deadline) - datetime.now(UTC)).total_seconds()
         targets = [target_from_json(target) for target in self.targets]
         named = ", ".join(map(str, targets[:_MOST_NAMED]))
