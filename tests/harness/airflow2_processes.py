@@ -1,9 +1,8 @@
 """The scheduler of an Airflow 2 with its tasks as processes, and what a test asks of its REST API."""
 
 import os
-import sqlite3
 from collections.abc import Collection
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -83,8 +82,7 @@ class Airflow2:
         )
 
     def _rows(self, query: str, *parameters: str) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(f"{self.home.database.as_uri()}?mode=ro", uri=True, timeout=30)) as database:
-            return database.execute(query, parameters).fetchall()
+        return self.home.rows(query, *parameters)
 
 
 class ServedAirflow2(Airflow2):

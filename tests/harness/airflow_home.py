@@ -209,7 +209,7 @@ class AirflowHome:
         return [json.loads(extra) for (extra,) in self.rows(query, uri)]
 
     def rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
-        """Return what the database answers to a query."""
+        """Return what a query of the metadata database answers; each parameter stands as ``?`` in it."""
         with closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True, timeout=30)) as database:
             return database.execute(query, parameters).fetchall()
 

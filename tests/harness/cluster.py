@@ -75,7 +75,9 @@ class ClusterHome(AirflowHome):
     :param redis: the broker.
     """
 
-    def __init__(self, path: Path, postgres: Postgres, redis: Redis, *, settings: Mapping[str, str], **given: Any):
+    def __init__(
+        self, path: Path, postgres: Postgres, redis: Redis, *, settings: Mapping[str, str], **given: Any
+    ) -> None:
         super().__init__(path, **given)
         for name in ("DATABASE__SQL_ALCHEMY_CONNECT_ARGS", "DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC"):
             # SQLite's.
@@ -94,7 +96,8 @@ class ClusterHome(AirflowHome):
             }
         )
 
-    def _rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *parameters: str) -> list[tuple[Any, ...]]:
+        """Return what a query of the metadata database answers; each parameter stands as ``?`` in it."""
         with closing(psycopg2.connect(self.postgres.dsn)) as database, database.cursor() as cursor:
             # As texts, as SQLite has them.
             for register in (psycopg2.extras.register_default_json, psycopg2.extras.register_default_jsonb):
@@ -178,20 +181,21 @@ class _Cluster:
     def log_of(self, dag_id: str, run_id: str, task: TaskOutcome) -> str:
         """Return the logs of a task instance's last try on each host."""
         homes = [self.home.logs, *(self.home.path.parent / name / "logs" for name in self.workers)]
-        texts = []
-        for logs in homes:
-            if text := read_log(logs, dag_id, run_id, task):
-                texts.append(f"[{logs.parent.name}]\n{text}")
-        return "\n".join(texts)
+        texts = {logs.parent.name: read_log(logs, dag_id, run_id, task) for logs in homes}
+        return "\n".join(f"[{host}]\n{text}" for host, text in texts.items() if text)
 
 
 class Cluster3(_Cluster, Airflow):
     """Airflow 3."""
 
-    def __init__(self, home: ClusterHome, port: int, *, schedulers: int, triggerers: int, workers: Sequence[str]):
+    def __init__(
+        self, home: ClusterHome, port: int, *, schedulers: int, triggerers: int, workers: Sequence[str]
+    ) -> None:
         Airflow.__init__(self, home, port=port)
         self._prepare(schedulers, triggerers, workers)
-        self._commands = dict.fromkeys(["api-server", *self.schedulers, "dag-processor", *self.triggerers, *workers], ())
+        self._commands = dict.fromkeys(
+            ["api-server", *self.schedulers, "dag-processor", *self.triggerers, *workers], ()
+        )
 
     def wait_healthy(self, *, seconds: float = 300) -> None:
         """Wait until every process has reported itself."""
@@ -207,7 +211,9 @@ class Cluster3(_Cluster, Airflow):
 class Cluster2(_Cluster, ServedAirflow2):
     """Airflow 2.11."""
 
-    def __init__(self, home: ClusterHome, port: int, *, schedulers: int, triggerers: int, workers: Sequence[str]):
+    def __init__(
+        self, home: ClusterHome, port: int, *, schedulers: int, triggerers: int, workers: Sequence[str]
+    ) -> None:
         ServedAirflow2.__init__(self, home, port=port)
         self._prepare(schedulers, triggerers, workers)
         home.settings["CORE__EXECUTOR"] = "CeleryExecutor"

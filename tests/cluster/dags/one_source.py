@@ -1,0 +1,20 @@
+"""One source: by a task that is tried again, and by one that is not and shall run on the other worker."""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_copass.operators import RegisterSourceOperator
+
+WHAT = {"provider": "slack", "name": "{{ dag_run.conf['word'] }}", "ingestion_mode": "realtime"}
+
+for dag_id, queue, retries in (
+    ("anywhere", "default", 3),
+    ("on_a", "worker-a", 8),
+    ("on_b", "worker-b", 8),
+    ("once_on_a", "worker-a", 0),
+):
+    with DAG(dag_id, schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+        RegisterSourceOperator(
+            task_id="register", queue=queue, retries=retries, retry_delay=timedelta(seconds=5), **WHAT
+        )
