@@ -47,7 +47,7 @@ unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help browser demo screenshots ui test test-with-airflow test-protocol test-rest coverage test-airflow test-leaks test-rounds test-airflow2 test-backends test-backends-all matrix matrix-quick dist docs diagrams test-wheel test-all check lint format bench lists constraints clean
+.PHONY: help browser demo screenshots ui test test-with-airflow test-protocol test-rest coverage test-airflow test-leaks test-rounds test-airflow2 test-backends test-backends-all cluster test-cluster test-cluster-all matrix matrix-quick dist docs diagrams test-wheel test-all check lint format bench lists constraints clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}' \
@@ -100,6 +100,16 @@ test-backends-all: $(BACKENDS)/ready $(BACKENDS2)/ready ## the same on both vers
 	@$(BACKENDS)/bin/python -m pytest tests/backends -m "not slow"
 	@$(BACKENDS2)/bin/python -m pytest tests/backends
 
+cluster: $(CLUSTER)/ready ## open an Airflow with PostgreSQL, Redis, two schedulers and two Celery workers, to try things on
+	@$(CLUSTER)/bin/python -m tests.tools.cluster
+
+test-cluster: $(CLUSTER)/ready ## run the examples and a short torture on such a cluster, and search all that it has written
+	@$(CLUSTER)/bin/python -m pytest tests/cluster -m "not slow and not deep"
+
+test-cluster-all: $(CLUSTER)/ready $(CLUSTER2)/ready ## the full torture, double delivery, clocks, outages, many waits; the torture on both versions of Airflow
+	@$(CLUSTER)/bin/python -m pytest tests/cluster
+	@$(CLUSTER2)/bin/python -m pytest tests/cluster/test_cluster.py tests/cluster/test_torture.py
+
 matrix: $(ENV)/ready $(ENV2)/ready $(BETWEEN_READY) browser ## run the tests that touch Airflow on each version, with a table of what ran where
 	@$(PY) -m tests.tools.matrix $(VERSIONS)
 
@@ -118,7 +128,7 @@ test-wheel: dist ## test the installed wheel: on Airflow $(AIRFLOW), on one that
 	@cd $(UNPACKED) && $(CURDIR)/.venv/wheel/bin/python $(CHECK) --plain=$(CURDIR)/.venv/plain tests/distribution $(WHEEL_TESTS)
 	@cd $(UNPACKED) && $(CURDIR)/.venv/lowest/bin/python $(CHECK) $(LOWEST_TESTS)
 
-test-all: test coverage test-airflow test-rounds matrix test-backends-all test-wheel ## everything, the slow rounds included
+test-all: test coverage test-airflow test-rounds matrix test-backends-all test-cluster-all test-wheel ## everything, the slow rounds included
 	@$(PY) -m pytest -m slow
 	@$(ENV2)/bin/python -m pytest tests/airflow -m slow
 

@@ -49,7 +49,7 @@ def check(stage: Stage, word: str) -> str:
 @BOTH_WAYS
 @pytest.mark.parametrize("first", ["worker-a", "worker-b"])
 def test_the_window_of_a_post_without_an_answer(
-    stage: Stage, ahead: int, first: str, record_property: Callable[[str, object], None]
+    stage: Stage, ahead: int, first: str, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     """A worker dies while the answer is on its way; the retry runs by the other clock, and knows the source as ours."""
     word = f"window_{first}_{ahead}"
@@ -64,7 +64,7 @@ def test_the_window_of_a_post_without_an_answer(
     stage.cluster.restart_worker(other)
     began = time.monotonic()
     [task] = stage.wait_success("anywhere", run_id, seconds=400)
-    record_property(
+    record_testsuite_property(
         "retry", f"{time.monotonic() - began:.0f} s, {task.tries} tries, {stage.count('register') - before} POSTs"
     )
     assert stage.count("register") - before == 1
@@ -72,7 +72,7 @@ def test_the_window_of_a_post_without_an_answer(
 
 
 def test_a_live_task_is_taken_over_from_by_a_clock_that_is_ahead(
-    stage: Stage, record_property: Callable[[str, object], None]
+    stage: Stage, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     """With less than the difference as `takeover_after`: an error costs time, and no guarantee."""
     start(stage, "worker-a", "worker-b", ahead=APART)
@@ -87,7 +87,7 @@ def test_a_live_task_is_taken_over_from_by_a_clock_that_is_ahead(
     stage.emulator.release(held)
     for run in runs.items():
         stage.wait_success(*run, seconds=600)
-    record_property("requests", {each: stage.count(each) - number for each, number in before.items()})
+    record_testsuite_property("requests", {each: stage.count(each) - number for each, number in before.items()})
     source_id = check(stage, word)
     for run in runs.items():
         assert stage.cluster.home.xcoms(*run, "register")[-1]["return_value"] == source_id
@@ -95,7 +95,7 @@ def test_a_live_task_is_taken_over_from_by_a_clock_that_is_ahead(
 
 @BOTH_WAYS
 def test_a_dead_task_is_taken_over_from(
-    stage: Stage, ahead: int, record_property: Callable[[str, object], None]
+    stage: Stage, ahead: int, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     """By its age on the other clock: earlier or later by the difference, and not later than that."""
     start(stage, "worker-a", "worker-b", ahead=ahead)
@@ -110,19 +110,19 @@ def test_a_dead_task_is_taken_over_from(
     run_id = stage.cluster.trigger("comes_on_b", {"word": word})
     stage.wait_success("comes_on_b", run_id, seconds=TAKEOVER_AFTER + APART + 240)
     took = time.monotonic() - began
-    record_property("taken over after", f"{took:.0f} s")
+    record_testsuite_property("taken over after", f"{took:.0f} s")
     check(stage, word)
     if ahead < 0:
         assert took > TAKEOVER_AFTER + APART - 5
 
 
 @BOTH_WAYS
-def test_the_torture(stage: Stage, ahead: int, record_property: Callable[[str, object], None]) -> None:
+def test_the_torture(stage: Stage, ahead: int, record_testsuite_property: Callable[[str, object], None]) -> None:
     """Eight sources, four realtime, asked for four times each, and two dead workers."""
     start(stage, "worker-a", "worker-b", ahead=ahead)
     kills = len(stage.kills)
     round_ = torture(stage, count=8, realtime=4, kills=2)
-    record_property("kills", len(stage.kills) - kills)
+    record_testsuite_property("kills", len(stage.kills) - kills)
     assert {dag: stage.state(dag, run) for dag, run in round_.runs.items()} == dict.fromkeys(round_.runs, "success")
     live = stage.live(round_.word)
     assert stage.doubled(round_.word) == {}

@@ -82,11 +82,11 @@ def _round(played: Played) -> Tortured:
 
 
 def test_sources_are_there_once_with_their_secrets_though_workers_die(
-    played: Played, round_: Tortured, record_property: Callable[[str, object], None]
+    played: Played, round_: Tortured, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     """Eight sources, asked for by four tasks each, and whole workers that lose their power while answers wait."""
     stage = played.stage
-    record_property("kills", len(stage.kills))
+    record_testsuite_property("kills", len(stage.kills))
     assert {dag: stage.state(dag, run) for dag, run in round_.runs.items()} == dict.fromkeys(round_.runs, "success")
     assert len(stage.kills) == KILLS
     live = stage.live(round_.word)

@@ -62,18 +62,20 @@ def check(stage: Stage, word: str, run_id: str) -> None:
     assert stage.pending() == []
 
 
-def test_a_task_that_runs_is_not_started_again(stage: Stage, record_property: Callable[[str, object], None]) -> None:
+def test_a_task_that_runs_is_not_started_again(
+    stage: Stage, record_testsuite_property: Callable[[str, object], None]
+) -> None:
     """Airflow refuses the second start, by itself, and the first process goes on: one POST, one try."""
     run_id, message, other, held = deliver_twice(stage, "delivered")
     refusal = "already running elsewhere" if AIRFLOW_3 else "succeeded"
     said = stage.until(
         lambda: [line for line in output_of(stage, other) if message in line and refusal in line], "what Airflow does"
     )
-    record_property("the other worker says", said)
+    record_testsuite_property("the other worker says", said)
     stage.emulator.release(held)
     [task] = stage.wait_success("anywhere", run_id, seconds=300)
     results = stage.cluster.home.rows("SELECT status FROM celery_taskmeta WHERE task_id = ?", message)
-    record_property("Celery's result", results)
+    record_testsuite_property("Celery's result", results)
     assert task.tries == 1
     assert (stage.count("register"), stage.count("rotate")) == (1, 0)
     check(stage, "delivered", run_id)
@@ -83,7 +85,7 @@ def test_a_task_that_runs_is_not_started_again(stage: Stage, record_property: Ca
 @pytest.mark.skipif(not can_unshare(), reason="needs hosts with one name and process ids of their own: root")
 @pytest.mark.parametrize("is_late", [False, True], ids=["answered_meanwhile", "answered_at_the_end"])
 def test_two_processes_with_the_same_try_number(
-    stage: Stage, record_property: Callable[[str, object], None], *, is_late: bool
+    stage: Stage, record_testsuite_property: Callable[[str, object], None], *, is_late: bool
 ) -> None:
     """The second start comes from a host of the same name with the same process id, so Airflow takes it for the first.
 
@@ -116,9 +118,9 @@ def test_two_processes_with_the_same_try_number(
         200,
     )
     sent = {each: stage.count(each) - before[each] for each in ("register", "rotate", "delete", "list")}
-    record_property("requests", sent)
-    record_property("tries", task.tries)
-    record_property(
+    record_testsuite_property("requests", sent)
+    record_testsuite_property("tries", task.tries)
+    record_testsuite_property(
         "ends", [line[-300:] for name in stage.cluster.workers for line in output_of(stage, name) if message in line]
     )
     assert stage.doubled(word) == {}

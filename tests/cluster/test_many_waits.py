@@ -35,16 +35,16 @@ def triggers(stage: Stage) -> dict[int, int]:
 
 
 def test_each_triggerer_asks_once_a_round_and_one_may_die(
-    stage: Stage, record_property: Callable[[str, object], None]
+    stage: Stage, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     """All of them end with what they have seen, in their first try."""
     ids = stage.emulator.seed([{"provider": "custom", "name": f"waited for {number}"} for number in range(COUNT)])
     began = time.monotonic()
     run_id = stage.cluster.trigger("waits", {"ids": ids})
     stage.until(lambda: states(stage, run_id).get("deferred") == COUNT, f"{COUNT} deferred tasks", 1150)
-    record_property("deferred", f"{COUNT} within {time.monotonic() - began:.0f} s")
+    record_testsuite_property("deferred", f"{COUNT} within {time.monotonic() - began:.0f} s")
     both = stage.until(lambda: len(triggers(stage)) == 2 and triggers(stage), "triggers on both triggerers", 60)
-    record_property("triggers by triggerer", sorted(both.values()))
+    record_testsuite_property("triggers by triggerer", sorted(both.values()))
 
     def looks(seconds: float) -> tuple[int, set[str]]:
         first = len(stage.emulator.requests())
@@ -54,16 +54,16 @@ def test_each_triggerer_asks_once_a_round_and_one_may_die(
 
     seconds = 10 * INTERVAL
     number, operations = looks(seconds)
-    record_property("requests of both", f"{number} in {seconds:.0f} s, {operations}")
+    record_testsuite_property("requests of both", f"{number} in {seconds:.0f} s, {operations}")
     assert operations == {"list"}
     assert 4 <= number <= 2 * (seconds / INTERVAL + 1)
 
     stage.cluster.kill("triggerer-1")
     killed = time.monotonic()
     stage.until(lambda: list(triggers(stage).values()) == [COUNT], "the other triggerer, with all of them", 180)
-    record_property("taken over after", f"{time.monotonic() - killed:.0f} s")
+    record_testsuite_property("taken over after", f"{time.monotonic() - killed:.0f} s")
     number, operations = looks(seconds)
-    record_property("requests of one", f"{number} in {seconds:.0f} s, {operations}")
+    record_testsuite_property("requests of one", f"{number} in {seconds:.0f} s, {operations}")
     assert operations == {"list"}
     assert 2 <= number <= seconds / INTERVAL + 1
 
@@ -71,7 +71,7 @@ def test_each_triggerer_asks_once_a_round_and_one_may_die(
         stage.emulator.set_source(source_id, last_sync_at=SYNCED)
     synced = time.monotonic()
     tasks = stage.wait_success("waits", run_id, seconds=1150)
-    record_property("all ended", f"after {time.monotonic() - synced:.0f} s")
+    record_testsuite_property("all ended", f"after {time.monotonic() - synced:.0f} s")
     waited = [task for task in tasks if task.task_id == "wait"]
     assert [task.tries for task in waited] == [1] * COUNT
     values = stage.cluster.home.xcoms("waits", run_id, "wait")

@@ -48,30 +48,36 @@ def check(stage: Stage, word: str, runs: dict[str, str]) -> str:
     return f"{time.monotonic() - began:.0f} s more; {len(tries)} tasks, {sum(tries)} tries, at most {max(tries)}"
 
 
-def test_postgres_is_away_for_twenty_seconds(stage: Stage, record_property: Callable[[str, object], None]) -> None:
+def test_postgres_is_away_for_twenty_seconds(
+    stage: Stage, record_testsuite_property: Callable[[str, object], None]
+) -> None:
     """Every connection to it is cut; what runs fails or waits, and all is well in the end."""
     word, runs = begin(stage)
     postgres = stage.cluster.home.postgres
     postgres.end()
     time.sleep(AWAY)
     postgres.start()
-    record_property("after Postgres", check(stage, word, runs))
+    record_testsuite_property("after Postgres", check(stage, word, runs))
 
 
-def test_redis_is_away_and_loses_every_message(stage: Stage, record_property: Callable[[str, object], None]) -> None:
+def test_redis_is_away_and_loses_every_message(
+    stage: Stage, record_testsuite_property: Callable[[str, object], None]
+) -> None:
     """What was queued is queued again by the scheduler, and what runs goes on."""
     word, runs = begin(stage)
     stage.redis.end()
     time.sleep(AWAY)
     stage.redis.start()
-    record_property("after Redis", check(stage, word, runs))
+    record_testsuite_property("after Redis", check(stage, word, runs))
 
 
-def test_one_of_two_schedulers_is_killed(stage: Stage, record_property: Callable[[str, object], None]) -> None:
+def test_one_of_two_schedulers_is_killed(
+    stage: Stage, record_testsuite_property: Callable[[str, object], None]
+) -> None:
     """The other one adopts what it had queued."""
     word, runs = begin(stage)
     stage.cluster.kill("scheduler-1")
-    record_property("after a scheduler", check(stage, word, runs))
+    record_testsuite_property("after a scheduler", check(stage, word, runs))
     stage.cluster.start("scheduler-1")
 
 

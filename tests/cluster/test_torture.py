@@ -24,12 +24,14 @@ def _round(stage: Stage) -> Tortured:
     return torture(stage, count=30, realtime=10, kills=KILLS)
 
 
-def test_both_runs_succeed(stage: Stage, round_: Tortured, record_property: Callable[[str, object], None]) -> None:
+def test_both_runs_succeed(
+    stage: Stage, round_: Tortured, record_testsuite_property: Callable[[str, object], None]
+) -> None:
     """Every task, in whichever try; and the workers were killed as often as they should be."""
     tries = [task.tries for run in round_.runs.items() for task in stage.tasks(*run)]
-    record_property("kills", len(stage.kills))
-    record_property("tries", f"{len(tries)} tasks, {sum(tries)} tries, at most {max(tries)}")
-    record_property("requests", {each: stage.count(each) for each in ("register", "rotate", "delete")})
+    record_testsuite_property("kills", len(stage.kills))
+    record_testsuite_property("tries", f"{len(tries)} tasks, {sum(tries)} tries, at most {max(tries)}")
+    record_testsuite_property("requests", {each: stage.count(each) for each in ("register", "rotate", "delete")})
     assert {dag: stage.state(dag, run) for dag, run in round_.runs.items()} == dict.fromkeys(round_.runs, "success")
     assert len(stage.kills) == KILLS
 
@@ -65,7 +67,7 @@ def test_no_entry_is_left_pending(stage: Stage, round_: Tortured) -> None:
 
 
 def test_a_list_of_200_that_is_killed_twice_with_its_worker(
-    stage: Stage, record_property: Callable[[str, object], None]
+    stage: Stage, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     """Once at a third of it, and its retry at two thirds: 200 sources, 200 valid secrets."""
     before, began = stage.count("register"), time.monotonic()
@@ -76,8 +78,8 @@ def test_a_list_of_200_that_is_killed_twice_with_its_worker(
         stage.cluster.restart_worker("worker-a")
     [_, task] = stage.wait_success("long_list", run_id, seconds=900)
     live = stage.live("listed")
-    record_property("list of 200", f"{time.monotonic() - began:.0f} s, {task.tries} tries")
-    record_property("requests", {each: stage.count(each) for each in ("register", "rotate", "delete")})
+    record_testsuite_property("list of 200", f"{time.monotonic() - began:.0f} s, {task.tries} tries")
+    record_testsuite_property("requests", {each: stage.count(each) for each in ("register", "rotate", "delete")})
     assert task.tries >= 3
     assert stage.doubled("listed") == {}
     ids = [live[f"listed {index}"][0] for index in range(200)]
