@@ -43,7 +43,7 @@ html_show_sourcelink = False
 
 _CONTENTS = {
     "Use it": ["examples", "connection", "operators", "waiting", "secrets", "testing-your-dags"],
-    "Run it": ["failures", "secrets-and-logs", "versions", "emulator"],
+    "Run it": ["production", "failures", "secrets-and-logs", "versions", "emulator"],
     "Reference": [f"reference/{room}" for room in _ROOMS],
     "Understand it": ["architecture", "decisions/README"],
 }

@@ -3,16 +3,21 @@
 Airflow 3.3 takes a second start of a task instance for the first one if host name, user and process id are equal.
 """
 
+import os
 from pathlib import Path
 
 from airflow.providers.celery.executors.default_celery import DEFAULT_CELERY_CONFIG
-from celery.signals import task_prerun
+from celery.signals import worker_process_init
 
 CONFIG = DEFAULT_CELERY_CONFIG
 LAST_PID = "20000"
 
 
-@task_prerun.connect
-def _choose(**_: object) -> None:
-    # Of this host's processes alone; the next one that is started gets the number after it.
+@worker_process_init.connect
+def _in_each_pool_process(**_: object) -> None:
+    os.register_at_fork(before=_choose)
+
+
+def _choose() -> None:
+    """Let the next process of this host, and of no other, get the number after this one."""
     Path("/proc/sys/kernel/ns_last_pid").write_text(LAST_PID, encoding="ascii")
