@@ -161,7 +161,7 @@ def opened(folder: Path, files: Collection[Path], *, timeout: float = 120, **opt
             kept.write_text(json.dumps({CREDENTIAL: credential}), encoding="utf-8")
             cluster.home.airflow("variables", "import", str(kept))
             kept.unlink()
-            cluster.wait_dags([file.name for file in files])
+            cluster.wait_dags([file.name for file in files if file.suffix == ".py"])
             stage = Stage(cluster, redis, emulator, tap, folder / "cluster", credential)
             yield stage
 
