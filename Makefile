@@ -30,7 +30,7 @@ WHEEL_TESTS := tests/distribution/check_installed.py tests/pytest_plugin/test_co
 	$(addprefix tests/operators/test_,register_source.py register_sources.py update_source.py)
 # Here the versions of all that we import differ, down to the lowest pydantic and httpx. The protocol's own tests are about
 # its logic; of them those that read, write and compare models.
-LOWEST_TESTS := $(WHEEL_TESTS) tests/operators/test_inputs_property.py tests/api tests/emulator tests/hooks tests/secret_stores \
+LOWEST_TESTS := $(WHEEL_TESTS) tests/operators/test_inputs_property.py tests/api tests/hooks tests/secret_stores \
 	$(addprefix tests/registration/test_,inventory.py journal.py register.py register_many.py spec.py update.py) \
 	tests/airflow/test_providers_listing.py $(EXAMPLES)
 # With `=`, for pytest takes the path of an option that it does not know yet for one of tests, and looks there.
@@ -39,7 +39,7 @@ CHECK := -m pytest -q -p no:cacheprovider -m "not slow and not rounds" -o "pytho
 WITH_AIRFLOW := tests/airflow tests/docs/test_readme.py tests/pytest_plugin/test_page.py
 # Without the client's and the emulator's, which take minutes: their libraries are the same beside each Airflow. `make matrix` has
 # them, and all of the pytest plugin.
-AIRFLOW2_TESTS := $(addprefix tests/,airflow commands hooks operators secret_stores sensors triggers waiting) \
+AIRFLOW2_TESTS := $(addprefix tests/,airflow commands hooks operators secret_stores sensors triggers) \
 	tests/pytest_plugin/test_users_tests.py
 # A home that the developer has for Airflow is none of our business, and ours none of theirs.
 export AIRFLOW_HOME := $(CURDIR)/.venv/airflow-home

@@ -76,7 +76,7 @@ def test_a_live_task_is_taken_over_from_by_a_clock_that_is_ahead(
 ) -> None:
     """With less than the difference as `takeover_after`: an error costs time, and no guarantee."""
     start(stage, "worker-a", "worker-b", ahead=APART)
-    word = "robbed"
+    word = "taken"
     before = {each: stage.count(each) for each in ("register", "rotate", "delete")}
     held = stage.emulator.add_fault(operation="register", when="after", action="hold", match={"name": word})
     runs = {"lives_on_a": stage.cluster.trigger("lives_on_a", {"word": word})}

@@ -1,4 +1,4 @@
-"""One source: by a task that is tried again, and by one that is not and shall run on the other worker."""
+"""One source: by a task that is tried again, and by one that is not and are to run on the other worker."""
 
 from datetime import UTC, datetime, timedelta
 
