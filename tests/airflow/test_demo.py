@@ -34,7 +34,7 @@ def test_the_demo_shows_sources_xcoms_and_checks(tmp_path: Path) -> None:
         assert "requests to register: 2 in the first run, 0 in the second" in shown
         for checked in (
             "Every source exists once",
-            "Each secret lies encrypted in Airflow, and is the one that Copass accepts",
+            "Each secret is stored encrypted in Airflow, and is the one that Copass accepts",
             "The webhook takes an event with that secret, and the source has synced",
             "Neither a secret nor the token is in a log, the database or an output",
         ):
