@@ -16,6 +16,7 @@ REACTS = "example_copass_react_to_sync"
 BY_HAND = {
     "example_copass_change_sources": 1,
     "example_copass_ephemeral_source": 2,
+    "example_copass_feed_source": 2,
     "example_copass_register_source": 2,
     "example_copass_register_sources": 2,
     "example_copass_source_lifecycle": 2,
@@ -60,6 +61,12 @@ def test_an_example_runs(played: Played, dag_id: str) -> None:
         if not source["deleted"] and source["status"] not in {"archived", "disconnected"}
     ]
     assert len(live) == len(set(live))
+
+
+def test_no_example_is_left_out(played: Played) -> None:
+    """Each DAG among the examples is run, by hand or by a sync."""
+    there = {dag_id for (dag_id,) in played.stage.cluster.home.rows("SELECT dag_id FROM dag")}
+    assert {dag_id for dag_id in there if dag_id.startswith("example_")} == {*BY_HAND, *([REACTS] if AIRFLOW_3 else [])}
 
 
 @pytest.mark.skipif(not AIRFLOW_3, reason="no trigger watches an asset before Airflow 3")

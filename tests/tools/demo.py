@@ -124,7 +124,9 @@ class Demo:
         with self.progress.step("Every source exists once, and the second run created none") as step:
             check_once(emulator, first, second)
             step.tell(f"requests to register: {first.posts} in the first run, {second.posts} in the second")
-        with self.progress.step("Each secret is stored encrypted in Airflow, and is the one that Copass accepts") as step:
+        with self.progress.step(
+            "Each secret is stored encrypted in Airflow, and is the one that Copass accepts"
+        ) as step:
             secrets = check_secrets(emulator, home, second)
             step.tell("its SHA-256 is the one that Copass has")
         with self.progress.step("The webhook takes an event with that secret, and the source has synced") as step:

@@ -1,4 +1,4 @@
-"""One source: by a task that is tried again, and by one that is not and are to run on the other worker."""
+"""One source: by a task on whichever worker, and by tasks on one of them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,6 @@ for dag_id, queue, retries in (
     ("anywhere", "default", 3),
     ("on_a", "worker-a", 8),
     ("on_b", "worker-b", 8),
-    ("once_on_a", "worker-a", 0),
 ):
     with DAG(dag_id, schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
         RegisterSourceOperator(
