@@ -1,5 +1,6 @@
 """What `make test-cluster` shows in minutes: the examples, a short torture, metrics, and that nothing is seen."""
 
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -115,8 +116,14 @@ def test_metrics_tell_how_registrations_ended(played: Played, round_: Tortured) 
     assert counters["airflow.copass.secrets.minted"] >= round_.realtime
     ours = {name for name in played.sink.names if ".copass." in name}
     outcomes = {f"registrations.{word}" for word in ("created", "unchanged", "updated", "failed", "skipped")}
-    known = {*outcomes, "secrets.minted", "duplicates.seen"}
+    waits = {"waits.open", f"waits.open.{socket.gethostname()}"}
+    known = {*outcomes, *waits, "secrets.minted", "duplicates.seen"}
     assert {name.removeprefix("airflow.copass.") for name in ours} <= known
+    # The example that feeds a source waits for its three jobs.
+    for name in waits:
+        told = played.sink.gauges[f"airflow.copass.{name}"]
+        assert max(told) >= 1
+        assert told[-1] == 0
 
 
 def test_the_search_is_not_blind(played: Played, round_: Tortured) -> None:
