@@ -47,7 +47,7 @@ with create_session() as session:
 class Story:
     """The run, its sources, and what was measured.
 
-    :param steady: from when to when, in UTC, all of them did nothing but wait, and how busy the machine was, in per cent.
+    :param steady: from when to when, in UTC, all of them only waited, and how busy the machine was, in per cent.
     """
 
     stage: Stage
