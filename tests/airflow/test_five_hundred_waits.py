@@ -87,7 +87,7 @@ class Story:
         return looks, rounds
 
     def blocked(self) -> list[tuple[datetime, str]]:
-        """Return when the triggerers said that their event loop was paused, and for how many seconds."""
+        """Return when the triggerers said that their event loop was blocked, and for how many seconds."""
         files = sorted(self.stage.home.outputs.glob("triggerer*"))
         text = "\n".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
         found = re.findall(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+)[^\n]*thread was blocked for ([\d.]+)", text)
@@ -209,13 +209,13 @@ def test_each_log_has_the_lines_of_its_own_trigger(story: Story) -> None:
 
 
 def test_the_rounds_have_not_blocked_the_triggerer(story: Story) -> None:
-    """It says so where its event loop has was paused for 0.2 s.
+    """It says so where its event loop was blocked for 0.2 s.
 
     It does when it loads hundreds of triggers at once, and when hundreds of events leave at once; while all of them
     only wait, nothing does.
     """
     told = story.blocked()
-    story.tell(f"the triggerer's event loop was paused: {[f'{when:%H:%M:%S} {seconds} s' for when, seconds in told]}")
+    story.tell(f"the triggerer's event loop was blocked: {[f'{when:%H:%M:%S} {seconds} s' for when, seconds in told]}")
     # Not the rounds after the kill: the triggerer may still be loading then.
     first, _, last = story.steady
     idle = [(since, until) for since, until, busy in (first, last) if busy < _BUSY]
