@@ -20,8 +20,9 @@ def can_unshare() -> bool:
 
 
 _UNSHARE = ["unshare", "--pid", "--fork", "--kill-child=SIGKILL", "--mount", "--uts", "--mount-proc"]
+# What another host of these process ids left in /dev/shm, as faketime does when it is killed, is none of this one's.
 # The host stays up when its one service ends by itself; what the service has started goes on then.
-_HOST = "trap exit TERM; hostname {name}; {command} & wait $!; sleep 3600 & wait $!"
+_HOST = "trap exit TERM; mount -t tmpfs tmpfs /dev/shm; hostname {name}; {command} & wait $!; sleep 3600 & wait $!"
 _FOR_EVER = "trap exit TERM; while :; do {command} & wait $!; sleep 1; done"
 
 
