@@ -52,7 +52,7 @@ def is_gone(session: int) -> bool:
 def test_a_process_that_ignores_term_is_ended_with_its_children(tmp_path: Path) -> None:
     """After the grace everything in the session gets KILL, in whatever process group it is."""
     process = start(STUBBORN, tmp_path)
-    wait_for(lambda: len(process.text().split()) == 2, "both processes", seconds=10, alive=[process])
+    wait_for(lambda: len(process.text().split()) == 2, "both processes", seconds=60, alive=[process])
     assert len(sessions.living({process.pid})) == 2
 
     process.end(grace_seconds=0.2)
@@ -71,11 +71,11 @@ def test_an_exception_in_a_with_block_ends_the_process(tmp_path: Path) -> None:
 def test_what_a_killed_parent_leaves_behind_is_ended(tmp_path: Path) -> None:
     """Even where no ``with`` block can run, since the parent got SIGKILL, the guard ends its processes."""
     with start(STARTER, tmp_path, str(tmp_path)) as parent:
-        sleeper = int(wait_for(parent.text, "the id of the sleeper", seconds=10, alive=[parent]))
+        sleeper = int(wait_for(parent.text, "the id of the sleeper", seconds=60, alive=[parent]))
         assert not is_gone(sleeper)
         parent.kill()
 
-        wait_for(lambda: is_gone(sleeper), "the end of the sleeper", seconds=10)
+        wait_for(lambda: is_gone(sleeper), "the end of the sleeper", seconds=60)
 
 
 def test_the_guard_ends_once_nothing_is_left_to_guard(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_process_that_ends_too_early_is_told_with_its_last_lines(tmp_path: Pat
 def test_what_a_process_did_before_it_ended_still_counts(tmp_path: Path) -> None:
     """A condition that came true just before the end is no failure."""
     with start("print('done')", tmp_path) as process:
-        process.wait(seconds=10)
+        process.wait(seconds=60)
         assert wait_for(process.text, "its line", seconds=0, alive=[process]) == "done\n"
 
 
