@@ -30,7 +30,7 @@ WHEEL_TESTS := tests/distribution/check_installed.py tests/pytest_plugin/test_co
 	$(addprefix tests/operators/test_,register_source.py register_sources.py update_source.py)
 # Here the versions of all that we import differ, down to the lowest pydantic and httpx. The protocol's own tests are about
 # its logic; of them those that read, write and compare models.
-LOWEST_TESTS := $(WHEEL_TESTS) tests/operators/test_inputs_property.py tests/api tests/hooks tests/secret_stores \
+LOWEST_TESTS := $(WHEEL_TESTS) tests/api tests/hooks/test_connection.py tests/hooks/test_copass.py tests/secret_stores \
 	$(addprefix tests/registration/test_,inventory.py journal.py register.py register_many.py spec.py update.py) \
 	tests/airflow/test_providers_listing.py $(EXAMPLES)
 # With `=`, for pytest takes the path of an option that it does not know yet for one of tests, and looks there.

@@ -23,7 +23,7 @@ from tests.harness.own_words import WARNINGS  # noqa: E402 - see above
 
 # `--hypothesis-profile=rounds` is what `make test-rounds` says.
 settings.register_profile("usual", max_examples=150)
-settings.register_profile("rounds", max_examples=3000)
+settings.register_profile("rounds", max_examples=1000)
 settings.load_profile("usual")
 
 

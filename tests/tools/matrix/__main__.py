@@ -26,7 +26,7 @@ _ALL = (
     "tests/waiting",
     "tests/airflow",
 )
-# Without those that start a scheduler, or run a DAG only to break it; of the examples the two that register; of the
+# Without those that start a scheduler, or run a DAG only to break it; of the examples the one that registers; of the
 # operators what differs from one Airflow to the next.
 _QUICK = (
     "tests/commands/test_check.py",
@@ -43,7 +43,6 @@ _QUICK = (
     "tests/airflow/test_connection_form.py",
     "tests/airflow/test_example_dags.py::test_every_task_of_both_runs_succeeds",
     "tests/airflow/test_example_dags.py::test_no_warning_comes_of_our_code",
-    "tests/airflow/test_example_dags.py::test_a_list_is_planned_then_registered_then_left_alone",
     "tests/airflow/test_providers_listing.py",
     "tests/airflow/test_rendered_fields.py",
 )
