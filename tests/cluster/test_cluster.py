@@ -72,7 +72,7 @@ def test_no_example_is_left_out(played: Played) -> None:
 
 @pytest.mark.skipif(not AIRFLOW_3, reason="no trigger watches an asset before Airflow 3")
 def test_a_triggerer_of_the_cluster_sees_the_sync_that_an_example_reacts_to(played: Played) -> None:
-    """The asset has its event. These schedulers start no run by themselves; that one starts, test_triggerer.py shows."""
+    """The asset has its event. These schedulers start no run by themselves: that is for test_triggerer.py."""
     stage = played.stage
     named = [source for source in stage.emulator.sources() if source["name"] == "Support channel"]
     live = [source for source in named if not source["deleted"]]
