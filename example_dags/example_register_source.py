@@ -64,12 +64,13 @@ with DAG(
         # Here and not above: what a DAG file imports slows down each parse.
         import httpx
 
-        # The polling source has no webhook, and so no `stored_as` in the list.
-        receivers = [source for source in sources if source["webhook_url"]]
-        for receiver, key in zip(receivers, secret_keys, strict=True):
+        # By its id, which is in the key: a source without a secret, as the polling one, has no key in the list.
+        by_id = {source["data_source_id"]: source for source in sources}
+        for key in secret_keys:
+            receiver = by_id[key.removeprefix("copass_webhook_secret_")]
             headers = {"Authorization": f"Bearer {Variable.get(key)}"}
             event = {"text": f"{receiver['name']} is connected."}
             httpx.post(receiver["webhook_url"], json=event, headers=headers, timeout=30).raise_for_status()
-        return len(receivers)
+        return len(secret_keys)
 
     set_up_senders(register.output["source"], register.output["stored_as"])

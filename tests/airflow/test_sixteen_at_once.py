@@ -63,6 +63,9 @@ def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def test_all_succeed(ran: Ran) -> None:
     """All but the first wait for it; on a busy machine some leave the rest of that to Airflow's retry."""
     assert [task.state for task in ran.tasks] == ["success"] * COUNT
+    # No try has failed for anything but the wait.
+    failed = [path for path in ran.home.logs.rglob("attempt=*.log") if "EntryBusyError" in path.read_text()]
+    assert len(failed) == sum(task.tries - 1 for task in ran.tasks)
 
 
 def test_one_live_source_is_there(ran: Ran) -> None:
