@@ -7,20 +7,21 @@ import hashlib
 import math
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_copass._tracebacks import fresh_traceback
 from airflow_provider_copass.airflow_compat import EventTrigger, TriggerEvent, airflow_version, watches_assets
 from airflow_provider_copass.api.calls import check_path_part
 from airflow_provider_copass.errors import CopassError, CopassInputError
 from airflow_provider_copass.triggers._watches import watch_on
-from airflow_provider_copass.waiting import Seen, SourceId, SourceName, SyncedAfter
+from airflow_provider_copass.waiting import FirstLook, SourceId, SourceName, SyncedAfter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_provider_copass.api import Source
     from airflow_provider_copass.waiting import Condition, Target
+
+T = TypeVar("T")
 
 _SHORTEST = 1.0
 """Seconds."""
@@ -110,7 +111,7 @@ class SourceSyncedTrigger(EventTrigger):
         """Look, and send an event for each sync."""
         cursor = await self._load()
         if cursor is None:
-            cursor = (await self._look(Seen())).last_sync_at or _NEVER
+            cursor = await self._look(FirstLook())
             await self._store(cursor)
         while True:
             # One wait from sync to sync: the poll runs on in between, and looks no sooner than the interval says.
@@ -134,8 +135,8 @@ class SourceSyncedTrigger(EventTrigger):
         return SourceName(str(self.provider), str(self.name))
 
     @fresh_traceback
-    async def _look(self, condition: Condition[Source, Source]) -> Source:
-        """Return the source as the first round shows it that fulfils the condition."""
+    async def _look(self, condition: Condition[Any, T]) -> T:
+        """Return what the condition returns for the first round that fulfils it."""
         while True:
             try:
                 watch = await watch_on(self.copass_conn_id, self.sandbox_id)
@@ -177,6 +178,3 @@ class SourceSyncedTrigger(EventTrigger):
 
 def _is_interval(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and _SHORTEST <= value < math.inf
-
-
-_NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

@@ -3,8 +3,8 @@
 from airflow_provider_copass.waiting.conditions import (
     Completed,
     Condition,
+    FirstLook,
     HasStatus,
-    Seen,
     SyncedAfter,
     SyncedSince,
     SyncedWithin,
@@ -27,9 +27,9 @@ from airflow_provider_copass.waiting.watch import Watch, shared_watch
 __all__ = [
     "Completed",
     "Condition",
+    "FirstLook",
     "HasStatus",
     "JobId",
-    "Seen",
     "SourceId",
     "SourceName",
     "SyncedAfter",

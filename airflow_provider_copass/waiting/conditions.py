@@ -119,12 +119,12 @@ class Completed:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """Any look at a source, whatever it shows."""
+class FirstLook:
+    """The first look at a source, also one that shows that no source has its name yet."""
 
-    def judge(self, seen: Source, answered_at: datetime | None) -> Source:  # noqa: ARG002 - as of Condition
-        """Return the source."""
-        return seen
+    def judge(self, seen: Source | None, answered_at: datetime | None) -> datetime:  # noqa: ARG002 - as of Condition
+        """Return the moment after which a sync is a new one: of a source that does not exist yet, every sync is."""
+        return NEVER if seen is None or seen.last_sync_at is None else seen.last_sync_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +141,8 @@ class SyncedAfter:
         return seen if seen.last_sync_at is not None and seen.last_sync_at > self.cursor else None
 
 
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before every sync."""
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in (SyncedSince, SyncedWithin, HasStatus, Completed)}
 
 

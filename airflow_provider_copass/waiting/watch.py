@@ -29,7 +29,7 @@ from airflow_provider_copass.errors import (
     CopassError,
     CopassPermissionError,
 )
-from airflow_provider_copass.waiting.conditions import check_is_about, gone, is_worth_waiting
+from airflow_provider_copass.waiting.conditions import FirstLook, check_is_about, gone, is_worth_waiting
 from airflow_provider_copass.waiting.targets import JobId, SourceId, SourceName, Target
 
 if TYPE_CHECKING:
@@ -80,8 +80,11 @@ class _Waiter:
             self.told.set_exception(failure)
 
     def tell(self, outcome: object, answered_at: Any = None) -> None:
-        """Judge a look, or pass on why there is none; who has left or has been told already is passed over."""
-        if self.told.done():
+        """Judge a look, or pass on why there is none; who has left or has been told already is passed over.
+
+        :param outcome: the source or job, an error, or None for a name that no live source has.
+        """
+        if self.told.done() or (outcome is None and not isinstance(self.condition, FirstLook)):
             return
         if isinstance(outcome, CopassError):
             # A copy: raised, one gathers the frames of all who wait.
@@ -293,7 +296,8 @@ class _Connection:
 
 
 Look = tuple[Target, object, Any]
-"""What was looked at, what it showed (or the error of the look), and when the server answered."""
+"""What was looked at; what it showed, the error of the look, or None for a name that no live source has; and when the
+server answered."""
 
 
 async def _look(connection: _Connection, wanted: Collection[Target]) -> list[Look]:
@@ -327,15 +331,20 @@ async def _look_once(connection: _Connection, wanted: Collection[Target]) -> lis
     return found + await _ask(connection, one_by_one)
 
 
-def _in_list(sources: Iterable[Target], rows: Iterable[Source]) -> tuple[list[tuple[Target, Source]], list[Target]]:
-    """Divide targets into those that a list shows, each with its source, and those to be asked for by their ids."""
+def _in_list(
+    sources: Iterable[Target], rows: Iterable[Source]
+) -> tuple[list[tuple[Target, Source | None]], list[Target]]:
+    """Divide targets into those of which a list tells, and those to be asked for by their ids.
+
+    :return: of the former each with its source, None for a name that no live source has; and the latter.
+    """
     by_id: dict[str, Source] = {}
     by_name: defaultdict[tuple[str, str], list[Source]] = defaultdict(list)
     for row in rows:
         by_id[row.data_source_id] = row
         if row.is_live:
             by_name[row.provider, row.name].append(row)
-    shown: list[tuple[Target, Source]] = []
+    shown: list[tuple[Target, Source | None]] = []
     rest: list[Target] = []
     for target in sources:
         if isinstance(target, SourceId):
@@ -345,9 +354,9 @@ def _in_list(sources: Iterable[Target], rows: Iterable[Source]) -> tuple[list[tu
                 rest.append(target)
         elif isinstance(target, SourceName):
             matching = by_name[target.provider, target.name]
-            if len(matching) == 1:
-                shown.append((target, matching[0]))
-            elif matching:
+            if len(matching) <= 1:
+                shown.append((target, matching[0] if matching else None))
+            else:
                 ids = ", ".join(source.data_source_id for source in matching)
                 _LOG.warning("%d live sources are the %s, so none is taken: %s.", len(matching), target, ids)
     return shown, rest

@@ -126,6 +126,20 @@ def test_the_first_sync_of_a_source_that_has_never_synced_is_an_event(emulator: 
     assert during(trigger(), act)[0]["last_sync_at"] == FIRST
 
 
+def test_the_first_sync_of_a_source_that_came_between_two_looks_is_an_event(emulator: Emulator) -> None:
+    """It is registered and fed before the trigger sees it: nothing of it was there when the watch began."""
+
+    async def act(events: list[Any]) -> None:
+        await looks(emulator)
+        source_id = seeded(emulator, last_sync_at=FIRST)
+        await looks(emulator)
+        assert len(events) == 1
+        emulator.set_source(source_id, last_sync_at=SECOND)
+        await looks(emulator)
+
+    assert [event["last_sync_at"] for event in during(trigger(Store()), act)] == [FIRST, SECOND]
+
+
 def test_a_sync_while_the_triggerer_was_down_is_an_event(emulator: Emulator) -> None:
     """The cursor is in the asset state store."""
     source_id = seeded(emulator, last_sync_at=FIRST)

@@ -21,7 +21,7 @@ from airflow_provider_copass.errors import (
     CopassPermissionError,
     WaitFailedError,
 )
-from airflow_provider_copass.waiting import Completed, HasStatus, JobId, Seen, SourceId, SourceName, SyncedSince, Watch
+from airflow_provider_copass.waiting import Completed, HasStatus, JobId, SourceId, SourceName, SyncedSince, Watch
 from airflow_provider_copass.waiting import watch as watch_module
 
 SINCE = SyncedSince("2026-01-01T00:00:00+00:00")
@@ -446,14 +446,14 @@ def test_a_source_is_found_by_its_provider_and_name(emulator: Emulator, opener: 
 
     async def waiting() -> str:
         watch = Watch(opener)
-        wait = asyncio.ensure_future(watch.wait_for(SourceName("slack", "later"), Seen(), FAST))
+        wait = asyncio.ensure_future(watch.wait_for(SourceName("slack", "later"), HasStatus("active", ()), FAST))
         await until(lambda: operations(emulator)["list"] >= 2)
         first, second = emulator.seed([{"provider": "slack", "name": "later"}] * 2)
         seen = operations(emulator)["list"]
         await until(lambda: operations(emulator)["list"] >= seen + 2)
         assert not wait.done()
         emulator.set_source(second, status="archived")
-        assert (await wait).data_source_id == first
+        assert (await wait) == first
         return first
 
     assert run(waiting)
