@@ -56,7 +56,7 @@ class DeleteSourceOperator(SourceRefOperator):
     def _run(self, hook: CopassHook, context: Context) -> str | None:
         """Delete the source, if it exists."""
         from airflow_provider_copass._inputs import read_reference, read_switch
-        from airflow_provider_copass.registration import delete
+        from airflow_provider_copass.registration import Deletion
         from airflow_provider_copass.secret_stores.configured import secret_store_of, store_key_of
 
         purge_knowledge = read_switch("purge_knowledge", self.purge_knowledge)
@@ -64,10 +64,11 @@ class DeleteSourceOperator(SourceRefOperator):
         # A typing error is refused even if no secret is to be removed: else it would show only when one is.
         is_read = remove_secret or self.secret_store is not None
         store = secret_store_of(self.secret_store) if is_read else None
-        return delete(
+        store_key = store_key_of(read_reference("store_as", self.store_as))
+        return Deletion(
             self._ref(hook),
-            store_key_of(read_reference("store_as", self.store_as)),
             self._runtime(hook, context, store if remove_secret else None),
-            purge_knowledge=purge_knowledge,
-            remove_secret=remove_secret,
-        )
+            "delete",
+            store_key=store_key if remove_secret else None,
+            purge=purge_knowledge,
+        ).run()

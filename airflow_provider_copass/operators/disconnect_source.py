@@ -23,6 +23,6 @@ class DisconnectSourceOperator(SourceRefOperator):
 
     def _run(self, hook: CopassHook, context: Context) -> str | None:
         """Disconnect the source, if it exists."""
-        from airflow_provider_copass.registration import disconnect
+        from airflow_provider_copass.registration import Deletion
 
-        return disconnect(self._ref(hook), self._runtime(hook, context))
+        return Deletion(self._ref(hook), self._runtime(hook, context), "disconnect").run()

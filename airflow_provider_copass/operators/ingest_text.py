@@ -130,7 +130,7 @@ class IngestTextOperator(SourceRefOperator):
     def _run(self, hook: CopassHook, context: Context) -> str | list[str]:
         """Ingest the texts, and wait for their jobs where that is asked for."""
         from airflow_provider_copass.operators._texts import Sending
-        from airflow_provider_copass.registration import require
+        from airflow_provider_copass.registration import Requirement
 
         begun = datetime.now(UTC)
         options = self._options()
@@ -142,7 +142,7 @@ class IngestTextOperator(SourceRefOperator):
         if context["ti"].try_number > 1:
             self.log.warning("If an earlier try was killed, it may have ingested texts. This one ingests all of them.")
         runtime = self._runtime(hook, context)
-        source_id = None if ref is None else require(ref, runtime).data_source_id
+        source_id = None if ref is None else Requirement(ref, runtime).run().data_source_id
         if source_id is not None:
             calls = [replace(call, body={**(call.body or {}), "data_source_id": source_id}) for call in calls]
         sending = Sending(calls, runtime.log)

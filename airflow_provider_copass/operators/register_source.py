@@ -102,13 +102,13 @@ class RegisterSourceOperator(CopassOperator):
         """Create the source, or reuse the existing one."""
         from airflow_provider_copass.errors import CopassError
         from airflow_provider_copass.metrics import count_registrations
-        from airflow_provider_copass.registration import register
+        from airflow_provider_copass.registration import Registration
         from airflow_provider_copass.secret_stores.configured import secret_store_of
 
         store = secret_store_of(self.secret_store)
         spec = self._read_spec(hook)
         try:
-            registered = register(spec, self._runtime(hook, context, store))
+            registered = Registration(spec, self._runtime(hook, context, store)).run()
         except CopassError:
             count_registrations(["failed"])
             raise

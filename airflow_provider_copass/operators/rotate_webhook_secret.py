@@ -51,7 +51,7 @@ class RotateWebhookSecretOperator(SourceRefOperator):
         """Rotate the secret, unless this task instance has done so already."""
         from airflow_provider_copass._inputs import read_reference, read_switch
         from airflow_provider_copass.airflow_compat import events_of
-        from airflow_provider_copass.registration import rotate
+        from airflow_provider_copass.registration import Rotation
         from airflow_provider_copass.secret_stores.configured import secret_store_of, store_key_of
 
         keep_previous = read_switch("keep_previous", self.keep_previous)
@@ -61,7 +61,7 @@ class RotateWebhookSecretOperator(SourceRefOperator):
         # A reference to an asset that does not exist fails the task: better while the old secret is still valid.
         events = events_of(self.outlets, context)
         runtime = self._runtime(hook, context, store)
-        rotated = rotate(ref, store_key, runtime, keep_previous=keep_previous)
+        rotated = Rotation(ref, store_key, runtime, keep_previous=keep_previous).run()
         source_id = rotated.source.data_source_id
         if self.do_xcom_push and rotated.stored_as is not None:
             context["ti"].xcom_push(key="stored_as", value=rotated.stored_as)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassCallError, CopassNotFoundError
-from airflow_provider_copass.registration.driver import GetSource, run_alone
+from airflow_provider_copass.registration.driver import GetSource
 from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.journal import (
     Completed,
@@ -32,50 +32,17 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.spec import Identity, SourceRef, StoreKey
 
 
-def delete(
-    ref: SourceRef,
-    store_key: StoreKey,
-    runtime: Runtime,
-    *,
-    purge_knowledge: bool = False,
-    remove_secret: bool = False,
-) -> str | None:
-    """Delete a source's registration, and its journal entry. A source that is gone already is fine.
+class Deletion(Operation["str | None"]):
+    """Delete a source's registration and its journal entry, or disconnect a source for good.
 
-    :param ref: the source.
-    :param store_key: the key of its secret, if the journal does not know it.
-    :param runtime: what this try works with.
-    :param purge_knowledge: remove first what came in through the source.
-    :param remove_secret: remove its secret, and the one before it, from the store.
-    :return: its id; None if there was no such source.
-    :raises CopassInputError: if the store cannot hold the key of its secret; nothing was done then.
-    :raises CopassRegistrationError: if the source cannot be as declared; the message says what to do.
-    :raises CopassCallError: if a call failed.
-    """
-    operation = Ending(ref, runtime, "delete", store_key=store_key if remove_secret else None, purge=purge_knowledge)
-    return run_alone(operation.steps(), runtime)
-
-
-def disconnect(ref: SourceRef, runtime: Runtime) -> str | None:
-    """Disconnect a source for good. One that is gone or disconnected already is fine.
-
-    :param ref: the source.
-    :param runtime: what this try works with.
-    :return: its id; None if there was no such source.
-    :raises CopassRegistrationError: if the source cannot be as declared; the message says what to do.
-    :raises CopassCallError: if a call failed.
-    """
-    return run_alone(Ending(ref, runtime, "disconnect").steps(), runtime)
-
-
-class Ending(Operation["str | None"]):
-    """The end of one source, in one process.
+    A source that is gone already is fine. The result is its id; None if there was no such source.
 
     :param ref: the source.
     :param runtime: what this try works with.
     :param kind: how it ends.
-    :param store_key: the key of its secret, if that is to be removed.
-    :param purge: remove first what came in through it.
+    :param store_key: the key of its secret, unless the journal knows it, if that and the one before it are to be
+        removed; None to leave them.
+    :param purge: remove first what came in through the source.
     """
 
     def __init__(
@@ -111,11 +78,7 @@ class Ending(Operation["str | None"]):
         if self._ref.identity is not None and deleted_by_of(entry) == self._rt.owner.instance:
             self._rt.log.info("This task instance has ended %s already.", self._ref)
             return entry.source_id if isinstance(entry, Tombstone) else self._ended or None
-        return (yield from self.under([lease], lambda: self._work(identity), seen=(entry, looked)))
-
-    def _work(self, identity: Identity) -> Steps[str | None]:
-        """Look again with the lease in hand, and end the source."""
-        lease = self.lease_on(identity)
+        yield from self.acquire([lease], seen=(entry, looked))
         write = lease.held.write
         inventory = yield from self.look_until_settled([lease], lambda: self._inventory(identity))
         lease.resolve(inventory)

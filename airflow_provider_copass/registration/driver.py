@@ -180,17 +180,6 @@ class Driver:
         return self._listed[0]
 
 
-def run_alone(steps: Steps[T], runtime: Runtime) -> T:
-    """Run the steps of one source.
-
-    :raises CopassError: what they raise.
-    """
-    [result] = Driver(runtime).run([steps])
-    if isinstance(result, CopassError):
-        raise result
-    return result
-
-
 def list_sources(runtime: Runtime, provider: str | None = None) -> Inventory:
     """List the sources, or those of one provider.
 

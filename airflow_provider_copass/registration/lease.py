@@ -26,7 +26,7 @@ from airflow_provider_copass.registration.journal import (
 from airflow_provider_copass.registration.ports import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from airflow_provider_copass.api.calls import Call
     from airflow_provider_copass.registration.driver import Steps
@@ -402,29 +402,25 @@ def acquire(
     """Claim leases and locations, each in its order, and wait the lease pause. Each is verified by its next look.
 
     :param seen: what the entry of the only lease was a moment ago; None to read it.
-    :raises HeldError: if another process holds one; then all are given back.
+    :raises HeldError: if another process holds one.
     """
     ordered = sorted(leases, key=lambda lease: lease.name)
-    try:
-        if seen is None:
-            texts, looked = yield Read(tuple(lease.name for lease in ordered))
-            entries = [from_text(texts[lease.name], name=lease.name) for lease in ordered]
-        else:
-            entries, looked = [seen[0]], seen[1]
-        for lease, entry in zip(ordered, entries, strict=True):
-            if not lease.may_acquire(entry):
-                raise HeldError(lease.name)
-        for lease, entry in zip(ordered, entries, strict=True):
-            lease.claim(entry, looked)
-        for location in sorted(locations, key=lambda location: location.name):
-            yield from location.claim()
-        yield LeasePause()
-    except (CopassError, LookAgainError):
-        give_back(ordered)
-        raise
+    if seen is None:
+        texts, looked = yield Read(tuple(lease.name for lease in ordered))
+        entries = [from_text(texts[lease.name], name=lease.name) for lease in ordered]
+    else:
+        entries, looked = [seen[0]], seen[1]
+    for lease, entry in zip(ordered, entries, strict=True):
+        if not lease.may_acquire(entry):
+            raise HeldError(lease.name)
+    for lease, entry in zip(ordered, entries, strict=True):
+        lease.claim(entry, looked)
+    for location in sorted(locations, key=lambda location: location.name):
+        yield from location.claim()
+    yield LeasePause()
 
 
-def give_back(leases: Sequence[Lease]) -> None:
+def give_back(leases: Collection[Lease]) -> None:
     """Release what is still held; the failure that led here is the one that counts.
 
     :raises LookAgainError: if that took so long that it may have replaced what another process wrote.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from random import Random
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from airflow_provider_copass.api import calls
@@ -18,7 +18,7 @@ from airflow_provider_copass.errors import (
     SourceMissingError,
 )
 from airflow_provider_copass.registration.decide import DATE_SLACK, ids_to_look_up, may_still_act
-from airflow_provider_copass.registration.driver import GetSource, ListSources, Read, Wait, run_alone
+from airflow_provider_copass.registration.driver import Driver, GetSource, ListSources, Read, Wait
 from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.journal import completed_of, known_of
 from airflow_provider_copass.registration.lease import (
@@ -46,10 +46,9 @@ _FAILURES = 5
 """How often a process that owes something tries again after a failure."""
 
 _LONGEST_POLL = 5.0
-"""Seconds: no pause between two looks for the effect of a write is longer."""
+"""Seconds: no pause between two looks is longer."""
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Operation(Generic[T]):
@@ -70,12 +69,28 @@ class Operation(Generic[T]):
         self._locations: set[str] = set()
         self._began = 0.0
 
+    def check(self) -> None:
+        """Refuse what can be refused before any request."""
+
     @abstractmethod
     def attempt(self) -> Steps[T]:
-        """Look, and do what can be done.
+        """Look, and do what can be done. Leases that are still held when it fails are given back, with the facts.
 
         :raises LookAgainError: if what was seen has changed since.
         """
+
+    def run(self) -> T:
+        """Do it.
+
+        :raises CopassInputError: before any request, if what is declared breaks a rule.
+        :raises CopassRegistrationError: if the source cannot be as declared; the message says what to do.
+        :raises CopassCallError: if a call failed.
+        """
+        self.check()
+        [result] = Driver(self._rt).run([self.steps()])
+        if isinstance(result, CopassError):
+            raise result
+        return result
 
     @property
     def owes(self) -> bool:
@@ -92,13 +107,19 @@ class Operation(Generic[T]):
         clock, timing = self._rt.clock, self._rt.timing
         since: float | None = None
         is_last, failures = False, 0
+        # Many that wait for one do not look at the same moment, nor often: that alone could slow the one down.
+        pause, jitter = timing.poll_interval, Random(self._rt.token)  # noqa: S311 - nothing secret
         self._began = clock.now()
         while True:
             held = HeldError("")
             try:
-                if self.at_risk:
-                    yield from self._mint_again()
-                return (yield from self.attempt())
+                try:
+                    if self.at_risk:
+                        yield from self._mint_again()
+                    return (yield from self.attempt())
+                except (CopassError, LookAgainError):
+                    give_back(self._leases.values())
+                    raise
             except HeldError as error:
                 held = error
                 is_last = is_last or not (is_patient or self.owes)
@@ -113,7 +134,8 @@ class Operation(Generic[T]):
             if is_last:
                 raise EntryBusyError(self._busy(held))
             since = clock.monotonic() if since is None else since
-            yield Wait(timing.poll_interval * 2**failures)
+            yield Wait(jitter.uniform(0.5, 1.0) * pause * 2**failures)
+            pause = min(2 * pause, _LONGEST_POLL)
             # A process that was paused for long looks once more before it gives up.
             limit = 2 * timing.takeover_after if self.owes else timing.wait_timeout
             is_last = clock.monotonic() - since > limit
@@ -122,22 +144,16 @@ class Operation(Generic[T]):
         """Return this process's lease on an identity, which remembers whether it was lost."""
         return self._leases.setdefault(identity, Lease(identity, self._rt))
 
-    def under(
+    def acquire(
         self,
         leases: Sequence[Lease],
-        work: Callable[[], Steps[R]],
         *,
         locations: Sequence[LocationClaim] = (),
         seen: tuple[Entry | None, Moment] | None = None,
-    ) -> Steps[R]:
-        """Do some work with leases in hand; what is still held when it fails is given back, with the facts."""
+    ) -> Steps[None]:
+        """Acquire leases; the parameters and errors are those of :func:`acquire`."""
         self._locations |= {location.name for location in locations}
         yield from acquire(leases, locations, seen=seen)
-        try:
-            return (yield from work())
-        except (CopassError, LookAgainError):
-            give_back(leases)
-            raise
 
     def list_all(self, identity: Identity, entry: Entry | None) -> Steps[Inventory]:
         """List what lives, and read what the entry knows and the list does not show.
@@ -196,7 +212,7 @@ class Operation(Generic[T]):
             source: Source | None = yield GetSource(source_id)
             if source is not None and source.is_live:
                 lease = self.lease_on(Identity(self._rt.sandbox_id, source.provider, source.name))
-                yield from self.under([lease], partial(self._mint_for, source, lease))
+                yield from self._mint_for(source, lease)
         for source_id in source_ids:
             self.at_risk.discard(source_id)
 
@@ -206,6 +222,7 @@ class Operation(Generic[T]):
 
     def _mint_for(self, source: Source, lease: Lease) -> Steps[None]:
         """Mint the secret of one source once more, under the name that it has now, if it may be void."""
+        yield from self.acquire([lease])
 
         def look() -> Steps[Inventory]:
             again: Source | None = yield GetSource(source.data_source_id)
@@ -334,17 +351,17 @@ def now_on_server(runtime: Runtime, inventory: Inventory) -> float:
     return runtime.clock.now() + inventory.server_ahead
 
 
-def look_up(ref: SourceRef, runtime: Runtime) -> Source | None:
-    """Look a source up: by its id with one request, by its name with a list.
+class Requirement(Operation["Source"]):
+    """A look at a source that has to exist.
 
     :param ref: the source.
     :param runtime: what this try works with.
-    :return: the source; None if there is none, or by its name no live one.
-    :raises DuplicateSourcesError: if several live sources have the name.
     """
-    return run_alone(look_up_steps(ref), runtime)
 
+    def __init__(self, ref: SourceRef, runtime: Runtime) -> None:
+        super().__init__(runtime, str(ref))
+        self._ref = ref
 
-def require(ref: SourceRef, runtime: Runtime) -> Source:
-    """Look a source up that has to exist; raises what :func:`require_steps` raises."""
-    return run_alone(require_steps(ref), runtime)
+    def attempt(self) -> Steps[Source]:
+        """Return the source; raises what :func:`require_steps` raises."""
+        return require_steps(self._ref)

@@ -16,7 +16,7 @@ from airflow_provider_copass.errors import (
 from airflow_provider_copass.registration.assess import assess, check_key
 from airflow_provider_copass.registration.decide import DATE_SLACK, created_by, decide, may_still_act
 from airflow_provider_copass.registration.drift import Declared
-from airflow_provider_copass.registration.driver import GetSource, ListSources, run_alone
+from airflow_provider_copass.registration.driver import GetSource, ListSources
 from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.journal import (
     Completed,
@@ -60,22 +60,8 @@ class Registered:
     stored_as: str | None = None
 
 
-def register(spec: SourceSpec, runtime: Runtime) -> Registered:
-    """Ensure that a source exists and its webhook secret is stored.
-
-    :param spec: the source.
-    :param runtime: what this try works with.
-    :raises CopassInputError: before any request, if the store cannot hold the key.
-    :raises CopassRegistrationError: if the source cannot be as declared; the message says what to do.
-    :raises CopassCallError: if a call failed.
-    """
-    registration = Registration(spec, runtime)
-    registration.check()
-    return run_alone(registration.steps(), runtime)
-
-
 class Registration(Operation[Registered]):
-    """The registration of one source, in one process.
+    """Ensure that a source exists and its webhook secret is stored.
 
     :param spec: the source.
     :param runtime: what this try works with.
@@ -116,19 +102,17 @@ class Registration(Operation[Registered]):
         return super().owes or bool(self.created_ids) or self._lease.lost_write is not None
 
     def attempt(self) -> Steps[Registered]:
-        """Look at what is recorded; if that is not all, go on with the lease in hand."""
-        entry, looked = yield from read_entry(self._lease.name)
-        seen = (entry, looked) if not isinstance(entry, Completed) else None
+        """Look at what is recorded; if that is not all, decide with the lease in hand, and act."""
+        lease, identity = self._lease, self.spec.identity
+        entry, looked = yield from read_entry(lease.name)
+        is_recorded = isinstance(entry, Completed)
         if isinstance(entry, Completed) and not self._is_owed_to(entry):
-            source: Source | None = yield GetSource(entry.source_id)
-            done = self._use_recorded(entry, source) if source is not None and source.is_live else None
+            done = yield from self._use_recorded(entry)
             if done is not None:
                 return done
-        return (yield from self.under([self._lease], self._work, locations=self._minter.locations, seen=seen))
-
-    def _work(self) -> Steps[Registered]:
-        """Decide with the lease in hand, and act."""
-        lease, identity = self._lease, self.spec.identity
+        yield from self.acquire(
+            [lease], locations=self._minter.locations, seen=None if is_recorded else (entry, looked)
+        )
         while True:
             self._tell_created_ids()
             inventory = yield from self.look_until_settled([lease], lambda: self.list_all(identity, lease.held))
@@ -208,11 +192,14 @@ class Registration(Operation[Registered]):
             )
         return assess(self.spec, self._writer, known, source, before)
 
-    def _use_recorded(self, known: Completed, source: Source) -> Registered | None:
+    def _use_recorded(self, known: Completed) -> Steps[Registered | None]:
         """Use a source that is in place.
 
         :return: None if something has to be written first.
         """
+        source: Source | None = yield GetSource(known.source_id)
+        if source is None or not source.is_live:
+            return None
         # Under another identity, this raises.
         decide(self.spec.identity, known, Inventory.of([source]), self._rt.timing)
         seen = self.assess(known, source)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.errors import SecretMissingError, SourceChangedError
-from airflow_provider_copass.registration.driver import run_alone
 from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.journal import Completed, known_of
 from airflow_provider_copass.registration.lease import LookAgainError, read_entry
@@ -23,30 +22,16 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.spec import Identity, StoreKey
 
 
-def rotate(ref: SourceRef, store_key: StoreKey, runtime: Runtime, *, keep_previous: bool = False) -> Registered:
+class Rotation(Operation[Registered]):
     """Mint a new webhook secret for a source and store it, unless this task instance has done so already.
 
     :param ref: the source; it must be ``realtime``.
     :param store_key: the key of its secret.
     :param runtime: what this try works with.
     :param keep_previous: keep the secret before it under a key of its own.
-    :raises CopassInputError: if the store cannot hold or write the key; nothing was rotated.
-    :raises CopassRegistrationError: if the source cannot be as declared; the message says what to do.
-    :raises CopassCallError: if a call failed.
-    """
-    return run_alone(Rotation(ref, store_key, runtime, keep_previous=keep_previous).steps(), runtime)
-
-
-class Rotation(Operation[Registered]):
-    """The rotation of one secret, in one process.
-
-    :param ref: the source.
-    :param store_key: the key of its secret.
-    :param runtime: what this try works with.
-    :param keep_previous: keep the secret before it under a key of its own.
     """
 
-    def __init__(self, ref: SourceRef, store_key: StoreKey, runtime: Runtime, *, keep_previous: bool) -> None:
+    def __init__(self, ref: SourceRef, store_key: StoreKey, runtime: Runtime, *, keep_previous: bool = False) -> None:
         super().__init__(runtime, str(ref))
         self._ref = ref
         self._store_key = store_key
@@ -66,7 +51,8 @@ class Rotation(Operation[Registered]):
             return Registered(without_secret(source), "unchanged", known.key)
         minter.writer.check_write(source.data_source_id, previous=self._keep_previous)
         locations = minter.claim_locations(previous=self._keep_previous)
-        return (yield from self.under([lease], lambda: self._work(lease, minter), locations=locations))
+        yield from self.acquire([lease], locations=locations)
+        return (yield from self._work(lease, minter))
 
     def _look(self) -> Steps[Source]:
         """Return the source.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassCallError, SourceChangedError, SourceExistsError
 from airflow_provider_copass.registration.decide import created_by, fits
-from airflow_provider_copass.registration.driver import GetSource, Read, check_answered, run_alone
+from airflow_provider_copass.registration.driver import GetSource, Read, check_answered
 from airflow_provider_copass.registration.journal import Completed, Pending, Write, deleted_by_of, from_text, known_of
 from airflow_provider_copass.registration.lease import LookAgainError, read_entry
 from airflow_provider_copass.registration.operation import (
@@ -60,7 +60,7 @@ def update(ref: SourceRef, declared: Declared, runtime: Runtime) -> Updated:
     """
     kind = Rename if declared.fields.get("name") is not None else Update
     operation: Operation[Updated] = kind(ref, declared, runtime)
-    updated = run_alone(operation.steps(), runtime)
+    updated = operation.run()
     if "ingestion_mode" in updated.changed and declared.fields.get("ingestion_mode") == "realtime":
         runtime.log.warning(
             "Source %s is realtime now, and the answer to a change holds no webhook secret. "
@@ -87,9 +87,7 @@ class Update(Operation[Updated]):
         if not self._declared.unsent(source, known):
             self._rt.log.info("Source %s is as declared already.", source.data_source_id)
             return Updated(source)
-        return (yield from self.under([lease], lambda: self._work(lease)))
-
-    def _work(self, lease: Lease) -> Steps[Updated]:
+        yield from self.acquire([lease])
         source = yield from require_steps(self._ref)
         if identity_of(self._ref, source) != lease.identity:
             raise LookAgainError
@@ -133,7 +131,8 @@ class Rename(Operation[Updated]):
                 return Updated(source)
         old = replace(new, name=self._old_name)
         leases = [self.lease_on(identity) for identity in dict.fromkeys((new, old))]
-        return (yield from self.under(leases, lambda: self._work(new, old, source.data_source_id)))
+        yield from self.acquire(leases)
+        return (yield from self._work(new, old, source.data_source_id))
 
     def _is_done(self, source: Source, entries: Sequence[Entry | None]) -> bool:
         """Tell whether nothing is left to do: the source is as declared, and only the new name's entry knows it.

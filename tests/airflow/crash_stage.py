@@ -24,6 +24,8 @@ from tests.harness.processes import CHECKOUT, NotReadyError, wait_for
 
 SANDBOX = "sb_demo"
 FILE = CHECKOUT / "tests" / "airflow" / "dags" / "crashes.py"
+PARALLELISM = 12
+"""How many tasks run at once."""
 
 
 @dataclass
@@ -225,7 +227,7 @@ def opened(
         connection = json.loads(connection_to(emulator, timeout=300))
         own = {
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-            "CORE__PARALLELISM": "12",
+            "CORE__PARALLELISM": str(PARALLELISM),
             # Tasks that start at the same moment make Airflow's API server and SQLite wait for each other.
             "SCHEDULER__MAX_TIS_PER_QUERY": "1",
         }

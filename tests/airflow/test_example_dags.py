@@ -14,7 +14,7 @@ from airflow_provider_copass.airflow_variables import SENTINEL
 from airflow_provider_copass.registration.journal import Tombstone, from_text
 from tests.docs import pages
 from tests.harness import leak_search
-from tests.harness.airflow_home import AirflowHome
+from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
 from tests.harness.dag_runs import FinishedRun, run_dag
 from tests.harness.emulator import Emulator, fingerprint
 from tests.harness.processes import CHECKOUT
@@ -180,6 +180,12 @@ def _played(migrated: AirflowHome, tmp_path: Path) -> Iterator[Played]:
     yield from played_in(tmp_path, migrated, EXAMPLES)
 
 
+def learn_of_assets(home: AirflowHome) -> None:
+    """Read the DAG files as a DAG processor does: 2.11 knows no event of an asset that it has not read in one."""
+    if not AIRFLOW_3:
+        home.airflow("dags", "reserialize")
+
+
 # A look under the lease, and the POST. A source in place is one look at it, by its id.
 REGISTERED = ["list", "register"]
 # A look, and if something is to be written, another one under the lease.
@@ -208,8 +214,7 @@ def test_a_source_goes_through_its_life(played: Played) -> None:
 def test_a_rotation_keeps_the_secret_before_it_and_tells_of_the_new_one(played: Played) -> None:
     """Both Variables hold what they should, and the event of the outlet names the source and the key."""
     dag_id = "example_copass_source_lifecycle"
-    # As a DAG processor does: 2.11 knows no event of what it has not read in a DAG file.
-    played.home.airflow("dags", "reserialize")
+    learn_of_assets(played.home)
     stored = []
     for _ in range(2):
         [run] = played.run(LIFECYCLE, dag_id)
@@ -245,7 +250,7 @@ def test_sources_are_changed_renamed_and_retired_once(played: Played) -> None:
         {"provider": "custom", "name": "Older feed"},
     )
     key = f"notion_{secrets.token_hex(16)}"
-    played.home.airflow("variables", "set", "notion_api_key", key)
+    played.home.variables["notion_api_key"] = key
     dag_id = "example_copass_change_sources"
     first, second = played.run(CHANGE, dag_id, times=2)
     tasks = dict.fromkeys(("change[0]", "change[1]", "rename", "retire[0]", "retire[1]"), "success")
@@ -295,7 +300,7 @@ def test_without_its_variable_an_example_overwrites_no_credential(
 def test_a_list_is_planned_then_registered_then_left_alone(played: Played) -> None:
     """The plan is a look and nothing else, a new list a look, its POSTs and a look, and the next run a look at each."""
     token = f"ghp_{secrets.token_hex(16)}"
-    played.home.airflow("variables", "set", "github_access_token", token)
+    played.home.variables["github_access_token"] = token
     dag_id = "example_copass_register_sources"
     [planned] = played.run(LIST, dag_id, plan_only=True)
     assert (planned.tasks, planned.warned) == ({"register": "success"}, [])
@@ -305,7 +310,7 @@ def test_a_list_is_planned_then_registered_then_left_alone(played: Played) -> No
         ("Issue tracker", "created"),
         ("Discussions", "created"),
     ]
-    assert played.home.variable_keys() == ["github_access_token"]
+    assert played.home.variable_keys() == []
     first, second = played.run(LIST, dag_id, times=2)
     assert [(run.state, run.warned) for run in (first, second)] == [("success", [])] * 2
     assert played.requests() == ["list", *["list", *["register"] * 3, "list"], *["get"] * 3]
@@ -354,8 +359,7 @@ def test_all_examples_share_one_sandbox(played: Played, order: int) -> None:
         {"provider": "notion", "name": "Handbook", "ingestion_mode": "polling"},
         {"provider": "slack", "name": "Support"},
     )
-    for variable in ("notion_api_key", "github_access_token"):
-        played.home.airflow("variables", "set", variable, "made up")
+    played.home.variables.update(notion_api_key="made up", github_access_token="made up")
     examples = {path: re.findall(r'dag_id="(\w+)"', path.read_text()) for path in sorted(EXAMPLES.glob("*.py"))}
     del examples[REACT]
     for _ in range(2):
@@ -400,8 +404,7 @@ def test_the_page_s_example_of_an_outlet_does_what_it_says(migrated: AirflowHome
         [source_id] = played.emulator.seed(
             {"provider": "slack", "name": "Support channel", "ingestion_mode": "realtime"}
         )
-        # As a DAG processor does: 2.11 knows no event of what it has not read in a DAG file.
-        played.home.airflow("dags", "reserialize")
+        learn_of_assets(played.home)
         for dag_id in ("copass_rotate", "copass_pick_up"):
             [run] = played.run(dags / "shown.py", dag_id)
             assert run.state == "success", run.tasks

@@ -29,7 +29,7 @@ from airflow_provider_copass.operators import (
     UpdateSourceOperator,
 )
 from airflow_provider_copass.operators._redaction import DeferredRedacted
-from airflow_provider_copass.registration.driver import run_alone
+from airflow_provider_copass.registration.driver import Driver
 from tests.harness.trackers import InterruptedAt, frames_of, record, recorded
 from tests.hooks.connections import ENVIRONMENT, as_json, of
 from tests.operators.in_memory import InMemory, MemoryJournal, MemoryStore, TaskInstance, connect
@@ -342,7 +342,7 @@ def test_the_frames_were_there_to_be_seen(emulator: Emulator) -> None:
         yield
 
     def driven() -> None:
-        run_alone(steps(), None)  # type: ignore[arg-type]
+        Driver(None).run([steps()])  # type: ignore[arg-type]
 
     seen = recorded(driven)
     for tracker in ("sentry", "rich", "locals"):

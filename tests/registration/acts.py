@@ -16,27 +16,18 @@ from airflow_provider_copass.api.requests import read_register
 from airflow_provider_copass.errors import CopassError
 from airflow_provider_copass.operators._fields import read_change
 from airflow_provider_copass.registration import (
+    Deletion,
     Outcome,
     Owner,
     Registered,
+    Registration,
+    Rotation,
     Runtime,
     SourceRef,
     SourceSpec,
     StoreKey,
     Timing,
     register_many,
-)
-from airflow_provider_copass.registration import (
-    delete as delete_source,
-)
-from airflow_provider_copass.registration import (
-    disconnect as disconnect_source,
-)
-from airflow_provider_copass.registration import (
-    register as register_source,
-)
-from airflow_provider_copass.registration import (
-    rotate as rotate_secret,
 )
 from airflow_provider_copass.registration import (
     update as update_source,
@@ -201,7 +192,7 @@ def start_register(
     def build(process: Process) -> _Work:
         def act() -> list[Told]:
             declared = spec(name, store_as, if_exists, on_missing_secret, given)
-            return [_registered(register_source(declared, runtime(process, task, attempt)))]
+            return [_registered(Registration(declared, runtime(process, task, attempt)).run())]
 
         return _Work(act)
 
@@ -258,7 +249,7 @@ def start_rotate(
     def build(process: Process) -> _Work:
         def act() -> list[Told]:
             ref, key = _ref(name, data_source_id), store_key(store_as)
-            done = rotate_secret(ref, key, runtime(process, task, attempt), keep_previous=keep_previous)
+            done = Rotation(ref, key, runtime(process, task, attempt), keep_previous=keep_previous).run()
             return [_registered(done)]
 
         return _Work(act)
@@ -319,13 +310,13 @@ def start_delete(
     def build(process: Process) -> _Work:
         def act() -> list[Told]:
             setups = frozenset() if teardown_of is None else frozenset({owner(teardown_of, 1).task_id})
-            source_id = delete_source(
+            source_id = Deletion(
                 _ref(name, data_source_id),
-                store_key(store_as),
                 runtime(process, task, attempt, setups=setups),
-                purge_knowledge=purge,
-                remove_secret=remove_secret,
-            )
+                "delete",
+                store_key=store_key(store_as) if remove_secret else None,
+                purge=purge,
+            ).run()
             return [Told("unchanged" if source_id is None else "deleted", source_id)]
 
         return _Work(act)
@@ -346,7 +337,9 @@ def start_disconnect(
 
     def build(process: Process) -> _Work:
         def act() -> list[Told]:
-            source_id = disconnect_source(_ref(name, data_source_id), runtime(process, task, attempt, secrets=None))
+            source_id = Deletion(
+                _ref(name, data_source_id), runtime(process, task, attempt, secrets=None), "disconnect"
+            ).run()
             return [Told("unchanged" if source_id is None else "updated", source_id)]
 
         return _Work(act)

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from airflow_provider_copass.api import ClientSettings, CopassClient, RetryPolicy
 from airflow_provider_copass.api.requests import read_register
-from airflow_provider_copass.registration import Registered, Runtime, SourceSpec, Timing, register
+from airflow_provider_copass.registration import Registered, Registration, Runtime, SourceSpec, Timing
 from airflow_provider_copass.registration.journal import Completed, from_text
 from airflow_provider_copass.registration.ports import SecretOwner
 from tests.registration.acts import owner
@@ -154,7 +154,7 @@ def realtime(name: str = "n", on_missing_secret: str = "fail") -> SourceSpec:
 
 def register_one(client: CopassClient, folder: Path, name: str = "n", **how: Any) -> Registered:
     """Run one try of a registration of a realtime source to its end."""
-    return register(realtime(name), runtime(client, folder, **how))
+    return Registration(realtime(name), runtime(client, folder, **how)).run()
 
 
 def assert_kept(folder: Path, told: Mapping[str, str | None]) -> dict[str, str]:

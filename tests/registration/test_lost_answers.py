@@ -15,14 +15,14 @@ from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.errors import CopassError
 from airflow_provider_copass.operators._fields import read_change
 from airflow_provider_copass.registration import (
+    Deletion,
     Registered,
+    Registration,
+    Rotation,
     SourceRef,
     StoreKey,
     Updated,
-    delete,
-    register,
     register_many,
-    rotate,
     update,
 )
 from airflow_provider_copass.registration.journal import Tombstone, from_text
@@ -137,7 +137,7 @@ def test_a_lost_answer_to_a_rotation(
 
     def attempt(number: int) -> Registered:
         own = runtime(client, tmp_path, task="rotate/run/task/-1", attempt=number, timing=TIMING)
-        return rotate(REF, StoreKey(), own, keep_previous=True)
+        return Rotation(REF, StoreKey(), own, keep_previous=True).run()
 
     until_it_works(attempt)
     assert len(emulator.requests(operation="rotate")) == 2
@@ -176,7 +176,7 @@ def test_a_lost_answer_to_a_deletion(
 
     def attempt(number: int) -> str | None:
         own = runtime(client, tmp_path, task="delete/run/task/-1", attempt=number, timing=TIMING)
-        return delete(REF, StoreKey(), own, remove_secret=True)
+        return Deletion(REF, own, "delete", store_key=StoreKey()).run()
 
     assert until_it_works(attempt) == emulator.sources()[0]["data_source_id"]
     assert emulator.sources()[0]["deleted"]
@@ -193,7 +193,7 @@ def test_a_server_without_rotation_is_said_to_be_one(
     emulator.seed([{"provider": "slack", "name": "n", "ingestion_mode": "realtime"}])
     emulator.add_fault(operation="rotate", action={"status": status})
     with pytest.raises(CopassError, match="offers no rotation") as failed:
-        register(realtime(on_missing_secret="rotate"), runtime(client, tmp_path, timing=TIMING))
+        Registration(realtime(on_missing_secret="rotate"), runtime(client, tmp_path, timing=TIMING)).run()
     assert "put its secret into the store by hand" in str(failed.value)
 
 
