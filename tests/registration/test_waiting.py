@@ -171,3 +171,13 @@ def test_who_gives_up_before_it_has_done_anything_says_so() -> None:
     error = acts.error_of(acts.register(world, task=acts.OTHER))
     assert isinstance(error, EntryBusyError)
     assert "Nothing was done" in str(error)
+
+
+def test_tasks_that_wait_for_one_look_ever_more_rarely_and_not_all_at_once() -> None:
+    """Fifteen that look each second could slow the one down so much that it never gets done."""
+    world = World()
+    dying(world, "before register")
+    processes = [acts.start_register(world, task=f"dag/run/{number}/-1") for number in range(15)]
+    run_all(world, processes)
+    assert {process.trace.count("before read entry") for process in processes} <= set(range(6, 11))
+    assert len({round(process.elapsed, 1) for process in processes}) > 5
