@@ -15,6 +15,8 @@ BACKENDS2 := .venv/backends-$(AIRFLOW2)
 CLUSTER := .venv/cluster-$(AIRFLOW)
 CLUSTER2 := .venv/cluster-$(AIRFLOW2)
 BETWEEN_READY := $(BETWEEN:%=.venv/airflow-%/ready)
+# Other Pythons than the usual one. Where one is not found, its tests do not run, and that is said.
+PYTHONS := 3.12 3.13
 BENCH := .venv/bench
 DOCS := .venv/docs
 PY := $(ENV)/bin/python
@@ -47,7 +49,7 @@ unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help browser demo screenshots ui test test-with-airflow test-protocol test-rest coverage test-airflow test-leaks test-rounds test-airflow2 test-backends test-backends-all cluster test-cluster test-cluster-all matrix matrix-quick dist docs diagrams test-wheel test-all check lint format bench lists constraints clean
+.PHONY: help browser demo screenshots ui test test-with-airflow test-protocol test-rest coverage test-airflow test-leaks test-rounds test-pythons test-airflow2 test-backends test-backends-all cluster test-cluster test-cluster-all matrix matrix-quick dist docs diagrams test-wheel test-all check lint format bench lists constraints clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}' \
@@ -90,6 +92,13 @@ test-rounds: $(ENV)/ready ## thousands of simulated registrations that crash, fr
 	@$(PY) -m pytest -q tests/api tests/registration -m rounds
 	@$(PY) -m pytest -q --hypothesis-profile=rounds tests/operators/test_inputs_property.py
 
+test-pythons: $(UV) ## run what needs no scheduler with each of Python 3.12 and 3.13 that is found
+	@for version in $(PYTHONS); do \
+		if [ -z "$$($(PYTHON) .ci/environment.py find $$version)" ]; then echo "Python $$version is not found: its tests did not run."; continue; fi; \
+		$(MAKE) --no-print-directory .venv/python-$$version/ready || exit 1; \
+		.venv/python-$$version/bin/python -m pytest -q --ignore=tests/backends -m "not airflow and not deep and not slow and not rounds" || exit 1; \
+	done
+
 test-airflow2: $(ENV2)/ready ## test what touches Airflow, the client, and the example DAGs on Airflow $(AIRFLOW2)
 	@$(ENV2)/bin/python -m pytest -q $(AIRFLOW2_TESTS) -m "not slow and not rounds and not crashes and not deep"
 
@@ -128,7 +137,7 @@ test-wheel: dist ## test the installed wheel: on Airflow $(AIRFLOW), on one that
 	@cd $(UNPACKED) && $(CURDIR)/.venv/wheel/bin/python $(CHECK) --plain=$(CURDIR)/.venv/plain tests/distribution $(WHEEL_TESTS)
 	@cd $(UNPACKED) && $(CURDIR)/.venv/lowest/bin/python $(CHECK) $(LOWEST_TESTS)
 
-test-all: test coverage test-airflow test-rounds matrix test-backends-all test-cluster-all test-wheel ## everything, the slow rounds included
+test-all: test coverage test-airflow test-rounds test-pythons matrix test-backends-all test-cluster-all test-wheel ## everything, the slow rounds included
 	@$(PY) -m pytest -m slow
 	@$(ENV2)/bin/python -m pytest tests/airflow -m slow
 
@@ -178,6 +187,10 @@ $(ENV)/ready: $(UV) pyproject.toml $(PIN)/airflow-$(AIRFLOW).txt
 
 $(ENV2)/ready: $(UV) pyproject.toml $(PIN)/airflow-$(AIRFLOW2).txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into $(ENV2) --extra test --pins $(PIN)/airflow-$(AIRFLOW2).txt
+
+.venv/python-%/ready: $(UV) pyproject.toml $(PIN)/airflow-$(AIRFLOW).txt
+	@$(PYTHON) .ci/environment.py make --interpreter $$($(PYTHON) .ci/environment.py find $*) --uv $(UV) --into .venv/python-$* --extra dev \
+		--pins $(PIN)/airflow-$(AIRFLOW).txt
 
 .venv/backends-%/ready: $(UV) pyproject.toml $(PIN)/backends-%.txt $(PIN)/backends-bare.txt
 	@$(PYTHON) .ci/environment.py make --uv $(UV) --into .venv/backends-$* --extra backends \

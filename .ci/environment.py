@@ -53,14 +53,14 @@ def install_uv(into):
     (into / "bin" / "uv").touch()
 
 
-def make(uv, into, *, extra, pins, dist, bare):
+def make(uv, into, *, extra, pins, dist, bare, interpreter):
     """Make one environment, every version pinned: this checkout with an extra, or the wheel of a folder, or neither.
 
     What is ``bare`` is installed without what it depends on.
     """
     say(f"{pins.stem} -> {into}")
     began = time.monotonic()
-    run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, into)
+    run(uv, "venv", "--quiet", "--clear", "--python", interpreter, into)
     python = into / "bin" / "python"
     install = (uv, "pip", "install", "--quiet", "--python", python)
     if dist:
@@ -73,6 +73,18 @@ def make(uv, into, *, extra, pins, dist, bare):
         run(*install, "--no-deps", "-r", bare)
     (into / "ready").touch()
     say(f"{pins.stem} ready after {time.monotonic() - began:.0f} s")
+
+
+def find(version):
+    """Return a Python of this version that runs, or None: that of the search path, or one that pyenv has."""
+    found = [f"python{version}"]
+    root = subprocess.run(["sh", "-c", "pyenv root"], capture_output=True, text=True, check=False).stdout.strip()
+    if root:
+        found += sorted(Path(root, "versions").glob(f"{version}.*/bin/python{version}"))
+    for each in found:
+        if shutil.which(each) and not subprocess.run([each, "-c", ""], capture_output=True, check=False).returncode:
+            return each
+    return None
 
 
 def build(uv, into, pins):
@@ -135,7 +147,9 @@ def main():
     environment.add_argument("--extra")
     environment.add_argument("--pins", type=Path, required=True)
     environment.add_argument("--bare", type=Path)
+    environment.add_argument("--interpreter", default=sys.executable, help="another Python than this one")
     environment.add_argument("--dist", type=Path, help="install the wheel of this folder")
+    commands.add_parser("find").add_argument("version")
     built = commands.add_parser("build")
     built.add_argument("--uv", type=Path, required=True)
     built.add_argument("--into", type=Path, required=True)
@@ -150,7 +164,10 @@ def main():
     if given.command == "uv":
         install_uv(given.into)
     elif given.command == "make":
-        make(given.uv, given.into, extra=given.extra, pins=given.pins, dist=given.dist, bare=given.bare)
+        how = {name: getattr(given, name) for name in ("extra", "pins", "dist", "bare", "interpreter")}
+        make(given.uv, given.into, **how)
+    elif given.command == "find":
+        print(find(given.version) or "")
     elif given.command == "build":
         build(given.uv, given.into, given.pins)
     elif given.command == "unpack":

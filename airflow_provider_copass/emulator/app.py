@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from airflow_provider_copass.emulator.api_routes import ApiRoutes
+from airflow_provider_copass.emulator import api_routes, control_routes
 from airflow_provider_copass.emulator.control import Control
-from airflow_provider_copass.emulator.control_routes import ControlRoutes
 from airflow_provider_copass.emulator.errors import ApiError, ControlError
 from airflow_provider_copass.emulator.faults import Faults
 from airflow_provider_copass.emulator.local_only import LocalOnly
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
+    from starlette.routing import BaseRoute
+    from starlette.types import Receive, Scope, Send
 
     from airflow_provider_copass.emulator.state import State
 
@@ -34,19 +36,33 @@ def build_app(state: State, token: str, report: Callable[[str], None] | None = N
     :param token: the bearer token that the API asks for.
     :param report: called with a line for each request that is over, or None.
     """
-    api = ApiRoutes(state).router()
-    operations = frozenset(route.name for route in api.routes if hasattr(route, "name"))
+    app, api = _framework()
+    operations = frozenset(route.name for route in api if hasattr(route, "name"))
     faults, log = Faults(operations | {UNKNOWN}), RequestsLog()
     control = Control(state, faults, log)
+
+    async def of_this_emulator(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "account": state, "control": control}, receive, send)
+
+    witness = Witness(of_this_emulator, routes=api, state=state, faults=faults, log=log, token=token, report=report)
+    return LocalOnly(witness), control
+
+
+@cache
+def _framework() -> tuple[FastAPI, list[BaseRoute]]:
+    """Return the application that all emulators of this process share, and the routes of the API.
+
+    It takes as long to make as dozens of requests, and a test has an emulator of its own.
+    """
+    api = api_routes.routes()
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.include_router(api)
-    app.include_router(ControlRoutes(control).router())
+    app.include_router(control_routes.routes())
     app.add_exception_handler(ApiError, _refused_by_the_api)
     app.add_exception_handler(ControlError, _refused_by_the_control_surface)
     app.add_exception_handler(HTTPException, _refused_by_the_framework)
     app.add_exception_handler(RequestValidationError, _refused_by_the_schema)
-    witness = Witness(app, routes=api.routes, state=state, faults=faults, log=log, token=token, report=report)
-    return LocalOnly(witness), control
+    return app, api.routes
 
 
 def _error(status: int, error: str, detail: Any, headers: Any = None) -> JSONResponse:

@@ -43,8 +43,9 @@ class Threads:
         self._running += 1
         if len(self._threads) < min(self._running, self.width):
             thread = Thread(target=_work, args=(self._jobs, self._ended), name="copass", daemon=True)
-            thread.start()
+            # Before it starts: a task's timeout may come at any line, and each thread that runs must be ended.
             self._threads.append(thread)
+            thread.start()
         self._jobs.put((ticket, job))
         return ticket
 

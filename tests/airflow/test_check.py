@@ -17,12 +17,14 @@ AWKWARD = "olk_a/b%c@d:e+f"
 
 
 @pytest.fixture(name="stored", scope="module")
-def _stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AirflowHome, Emulator]]:
+def _stored(
+    migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[AirflowHome, Emulator]]:
     """An Airflow that tests no connections, as by default, with a good one and a bad one in its database."""
     folder = tmp_path_factory.mktemp("check")
     with Emulator(folder, token=AWKWARD) as emulator:
         home = AirflowHome(folder / "home", settings={"CORE__TEST_CONNECTION": "Disabled"})
-        home.migrate()
+        home.copy_database(migrated)
         extra = {"sandbox_id": "sb_demo"}
         whole = {
             "as_json": ("--conn-json", as_json(password=AWKWARD, host=emulator.url, extra=extra)),
@@ -56,6 +58,7 @@ def test_a_stored_connection_is_checked(stored: tuple[AirflowHome, Emulator], co
     )
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("command", commands(), ids=lambda command: command[2])
 def test_a_stored_connection_that_does_not_work_is_exit_code_1(
     stored: tuple[AirflowHome, Emulator], command: tuple[str, ...]
@@ -69,7 +72,7 @@ def test_a_stored_connection_that_does_not_work_is_exit_code_1(
     assert "olk_wrong" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("conn_id", ["as_json", "as_uri"])
+@pytest.mark.parametrize("conn_id", ["as_json", pytest.param("as_uri", marks=pytest.mark.deep)])
 def test_an_awkward_token_arrives_however_it_was_stored(stored: tuple[AirflowHome, Emulator], conn_id: str) -> None:
     """Slash, percent, at, colon and plus survive Airflow's database, and the API accepts what it is sent."""
     home, _ = stored
@@ -85,7 +88,11 @@ def test_a_connection_that_is_not_there(stored: tuple[AirflowHome, Emulator]) ->
     assert done.stdout.startswith("There is no Airflow connection 'nowhere' in the environment")
 
 
-@pytest.mark.parametrize("fernet", [Fernet.generate_key().decode(), ""], ids=["another key", "no key"])
+@pytest.mark.parametrize(
+    "fernet",
+    [Fernet.generate_key().decode(), pytest.param("", marks=pytest.mark.deep)],
+    ids=["another key", "no key"],
+)
 def test_a_connection_that_cannot_be_decrypted_is_not_missing(
     stored: tuple[AirflowHome, Emulator], tmp_path: Path, fernet: str
 ) -> None:

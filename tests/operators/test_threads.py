@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Any
 
@@ -27,9 +28,20 @@ def run_all(pool: Threads, jobs: list[Any]) -> dict[int, Any]:
     return results
 
 
+_OLDER: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def _older() -> Iterator[None]:
+    """Pass over the threads of pools that a test elsewhere has interrupted at any line, so also while they end."""
+    _OLDER.update(our_threads())
+    yield
+    _OLDER.clear()
+
+
 def our_threads() -> list[threading.Thread]:
-    """Return the threads of all pools."""
-    return [thread for thread in threading.enumerate() if thread.name == "copass"]
+    """Return the threads of all pools that a test of this module has made."""
+    return [thread for thread in threading.enumerate() if thread.name == "copass" and thread not in _OLDER]
 
 
 def join_all() -> None:
