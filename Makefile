@@ -85,8 +85,9 @@ test-airflow: $(ENV)/ready browser ## run the rest of what needs a real Airflow:
 	@$(PY) -m pytest $(WITH_AIRFLOW) -m "airflow and deep and not slow"
 	@$(PY) -m pytest -q --ignore=tests/backends -m "not airflow and deep and not slow"
 
-test-leaks: $(ENV)/ready ## search all that a real Airflow has written for a secret, whatever fails; and run sixteen tasks at once
+test-leaks: $(ENV)/ready ## search all that a real Airflow has written for a secret, whatever fails; run sixteen tasks at once, and the rest of the examples
 	@$(PY) -m pytest $(addprefix tests/airflow/test_,leaks.py rendered_fields.py unrendered_fields.py sixteen_at_once.py) -m "not slow"
+	@$(PY) -m pytest -q tests/airflow/test_example_dags.py -m deep
 
 test-rounds: $(ENV)/ready ## thousands of simulated registrations that crash, freeze and race, and of odd inputs and answers
 	@$(PY) -m pytest -q tests/api tests/registration -m rounds

@@ -47,7 +47,7 @@ def _masks_of_its_own() -> Iterator[None]:
         module = sys.modules.get(f"{name}.secrets_masker")
         if module is not None:
             with suppress(RuntimeError):
-                masker = module._secrets_masker()  # noqa: SLF001 - no public name resets 2.11's
+                masker = module._secrets_masker()
                 masker.patterns, masker.replacer = set(), None
 
 

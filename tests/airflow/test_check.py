@@ -17,9 +17,7 @@ AWKWARD = "olk_a/b%c@d:e+f"
 
 
 @pytest.fixture(name="stored", scope="module")
-def _stored(
-    migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[AirflowHome, Emulator]]:
+def _stored(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[AirflowHome, Emulator]]:
     """An Airflow that tests no connections, as by default, with a good one and a bad one in its database."""
     folder = tmp_path_factory.mktemp("check")
     with Emulator(folder, token=AWKWARD) as emulator:

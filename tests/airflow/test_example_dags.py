@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from airflow_provider_copass.registration.journal import Tombstone, from_text
 from tests.docs import pages
 from tests.harness import leak_search
 from tests.harness.airflow_home import AIRFLOW_3, AirflowHome
-from tests.harness.dag_runs import FinishedRun, run_dag
+from tests.harness.dag_runs import DagRunner, FinishedRun
 from tests.harness.emulator import Emulator, fingerprint
 from tests.harness.processes import CHECKOUT
 
@@ -39,6 +40,7 @@ class Ran:
 
     emulator: Emulator
     home: AirflowHome
+    runner: DagRunner
     runs: list[FinishedRun]
 
     def xcoms(self, run: int) -> dict[int, dict[str, Any]]:
@@ -52,7 +54,8 @@ def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with Emulator(folder) as emulator:
         home = AirflowHome(folder / "home", dags=EXAMPLES, connections={"copass_default": emulator.connection()})
         home.copy_database(migrated)
-        yield Ran(emulator, home, run_dag(home, REGISTER_SOURCE, REGISTER_SOURCE_ID, times=2))
+        with DagRunner(home) as runner:
+            yield Ran(emulator, home, runner, runner.run(REGISTER_SOURCE, REGISTER_SOURCE_ID, times=2))
 
 
 def test_no_example_is_left_out() -> None:
@@ -125,7 +128,7 @@ def test_a_run_repairs_what_somebody_removed(ran: Ran) -> None:
     gone, kept = (xcoms["return_value"] for xcoms in ran.xcoms(0).values())
     ran.emulator.change_source(gone, deleted=True)
 
-    [run] = run_dag(ran.home, REGISTER_SOURCE, REGISTER_SOURCE_ID)
+    [run] = ran.runner.run(REGISTER_SOURCE, REGISTER_SOURCE_ID)
 
     again, other = ran.home.xcoms(REGISTER_SOURCE_ID, run.run_id, "register").values()
     value = ran.home.variable(again["stored_as"])
@@ -138,14 +141,15 @@ def test_a_run_repairs_what_somebody_removed(ran: Ran) -> None:
 
 @dataclass
 class Played:
-    """A DAG in a home and an account of its own."""
+    """A DAG in an empty home and an account of its own."""
 
     emulator: Emulator
     home: AirflowHome
+    runner: DagRunner
 
     def run(self, file: Path, dag_id: str, *, times: int = 1, **conf: object) -> list[FinishedRun]:
         """Run it."""
-        return run_dag(self.home, file, dag_id, times=times, conf=conf)
+        return self.runner.run(file, dag_id, times=times, conf=conf)
 
     def requests(self) -> list[str]:
         """Return every operation that came in, reads included, in their order."""
@@ -161,23 +165,40 @@ class Played:
         return value is not None and self.emulator.secret_is_valid(data_source_id, sha256=fingerprint(value))
 
 
-def played_in(folder: Path, migrated: AirflowHome, dags: Path) -> Iterator[Played]:
-    """Start an account, and make a home for these DAGs."""
-    with Emulator(folder) as emulator:
-        home = AirflowHome(
-            folder / "home",
-            dags=dags,
-            connections={"copass_default": emulator.connection()},
-            # A task that fails is tried again at once.
-            settings={"CORE__DEFAULT_TASK_RETRY_DELAY": "0"},
-        )
-        home.copy_database(migrated)
-        yield Played(emulator, home)
+@dataclass
+class Room:
+    """A home for one test after the other, in which Airflow has been imported."""
+
+    home: AirflowHome
+    runner: DagRunner
+    migrated: AirflowHome
+
+    def played(self, folder: Path) -> Iterator[Played]:
+        """Start an account, and empty the home."""
+        with Emulator(folder) as emulator:
+            self.home.connections = {"copass_default": emulator.connection()}
+            self.home.variables = {}
+            self.runner.reset(self.migrated)
+            yield Played(emulator, self.home, self.runner)
+
+
+@contextmanager
+def opened(folder: Path, migrated: AirflowHome, dags: Path) -> Iterator[Room]:
+    """Make a home for these DAGs, where a task that fails is tried again at once."""
+    home = AirflowHome(folder / "home", dags=dags, settings={"CORE__DEFAULT_TASK_RETRY_DELAY": "0"})
+    with DagRunner(home) as runner:
+        yield Room(home, runner, migrated)
+
+
+@pytest.fixture(name="room", scope="module")
+def _room(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    with opened(tmp_path_factory.mktemp("examples"), migrated, EXAMPLES) as room:
+        yield room
 
 
 @pytest.fixture(name="played")
-def _played(migrated: AirflowHome, tmp_path: Path) -> Iterator[Played]:
-    yield from played_in(tmp_path, migrated, EXAMPLES)
+def _played(room: Room, tmp_path: Path) -> Iterator[Played]:
+    yield from room.played(tmp_path)
 
 
 def learn_of_assets(home: AirflowHome) -> None:
@@ -211,6 +232,7 @@ def test_a_source_goes_through_its_life(played: Played) -> None:
     assert played.home.xcoms(dag_id, second.run_id, "change")[-1]["changed"] == []
 
 
+@pytest.mark.deep
 def test_a_rotation_keeps_the_secret_before_it_and_tells_of_the_new_one(played: Played) -> None:
     """Both Variables hold what they should, and the event of the outlet names the source and the key."""
     dag_id = "example_copass_source_lifecycle"
@@ -228,7 +250,7 @@ def test_a_rotation_keeps_the_secret_before_it_and_tells_of_the_new_one(played: 
     assert not [secret for secret in stored if str(secret) in str(events)]
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("fails", [pytest.param(False, marks=pytest.mark.deep), True])
 def test_an_ephemeral_source_is_deleted_even_if_the_work_fails(played: Played, *, fails: bool) -> None:
     """Its secret and its journal entry go with it, and the run ends as its work did."""
     [run] = played.run(EPHEMERAL, "example_copass_ephemeral_source", fails=fails)
@@ -278,7 +300,10 @@ def test_sources_are_changed_renamed_and_retired_once(played: Played) -> None:
     ("file", "dag_id", "source", "failed"),
     [
         (CHANGE, "example_copass_change_sources", {"provider": "notion", "name": "Handbook"}, "change[1]"),
-        (LIST, "example_copass_register_sources", {"provider": "github", "name": "Discussions"}, "register"),
+        pytest.param(
+            *(LIST, "example_copass_register_sources", {"provider": "github", "name": "Discussions"}, "register"),
+            marks=pytest.mark.deep,
+        ),
     ],
     ids=["change", "list"],
 )
@@ -370,9 +395,10 @@ def test_all_examples_share_one_sandbox(played: Played, order: int) -> None:
     assert len(played.emulator.requests("update")) == before
 
 
+@pytest.mark.deep
 def test_the_second_of_the_same_act_sends_no_write(migrated: AirflowHome, tmp_path: Path) -> None:
     """Register, update, rename, pause, resume, disconnect, delete: twice in a row each, and all requests counted."""
-    for played in played_in(tmp_path, migrated, TWICE.parent):
+    with opened(tmp_path, migrated, TWICE.parent) as room, contextmanager(room.played)(tmp_path) as played:
         [run] = played.run(TWICE, "twice")
         assert run.state == "success", run.tasks
         assert run.warned == []
@@ -394,13 +420,14 @@ def test_the_second_of_the_same_act_sends_no_write(migrated: AirflowHome, tmp_pa
         assert isinstance(from_text(played.home.variable(name), name=name), Tombstone)
 
 
+@pytest.mark.deep
 def test_the_page_s_example_of_an_outlet_does_what_it_says(migrated: AirflowHome, tmp_path: Path) -> None:
     """Who reads the event finds the new secret by it; the code is that of docs/operators.md."""
     [code] = [each.text for each in pages.snippets(pages.CHECKOUT / "docs" / "operators.md") if "outlets" in each.text]
     dags = tmp_path / "dags"
     dags.mkdir()
     (dags / "shown.py").write_text(code, encoding="utf-8")
-    for played in played_in(tmp_path, migrated, dags):
+    with opened(tmp_path, migrated, dags) as room, contextmanager(room.played)(tmp_path) as played:
         [source_id] = played.emulator.seed(
             {"provider": "slack", "name": "Support channel", "ingestion_mode": "realtime"}
         )
