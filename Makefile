@@ -26,7 +26,8 @@ DIST_TOOLS := .venv/dist
 UNPACKED := .venv/unpacked
 # With the installed wheel, the scheduler's tests, those of our tools, and the examples' runs that are there to be broken
 # would show nothing that others do not.
-EXAMPLES := $(addprefix tests/airflow/test_example_dags.py::,test_every_task_of_both_runs_succeeds \
+ALL_EXAMPLES := tests/airflow/test_example_dags.py
+EXAMPLES := $(addprefix $(ALL_EXAMPLES)::,test_every_task_of_both_runs_succeeds \
 	test_no_warning_comes_of_our_code)
 WHEEL_TESTS := tests/distribution/check_installed.py tests/pytest_plugin/test_copass_emulator.py \
 	$(addprefix tests/operators/test_,register_source.py register_sources.py update_source.py)
@@ -39,6 +40,8 @@ LOWEST_TESTS := $(WHEEL_TESTS) tests/api tests/hooks/test_connection.py tests/ho
 CHECK := -m pytest -q -p no:cacheprovider -m "not slow and not rounds" -o "python_files=test_*.py check_*.py" --dist=$(CURDIR)/dist
 # What holds tests of a real Airflow, but for those of the secrets backends: to collect all takes half a minute.
 WITH_AIRFLOW := tests/airflow tests/docs/test_readme.py tests/pytest_plugin/test_page.py
+TASKS := $(addprefix tests/,operators sensors triggers waiting)
+USUAL := not airflow and not deep and not slow and not rounds
 # Without the client's and the emulator's, which take minutes: their libraries are the same beside each Airflow. `make matrix` has
 # them, and all of the pytest plugin.
 AIRFLOW2_TESTS := $(addprefix tests/,airflow commands hooks operators secret_stores sensors triggers) \
@@ -49,7 +52,7 @@ unexport PYTHONPATH
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help browser demo screenshots ui test test-with-airflow test-protocol test-rest coverage test-airflow test-leaks test-rounds test-pythons test-airflow2 test-backends test-backends-all cluster test-cluster test-cluster-all matrix matrix-quick dist docs diagrams test-wheel test-all check lint format bench lists constraints clean
+.PHONY: help browser demo screenshots ui test test-examples test-with-airflow test-protocol test-tasks test-rest coverage test-airflow test-leaks test-rounds test-pythons test-airflow2 test-backends test-backends-all cluster test-cluster test-cluster-all matrix matrix-quick dist docs diagrams test-wheel test-all check lint format bench lists constraints clean
 
 help: ## what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}' \
@@ -62,18 +65,24 @@ ui: $(ENV)/ready ## open a local Airflow with the emulator, the connection and t
 	@$(PY) -m tests.tools.ui
 
 test: $(ENV)/ready ## run what a change needs, on Airflow $(AIRFLOW): all without a scheduler, and a real one with the examples and some kills
-	@$(MAKE) --no-print-directory -j3 -O test-with-airflow test-protocol test-rest
+	@$(MAKE) --no-print-directory -j5 -O test-examples test-with-airflow test-protocol test-tasks test-rest
 
-# The three parts of `make test`. A real Airflow is mostly waited for, so they run side by side on two cores; what each has to
-# say comes when it is over.
+# The parts of `make test`, side by side: each waits for much, the real Airflows for most, and so they have the right of way.
+# What each has to say comes when it is over.
+test-examples: $(ENV)/ready
+	@$(PY) -m pytest -q $(ALL_EXAMPLES) -m "not deep and not slow"
+
 test-with-airflow: $(ENV)/ready
-	@$(PY) -m pytest -q $(WITH_AIRFLOW) -m "airflow and not deep and not slow"
+	@$(PY) -m pytest -q $(WITH_AIRFLOW) --ignore=$(ALL_EXAMPLES) -m "airflow and not deep and not slow"
 
 test-protocol: $(ENV)/ready
-	@$(PY) -m pytest -q tests/registration -m "not slow and not rounds"
+	@nice $(PY) -m pytest -q tests/registration -m "$(USUAL)"
+
+test-tasks: $(ENV)/ready
+	@nice $(PY) -m pytest -q $(TASKS) -m "$(USUAL)"
 
 test-rest: $(ENV)/ready
-	@$(PY) -m pytest -q --ignore=tests/backends --ignore=tests/registration -m "not airflow and not deep and not slow and not rounds"
+	@nice $(PY) -m pytest -q $(addprefix --ignore=,tests/backends tests/registration $(TASKS)) -m "$(USUAL)"
 
 coverage: $(ENV)/ready ## run the tests without a scheduler, and print which lines of the package they do not see
 	@$(ENV)/bin/coverage erase
@@ -87,7 +96,7 @@ test-airflow: $(ENV)/ready browser ## run the rest of what needs a real Airflow:
 
 test-leaks: $(ENV)/ready ## search all that a real Airflow has written for a secret, whatever fails; run sixteen tasks at once, and the rest of the examples
 	@$(PY) -m pytest $(addprefix tests/airflow/test_,leaks.py rendered_fields.py unrendered_fields.py sixteen_at_once.py) -m "not slow"
-	@$(PY) -m pytest -q tests/airflow/test_example_dags.py -m deep
+	@$(PY) -m pytest -q $(ALL_EXAMPLES) -m deep
 
 test-rounds: $(ENV)/ready ## thousands of simulated registrations that crash, freeze and race, and of odd inputs and answers
 	@$(PY) -m pytest -q tests/api tests/registration -m rounds
@@ -97,7 +106,7 @@ test-pythons: $(UV) ## run what needs no scheduler with each of Python 3.12 and 
 	@for version in $(PYTHONS); do \
 		if [ -z "$$($(PYTHON) .ci/environment.py find $$version)" ]; then echo "Python $$version is not found: its tests did not run."; continue; fi; \
 		$(MAKE) --no-print-directory .venv/python-$$version/ready || exit 1; \
-		.venv/python-$$version/bin/python -m pytest -q --ignore=tests/backends -m "not airflow and not deep and not slow and not rounds" || exit 1; \
+		.venv/python-$$version/bin/python -m pytest -q --ignore=tests/backends -m "$(USUAL)" || exit 1; \
 	done
 
 test-airflow2: $(ENV2)/ready ## test what touches Airflow, the client, and the example DAGs on Airflow $(AIRFLOW2)
