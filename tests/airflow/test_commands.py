@@ -28,8 +28,9 @@ def _home(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> It
         home = AirflowHome(folder / "home", keys=migrated.keys, connections={"copass_default": emulator.connection()})
         home.copy_database(migrated)
         (folder / "home" / "sources.yaml").write_text("- {provider: slack, name: chat}\n", encoding="utf-8")
-        for key in (KEY, OTHER):
-            home.airflow("variables", "set", key, to_text(Completed("src-1")))
+        entries = folder / "entries.json"
+        entries.write_text(json.dumps({key: to_text(Completed("src-1")) for key in (KEY, OTHER)}), encoding="utf-8")
+        home.airflow("variables", "import", str(entries))
         yield home
 
 

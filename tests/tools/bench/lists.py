@@ -46,6 +46,11 @@ class Listed:
         return statistics.median(self.rates) if self.rates else None
 
     @property
+    def took(self) -> float | None:
+        """Seconds, all in all."""
+        return statistics.median(self.seconds) if self.seconds else None
+
+    @property
     def peak(self) -> float | None:
         """MiB."""
         return statistics.median(self.peaks) if self.peaks else None
