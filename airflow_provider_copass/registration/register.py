@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.assess import Assessment
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.journal import Pending, Tombstone
-    from airflow_provider_copass.registration.ports import Runtime
-    from airflow_provider_copass.registration.register_many import Brake
+    from airflow_provider_copass.registration.ports import Guard, Runtime
     from airflow_provider_copass.registration.spec import SourceSpec
 
 Word = Literal["created", "unchanged", "updated"]
@@ -65,14 +64,14 @@ class Registration(Operation[Registered]):
 
     :param spec: the source.
     :param runtime: what this try works with.
-    :param brake: stops the POSTs of a list once something is wrong with all of them; None for a single source.
+    :param before_post: called before each POST; what it raises goes to the caller, and nothing is sent.
     """
 
-    def __init__(self, spec: SourceSpec, runtime: Runtime, brake: Brake | None = None) -> None:
+    def __init__(self, spec: SourceSpec, runtime: Runtime, before_post: Guard = lambda: None) -> None:
         super().__init__(runtime, spec.label)
         self.spec = spec
         self.created_ids: list[str] = []
-        self._brake = brake
+        self._before_post = before_post
         self._lease = self.lease_on(spec.identity)
         self._minter = Minter(self._lease, spec.store_key, self.at_risk, runtime)
         self._writer = self._minter.writer
@@ -260,8 +259,7 @@ class Registration(Operation[Registered]):
         if failure is not None and (self._posts >= _POSTS or not failure.is_transient):
             self._lease.drop_write()
             raise failure
-        if self._brake is not None:
-            self._brake.check()
+        self._before_post()
         self.check_create(held.previous)
 
         def note(pending: Pending) -> Pending:

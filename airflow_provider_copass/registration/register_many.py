@@ -154,7 +154,7 @@ def register_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome
     """
     brake = Brake(runtime.log)
     quiet = replace(runtime, log=Quiet(runtime.log))
-    registrations = [Registration(spec, quiet, brake) for spec in specs]
+    registrations = [Registration(spec, quiet, before_post=brake.check) for spec in specs]
     for registration in registrations:
         registration.check()
     driver = Driver(quiet, on_end=brake.count)

@@ -7,7 +7,6 @@ the protocol. This module alone knows the constructors of the package; tests use
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
@@ -45,7 +44,6 @@ OTHER = "other dag/run/task/-1"
 SANDBOX = "sb"
 
 TIMING = Timing(settle_timeout=SETTLE, lease_pause=2, wait_timeout=20, takeover_after=TAKEOVER_AFTER, poll_interval=1)
-_NUMBERS = itertools.count()
 
 Act = Callable[..., Process]
 """One try of an operator, run to its end, such as :func:`register`; given a world, and what the operator is given."""
@@ -132,6 +130,8 @@ def owner(task: str, attempt: int) -> Owner:
 
 def runtime(process: Process, task: str, attempt: int, **more: Any) -> Runtime:
     """Return what one try of a task works with."""
+    # A process's pauses follow from its token, so that a world that is played again goes the same way.
+    process.world.tokens += 1
     return Runtime(
         **{
             "client": process,
@@ -141,7 +141,7 @@ def runtime(process: Process, task: str, attempt: int, **more: Any) -> Runtime:
             "log": process,
             "clock": process,
             "owner": owner(task, attempt),
-            "token": f"{task}/{attempt}/{next(_NUMBERS)}",
+            "token": f"{task}/{attempt}/{process.world.tokens}",
             "timing": TIMING,
             **more,
         }

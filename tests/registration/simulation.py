@@ -115,9 +115,11 @@ class World:
     :param hidden: the ids of sources that the list neither counts nor sends.
     :param rewrites: what fields become that are sent as something else.
     :param sent: every write that was sent to the server, whatever became of it.
+    :param tokens: how many processes have begun.
     """
 
     now: float = START
+    tokens: int = 0
     rows: dict[str, Row] = field(default_factory=dict)
     store: dict[str, str] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
