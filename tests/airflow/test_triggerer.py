@@ -145,13 +145,8 @@ def test_each_sync_starts_a_run_of_each_asset_and_without_one_there_is_none(stag
     def both(count: int) -> bool:
         return all(len(runs(f"reacts_{key}")) >= count for key in ("first", "second"))
 
-    watched = {
-        "provider": "slack",
-        "name": "Watched",
-        "sandbox_id": "sb_watched",
-        "last_sync_at": "2026-01-01T00:00:00Z",
-    }
-    [source_id] = stage.emulator.seed([watched])
+    # It has never synced: that of a source which comes with a sync would be an event.
+    [source_id] = stage.emulator.seed([{"provider": "slack", "name": "Watched", "sandbox_id": "sb_watched"}])
     stage.look_more("sb_watched")
     assert runs("reacts_first") == []
     stage.sync([source_id])
