@@ -78,6 +78,8 @@ def test_a_token_that_was_renewed_in_the_connection_is_used(stage: Stage) -> Non
     """The old one is refused from one moment to the next; the connection has the new one by then."""
     ids = stage.seed(4)
     run_id = stage.wait_for_all(ids)
+    # With the old token: the new one is stored a moment before it is accepted.
+    stage.look_more("sb_demo", 2)
     stage.renew_token()
     try:
         stage.until(stage.looks, "a look with the new token")
