@@ -104,14 +104,13 @@ class Registration(Operation[Registered]):
         """Look at what is recorded; if that is not all, decide with the lease in hand, and act."""
         lease, identity = self._lease, self.spec.identity
         entry, looked = yield from read_entry(lease.name)
-        is_recorded = isinstance(entry, Completed)
         if isinstance(entry, Completed) and not self._is_owed_to(entry):
             done = yield from self._use_recorded(entry)
             if done is not None:
                 return done
-        yield from self.acquire(
-            [lease], locations=self._minter.locations, seen=None if is_recorded else (entry, looked)
-        )
+        # Looking at a recorded source takes time: its entry is read once more.
+        seen = None if isinstance(entry, Completed) else (entry, looked)
+        yield from self.acquire([lease], locations=self._minter.locations, seen=seen)
         while True:
             self._tell_created_ids()
             inventory = yield from self.look_until_settled([lease], lambda: self.list_all(identity, lease.held))
