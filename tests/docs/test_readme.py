@@ -37,7 +37,7 @@ SHOWN = {
         "entries --conn-id copass_default",
     )
 }
-USUAL = ("olk_your_token", "https://api.copass.id", "sb_your_sandbox")
+USUAL = ("olk_your_api_key", "https://api.copass.id", "sb_your_sandbox")
 EMULATED = ("olk_local", "http://127.0.0.1:9099", "sb_demo")
 # The variable's value of each form that a page shows, in order, and what it has to say.
 CONNECTIONS: dict[Path, list[tuple[str, str, str]]] = {
@@ -102,11 +102,12 @@ def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
 
 def test_the_readme_leads_with_what_it_takes_to_use_it() -> None:
     """Install it, give it the token, copy a DAG; then the two commands that show that it works."""
-    install, add, *rest = pages.commands(pages.README)
+    install, add, check, *rest = pages.commands(pages.README)
     assert (install, add[: len(pages.ADD)]) == ("pip install .", pages.ADD)
+    assert check in CHECKS
     assert rest[:2] == ["make demo", "make test"]
     kinds = [snippet.language for snippet in pages.snippets(pages.README)]
-    assert kinds[:3] == ["bash", "python", "bash"]
+    assert kinds[:4] == ["bash", "bash", "python", "bash"]
 
 
 def test_the_readme_is_no_longer_than_a_stranger_reads() -> None:
