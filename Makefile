@@ -122,12 +122,12 @@ test-backends-all: $(BACKENDS)/ready $(BACKENDS2)/ready ## the same on both vers
 cluster: $(CLUSTER)/ready ## open an Airflow with PostgreSQL, Redis, two schedulers and two Celery workers, to try things on
 	@$(CLUSTER)/bin/python -m tests.tools.cluster
 
-test-cluster: $(CLUSTER)/ready ## run the examples and a short torture on such a cluster, and search all that it has written
+test-cluster: $(CLUSTER)/ready ## run a short torture on such a cluster, and search all that it has written
 	@$(CLUSTER)/bin/python -m pytest tests/cluster -m "not slow and not deep"
 
-test-cluster-all: $(CLUSTER)/ready $(CLUSTER2)/ready ## the full torture, double delivery, clocks, outages, many waits; the torture on both versions of Airflow
+test-cluster-all: $(CLUSTER)/ready $(CLUSTER2)/ready ## the examples, the full torture, double delivery, clocks, outages, many waits; the first two on both versions of Airflow
 	@$(CLUSTER)/bin/python -m pytest tests/cluster
-	@$(CLUSTER2)/bin/python -m pytest tests/cluster/test_cluster.py tests/cluster/test_torture.py
+	@$(CLUSTER2)/bin/python -m pytest $(addprefix tests/cluster/test_,cluster.py examples.py metrics.py torture.py)
 
 matrix: $(ENV)/ready $(ENV2)/ready $(BETWEEN_READY) browser ## run the tests that touch Airflow on each version, with a table of what ran where
 	@$(PY) -m tests.tools.matrix $(VERSIONS)

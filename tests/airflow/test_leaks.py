@@ -14,11 +14,11 @@ from tests.airflow.leak_cases import BY_WORD, CASES, LISTS, Case, ListCase
 from tests.airflow.leak_stage import Played, played
 from tests.harness import leak_search
 from tests.harness.airflow_home import AIRFLOW_3, AIRFLOW_VERSION
+from tests.harness.printed_lines import RECEIVED, printed
 
 pytestmark = [pytest.mark.airflow, pytest.mark.deep]
 
-_RECEIVED = "Received message from task runner [supervisor]"
-PRINTED_BY_AIRFLOW = {("scheduler.out", _RECEIVED, "PutVariable")} if AIRFLOW_3 else set()
+PRINTED_BY_AIRFLOW = {("scheduler.out", RECEIVED, "PutVariable")} if AIRFLOW_3 else set()
 """What Airflow itself prints at DEBUG: the file, the event, the message in it. Nothing of it is ours to prevent."""
 
 CURE = {"LOGGING__NAMESPACE_LEVELS": "supervisor=INFO"}
@@ -41,26 +41,6 @@ def _cured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     """Every case once more, with all loggers at DEBUG but for Airflow's own supervisor."""
     with played(tmp_path_factory.mktemp("cured"), CURE) as done:
         yield done
-
-
-def printed(done: Played) -> set[tuple[str, str, str]]:
-    """Tell where in the processes' outputs a value was found: by file, event and message."""
-    values = {name: value.encode() for name, value in done.values().items()}
-    found = set()
-    for leak in done.leaks():
-        if leak.path.parent != done.home.outputs:
-            continue
-        lines = [line for line in leak.path.read_bytes().splitlines() if values[leak.value] in line]
-        # A form that is not told by a line is named by itself: it is on no list.
-        found |= {(leak.path.name, *_event(line.decode())) for line in lines} or {(leak.path.name, leak.form, "")}
-    return found
-
-
-def _event(line: str) -> tuple[str, str]:
-    """Return what a line of the supervisor says it is, without a value; of any other line, that it is one."""
-    if _RECEIVED in line:
-        return _RECEIVED, line.partition("msg=")[2].partition("(")[0]
-    return "another line", ""
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.word)
@@ -146,7 +126,7 @@ def test_nothing_is_in_a_log_or_a_column(loud: Played) -> None:
 
 def test_what_airflow_prints_at_debug_is_what_is_documented(loud: Played) -> None:
     """Beside the one message of Airflow 3's own supervisor, no process's output holds one."""
-    assert printed(loud) == PRINTED_BY_AIRFLOW
+    assert printed(loud.leaks(), loud.values(), loud.home.outputs) == PRINTED_BY_AIRFLOW
 
 
 @pytest.mark.skipif(not HAS_CURE, reason="the setting came with Airflow 3.2")
