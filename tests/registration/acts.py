@@ -31,7 +31,7 @@ from airflow_provider_copass.registration import (
 from airflow_provider_copass.registration import (
     update as update_source,
 )
-from airflow_provider_copass.registration.ports import Clock, Secrets
+from airflow_provider_copass.registration.ports import Clock, Journal, Secrets
 from airflow_provider_copass.secret_stores.guarded import GuardedStore
 from tests.registration.simulation import Fault, Killed, Process, Row, Where, World, run_all
 
@@ -58,6 +58,7 @@ class Script(TypedDict, total=False):
     ahead: float
     store: str
     secrets: Secrets | None
+    journal: Journal | None
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,12 @@ def runtime(process: Process, task: str, attempt: int, **more: Any) -> Runtime:
     process.world.tokens += 1
     return Runtime(
         **{
-            "client": process,
+            "client": process.client,
             "sandbox_id": SANDBOX,
             "secrets": GuardedStore(process.secrets),  # type: ignore[arg-type]  # it has the methods
             "journal": process.journal,
-            "log": process,
-            "clock": process,
+            "log": process.log,
+            "clock": process.clock,
             "owner": owner(task, attempt),
             "token": f"{task}/{attempt}/{process.world.tokens}",
             "timing": TIMING,
@@ -222,7 +223,7 @@ def start_register_list(
     def build(process: Process) -> _Work:
         def act() -> list[Told]:
             declared = [spec(name, store_as, if_exists, on_missing_secret, given) for name in names]
-            of_list = runtime(process, task, attempt, pool=InTurn(process, lasts=lasts))
+            of_list = runtime(process, task, attempt, pool=InTurn(process.clock, lasts=lasts))
             return [_listed(outcome) for outcome in register_many(declared, of_list)]
 
         return _Work(act)

@@ -15,7 +15,7 @@ def live_of(world: World, name: str = "n") -> list[str]:
 def assert_green(process: Process) -> None:
     """The task is green."""
     error = acts.error_of(process)
-    assert error is None, (repr(error), process.trace[-12:], process.said)
+    assert error is None, (repr(error), process.trace[-12:], process.log.lines)
 
 
 def assert_true(world: World, *processes: Process) -> None:
@@ -25,8 +25,8 @@ def assert_true(world: World, *processes: Process) -> None:
         for one in acts.all_told(process):
             if one.error is not None or one.outcome in {"failed", "skipped"}:
                 continue
-            assert one.data_source_id in world.live(), (one, process.trace, process.said)
-            assert is_stored(world, one), (one, dict(world.store), world.rows, process.trace, process.said)
+            assert one.data_source_id in world.live(), (one, process.trace, process.log.lines)
+            assert is_stored(world, one), (one, dict(world.store), world.rows, process.trace, process.log.lines)
 
 
 def is_stored(world: World, one: acts.Told) -> bool:

@@ -118,7 +118,9 @@ def test_a_deletion_that_is_late_leaves_no_source_without_its_secret(nth: int) -
     other = acts.register(world)
     deletion = acts.delete(world, remove_secret=True, freezes={("after write entry", nth): 10})
     assert_green(deletion)
-    assert world.live() == [] or world.store == {"copass_webhook_secret_ds-1": world.rows["ds-1"].secret}, other.said
+    assert world.live() == [] or world.store == {"copass_webhook_secret_ds-1": world.rows["ds-1"].secret}, (
+        other.log.lines
+    )
 
 
 # Three tasks on one entry.

@@ -95,13 +95,12 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> Variables:
 def calls_of(variables: Variables, world: World, names: list[str], **how: Any) -> float:
     """Return how many calls on Variables a source costs, by itself or in a list."""
     ours = AirflowVariables(backends=[variables], monotonic=lambda: world.now)
-    how["secrets"] = VariableStore(ours)
+    how |= {"secrets": VariableStore(ours), "journal": ours}
     start = (
         acts.start_register(world, names[0], **how)
         if len(names) == 1
         else acts.start_register_list(world, names, **how)
     )
-    start.journal = ours
     before = variables.calls
     run_all(world, [start])
     assert_green(start)

@@ -205,7 +205,7 @@ def test_an_effect_later_than_a_write_may_be_is_reported_and_not_deleted() -> No
     second = acts.register(world, task=acts.OTHER, if_exists="update", fields={"external_account_id": "T1"})
     assert acts.told(second).data_source_id == acts.told(first).data_source_id
     (other,) = set(live_of(world)) - {acts.told(first).data_source_id}
-    assert second.said_of(other)
+    assert second.log.with_text(other)
 
 
 @given(st.data())

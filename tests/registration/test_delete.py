@@ -176,7 +176,7 @@ def test_a_secret_that_is_noted_to_be_anothers_is_left() -> None:
     world.owners[PREVIOUS] = "ds-7"
     done = delete(world)
     assert list(world.store) == [PREVIOUS]
-    assert done.said_of("another source's secret")
+    assert done.log.with_text("another source's secret")
 
 
 def test_a_source_without_a_secret_takes_no_other_ones_along() -> None:
@@ -207,16 +207,16 @@ def test_without_an_entry_a_key_that_does_not_tell_the_source_is_left() -> None:
     assert_green(done)
     assert (world.live(), world.store) == ([], held)
     for key in held:
-        [said] = done.said_of(f"{key!r} is left there")
+        [said] = done.log.with_text(f"{key!r} is left there")
         assert "delete it by hand" in said
-    assert "somebody" not in "".join(done.said)
+    assert "somebody" not in "".join(done.log.lines)
 
 
 def test_a_key_that_holds_nothing_is_not_warned_of() -> None:
     """There is nothing that could be another source's."""
     world = World()
     acts.seed(world)
-    assert not delete(world, store_as=FIXED).said_of("sec_secret_n")
+    assert not delete(world, store_as=FIXED).log.with_text("sec_secret_n")
 
 
 def test_without_an_entry_a_note_tells_whose_a_secret_is() -> None:
@@ -243,7 +243,7 @@ def test_if_nothing_was_rotated_the_key_of_the_secret_before_is_another_sources(
     assert_green(acts.register(world, "n_previous", store_as=FIXED))
     done = delete(world)
     assert (world.live(), world.store) == (["ds-2"], {"sec_secret_n_previous": "canary-2"})
-    assert done.said_of("'sec_secret_n_previous' is left there")
+    assert done.log.with_text("'sec_secret_n_previous' is left there")
 
 
 @pytest.mark.parametrize("is_recorded", [True, False], ids=["recorded", "not recorded"])

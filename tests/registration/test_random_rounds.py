@@ -174,7 +174,7 @@ def storm(draw: random.Random) -> tuple[World, list[Task]]:
                 # Airflow takes a process that is paused for dead, and starts the next try beside it.
                 running[number] = [task.start(world, **script_of(draw)) for _ in starts]
                 for process, start in zip(running[number], starts, strict=True):
-                    process.wakes_at = world.now + start
+                    process.sleep_until(world.now + start)
         run_all(world, [process for tries in running.values() for process in tries], draw.randrange)
         for number, tries in running.items():
             tasks[number].look_at(tries)
@@ -218,7 +218,7 @@ def assert_told(world: World, name: str, process: Process, *, is_late: bool) -> 
         case SecretMissingError():
             [source_id] = live_of(world, name)
             assert error.data_source_ids == (source_id,)
-            assert is_late or source_id in world.removed_for, (process.trace, process.said)
+            assert is_late or source_id in world.removed_for, (process.trace, process.log.lines)
         case _:
             assert_green(process)
             assert live_of(world, name) == [acts.told(process).data_source_id], (name, world.sent)
@@ -250,7 +250,7 @@ def test_after_a_storm_each_name_has_one_source_and_a_valid_secret(seed: int) ->
             # A deletion was begun and failed, and the source had another name when it was tried again.
             is_removed = one.data_source_id in world.removed_for and one.stored_as not in world.store
             is_good = not is_live or is_removed or one.data_source_id in void or is_stored(world, one)
-            assert is_good, (one, world.store, process.trace, process.said)
+            assert is_good, (one, world.store, process.trace, process.log.lines)
     for name, text in world.entries.items():
         entry = from_text(text, name=name)
         assert not isinstance(entry, Pending) or not entry.lease_token, text

@@ -20,7 +20,7 @@ def test_a_secret_goes_into_the_store_and_no_further(way: str) -> None:
     done = acts.register_one(way, world)
     assert acts.told(done) == acts.Told("created", "ds-1", KEY)
     assert world.store == {KEY: "canary-1"}
-    assert "canary" not in f"{done.result!r}{done.said}{world.entries}{world.locations}"
+    assert "canary" not in f"{done.result!r}{done.log.lines}{world.entries}{world.locations}"
 
 
 def test_what_was_registered_is_shown_without_its_secret() -> None:
@@ -114,7 +114,7 @@ def test_differing_fields_are_named_without_values() -> None:
     }
     done = acts.register(world, ingestion_mode="polling", fields=fields)
     assert acts.told(done).outcome == "unchanged"
-    (said,) = done.said_of("differs")
+    (said,) = done.log.with_text("differs")
     for name in ("external_account_id", "adapter_config.a", "adapter_config.c", "poll_interval_seconds", "kind"):
         assert said.count(name) == 1
     assert "adapter_config.b" not in said

@@ -133,7 +133,7 @@ def test_a_last_look_that_fails_is_no_failure() -> None:
     done = acts.register_list(world, NAMES, faults={("list", 1): Fault(applies=False)})
     assert_green(done)
     assert_true(world, done)
-    assert done.said_of("were not listed once more")
+    assert done.log.with_text("were not listed once more")
 
 
 def test_duplicates_are_told() -> None:
@@ -146,7 +146,7 @@ def test_duplicates_are_told() -> None:
     by_hand = acts.seed(world, "c")
     run_all(world, [of_list])
     assert_green(of_list)
-    (said,) = of_list.said_of("Several live sources")
+    (said,) = of_list.log.with_text("Several live sources")
     assert by_hand in said
     assert len(world.live()) == 6
 
@@ -170,8 +170,8 @@ def test_a_long_list_tells_how_far_it_is() -> None:
     """Once a chunk; a list that is one chunk says nothing."""
     done = acts.register_list(World(), [f"n{number}" for number in range(201)], ingestion_mode="manual")
     assert_green(done)
-    assert [line.split()[0] for line in done.said_of(" of 201 sources are done.")] == ["100", "200", "201"]
-    assert acts.register_list(World(), NAMES).said == []
+    assert [line.split()[0] for line in done.log.with_text(" of 201 sources are done.")] == ["100", "200", "201"]
+    assert acts.register_list(World(), NAMES).log.lines == []
 
 
 def test_if_the_store_cannot_be_read_no_more_is_sent() -> None:

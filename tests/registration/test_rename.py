@@ -52,7 +52,7 @@ def test_what_the_journal_knows_goes_with_the_source(world: World, named: dict[s
     """Registrations of either name find what they need; the key stays taken."""
     done = acts.rename(world, **named)
     assert acts.told(done) == acts.Told("updated", "ds-1")
-    assert done.said_of("Changed source ds-1 in: name.")
+    assert done.log.with_text("Changed source ds-1 in: name.")
     assert world.patches == [{"name": "new"}]
     assert len(world.entries) == 1
     assert not acts.is_green(acts.register(world, task=NEXT, store_as=FIXED))
@@ -73,7 +73,7 @@ def test_other_fields_go_with_the_same_patch(world: World) -> None:
     """One request, and one line that names both."""
     done = acts.rename(world, fields={"poll_interval_seconds": 60})
     assert world.patches == [{"name": "new", "poll_interval_seconds": 60}]
-    assert done.said_of("Changed source ds-1 in: name, poll_interval_seconds.")
+    assert done.log.with_text("Changed source ds-1 in: name, poll_interval_seconds.")
 
 
 @both

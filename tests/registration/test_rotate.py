@@ -50,7 +50,7 @@ def test_a_rotation_stores_the_new_secret(world: World, named: dict[str, str]) -
     done = acts.rotate(world, **named)
     assert acts.told(done) == acts.Told("updated", "ds-1", KEY)
     assert world.store == {KEY: "canary-2"}
-    assert "canary" not in f"{done.result!r}{done.said}{world.entries}"
+    assert "canary" not in f"{done.result!r}{done.log.lines}{world.entries}"
     again = acts.register(world, task=acts.OTHER)
     assert_once(world, done, again)
     assert acts.told(again).outcome == "unchanged"
@@ -72,7 +72,7 @@ def test_a_rotation_whose_answer_was_lost_is_repeated_with_a_word(world: World) 
     assert world.rotations == 1
     second = acts.rotate(world, attempt=2)
     assert_once(world, second)
-    assert len(second.said_of("was not finished; rotating once more")) == 1
+    assert len(second.log.with_text("was not finished; rotating once more")) == 1
     assert world.rotations == 2
     assert second.elapsed > acts.SETTLE
 

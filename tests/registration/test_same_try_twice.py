@@ -79,7 +79,7 @@ def test_both_processes_are_alive(start: Callable[..., Process], seed: int) -> N
     world = World()
     first = start(world)
     second = start(world)
-    second.wakes_at = world.now + draw.choice((0, 0.5, 1, 2, 5))
+    second.sleep_until(world.now + draw.choice((0, 0.5, 1, 2, 5)))
     run_all(world, [first, second], draw.randrange)
     green = [process for process in (first, second) if acts.is_green(process)]
     assert green

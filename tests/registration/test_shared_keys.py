@@ -60,7 +60,7 @@ def test_a_race_leaves_no_green_task_without_its_secret(folds: Callable[[str], s
     draw = random.Random(seed)
     world = World(folds=folds)
     processes = [start(world, how) for how in two]
-    processes[1].wakes_at = world.now + draw.choice((0, 0, 0.5, 1, 1.5, 3))
+    processes[1].sleep_until(world.now + draw.choice((0, 0, 0.5, 1, 1.5, 3)))
     run_all(world, processes, draw.randrange)
     assert_true(world, *processes)
     assert any(acts.is_green(process) for process in processes)

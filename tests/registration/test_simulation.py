@@ -37,7 +37,7 @@ def run(world: World, steps: Callable[[Process], Any], **script: Any) -> Process
 def test_a_freeze_at_a_sleep_comes_on_top_of_the_sleep() -> None:
     """Before it as well as at its end."""
     for where in ("before sleep", "after sleep", 0, 1, ("after sleep", 0), lambda name, _: name == "after sleep"):
-        process = run(World(), lambda it: it.sleep(5), freezes={where: 100.0})
+        process = run(World(), lambda it: it.clock.sleep(5), freezes={where: 100.0})
         assert 105 <= process.elapsed < 106
 
 
@@ -48,7 +48,7 @@ def test_a_process_is_killed_at_a_sleep() -> None:
 
         def steps(process: Process) -> None:
             try:
-                process.sleep(5)
+                process.clock.sleep(5)
             finally:
                 process.journal.write("never", "never")
 
@@ -61,7 +61,9 @@ def test_a_process_is_killed_at_a_sleep() -> None:
 def test_a_process_stands_still_at_each_of_its_boundaries() -> None:
     """Sleeps included, until somebody lets it run on."""
     world = World()
-    process = Process(world, lambda it: Steps(it, lambda it: (it.sleep(5), it.send(calls.list_sources("sb")))))
+    process = Process(
+        world, lambda it: Steps(it, lambda it: (it.clock.sleep(5), it.client.send(calls.list_sources("sb"))))
+    )
     seen = []
     while run_to(world, process, len(seen)):
         seen.append(process.trace[-1])
@@ -70,7 +72,9 @@ def test_a_process_stands_still_at_each_of_its_boundaries() -> None:
 
 def test_only_the_wall_clock_is_ahead() -> None:
     """The monotonic one runs with the world, and a sleep is as long as anybody's."""
-    process = run(World(), lambda it: (it.now(), it.monotonic(), it.sleep(5), it.monotonic()), ahead=300)
+    process = run(
+        World(), lambda it: (it.clock.now(), it.clock.monotonic(), it.clock.sleep(5), it.clock.monotonic()), ahead=300
+    )
     now, before, _, after = process.result
     assert now == START + 300
     assert before < 1
@@ -83,8 +87,8 @@ def test_the_servers_clock_is_its_own() -> None:
     process = run(
         world,
         lambda it: (
-            it.send(calls.register_source("sb", provider="slack", name="n")),
-            it.send(calls.list_sources("sb")),
+            it.client.send(calls.register_source("sb", provider="slack", name="n")),
+            it.client.send(calls.list_sources("sb")),
         ),
     )
     created, listed = process.result
@@ -95,11 +99,11 @@ def test_the_servers_clock_is_its_own() -> None:
 @pytest.mark.parametrize(
     ("name", "send"),
     [
-        ("register", lambda it: it.send(calls.register_source("sb", provider="slack", name="another"))),
-        ("update", lambda it: it.send(calls.update_source("sb", "ds-1", {"name": "another"}))),
-        ("rotate", lambda it: it.send(calls.rotate_webhook_secret("sb", "ds-1"))),
-        ("delete", lambda it: it.send(calls.delete_source("sb", "ds-1"))),
-        ("disconnect", lambda it: it.send(calls.disconnect_source("sb", "ds-1"))),
+        ("register", lambda it: it.client.send(calls.register_source("sb", provider="slack", name="another"))),
+        ("update", lambda it: it.client.send(calls.update_source("sb", "ds-1", {"name": "another"}))),
+        ("rotate", lambda it: it.client.send(calls.rotate_webhook_secret("sb", "ds-1"))),
+        ("delete", lambda it: it.client.send(calls.delete_source("sb", "ds-1"))),
+        ("disconnect", lambda it: it.client.send(calls.disconnect_source("sb", "ds-1"))),
     ],
 )
 def test_every_write_to_the_server_can_be_late_or_lose_its_answer(name: str, send: Callable[[Process], Any]) -> None:
@@ -124,7 +128,7 @@ def test_a_copy_of_a_world_is_a_world_of_its_own() -> None:
     """With what is in flight in it."""
     world = World()
     acts.seed(world)
-    run(world, lambda it: it.send(calls.delete_source("sb", "ds-1")), faults={"delete": Fault(late=12)})
+    run(world, lambda it: it.client.send(calls.delete_source("sb", "ds-1")), faults={"delete": Fault(late=12)})
     other = copy.deepcopy(world)
     settle(other)
     assert (world.live(), other.live()) == (["ds-1"], [])
@@ -145,7 +149,7 @@ def test_a_store_that_folds_keys_has_one_value_for_both() -> None:
 )
 def test_a_date_is_handed_on_as_the_client_reads_it(date: str | None, year: int | None) -> None:
     """However odd."""
-    listed = run(World(date=date), lambda it: it.send(calls.list_sources("sb"))).result
+    listed = run(World(date=date), lambda it: it.client.send(calls.list_sources("sb"))).result
     assert getattr(listed.answered_at, "year", None) == year
 
 
@@ -155,6 +159,6 @@ def test_a_list_is_cut_without_saying_so() -> None:
     acts.seed(world)
     acts.seed(world, "m")
     world.hidden.add("ds-1")
-    listed = run(world, lambda it: it.send(calls.list_sources("sb"))).result
+    listed = run(world, lambda it: it.client.send(calls.list_sources("sb"))).result
     assert [source.data_source_id for source in listed.sources] == ["ds-2"]
     assert listed.is_complete

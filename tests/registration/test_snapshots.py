@@ -45,7 +45,7 @@ def test_a_rename_that_is_paused_for_a_moment_makes_no_second_source_of_the_new_
     """It is paused for 1.5 s at a boundary while another task registers the new name from the start of the pause on."""
     for world, paused in paused_renames():
         other = acts.start_register(world, "new", task=acts.OTHER)
-        paused.wakes_at = world.now + 1.5
+        paused.sleep_until(world.now + 1.5)
         run_all(world, [paused, other])
         assert_one_of_each_name(world, other)
 

@@ -65,7 +65,7 @@ def test_only_what_differs_is_sent_and_only_once(way: str) -> None:
     assert world.patches == [{"poll_interval_seconds": 90, "adapter_config": {"b": 2}}]
     assert acts.told(done) == acts.Told("updated", "ds-1")
     if way != "register a list":
-        (said,) = done.said_of("Changed source ds-1 in: ")
+        (said,) = done.log.with_text("Changed source ds-1 in: ")
         assert sorted(said.rstrip(".").partition(": ")[2].split(", ")) == ["adapter_config.b", "poll_interval_seconds"]
     again = merge(way, world, 2, **fields)
     assert acts.told(again) == acts.Told("unchanged", "ds-1")
@@ -80,7 +80,7 @@ def test_nothing_to_change_is_a_look_and_no_write() -> None:
     for look, how in (("get", {"data_source_id": "ds-1"}), ("list", {})):
         done = acts.update(world, fields={"poll_interval_seconds": 60}, **how)
         assert done.effects == [look, "read entry"]
-        assert done.said_of("as declared already")
+        assert done.log.with_text("as declared already")
 
 
 @ways
@@ -100,7 +100,7 @@ def test_settings_replace_what_is_there() -> None:
     seed(world, adapter_config={"a": 1, "b": {"c": 1, "d": 1}, "more": 1})
     done = update(world, adapter_config={"a": 1, "b": {"c": 1}})
     assert world.patches == [{"adapter_config": {"a": 1, "b": {"c": 1}}}]
-    assert done.said_of("in: adapter_config.b, adapter_config.more.")
+    assert done.log.with_text("in: adapter_config.b, adapter_config.more.")
     assert acts.told(update(world, task="next/run/task/-1", adapter_config='{"a": 1, "b": {"c": 1}}')).outcome == (
         "unchanged"
     )
@@ -131,7 +131,7 @@ def test_what_the_server_does_not_show_is_sent_once(server: dict[str, Any], way:
         done = (
             update(world, task=f"{run}/run/task/-1", **fields) if way == "replace" else merge(way, world, run, **fields)
         )
-        said += done.said
+        said += done.log.lines
     assert len(world.patches) == 2
     assert len([line for line in said if "does not show adapter_config.api_key of source ds-1" in line]) == 2
     assert "canary" not in f"{said}{world.entries}"
@@ -174,7 +174,7 @@ def test_a_kind_cannot_be_changed_and_is_said_to_differ() -> None:
     seed(world, kind="ephemeral")
     done = merge("register", world, kind="durable")
     assert world.patches == []
-    assert done.said_of("differs from what is declared in: kind.")
+    assert done.log.with_text("differs from what is declared in: kind.")
 
 
 def test_a_held_entry_is_left_to_airflows_retry() -> None:
@@ -252,8 +252,8 @@ def test_a_source_that_becomes_realtime_is_said_to_need_a_secret() -> None:
     """The answer to a change holds none. It is said once."""
     world = World()
     seed(world)
-    assert update(world, ingestion_mode="realtime").said_of("RotateWebhookSecretOperator mints")
-    assert update(world, ingestion_mode="realtime").said_of("RotateWebhookSecretOperator mints") == []
+    assert update(world, ingestion_mode="realtime").log.with_text("RotateWebhookSecretOperator mints")
+    assert update(world, ingestion_mode="realtime").log.with_text("RotateWebhookSecretOperator mints") == []
 
 
 @pytest.mark.parametrize("how", [{}, {"data_source_id": "ds-9"}], ids=["by name", "by id"])

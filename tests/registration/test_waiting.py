@@ -155,8 +155,8 @@ def test_who_gives_up_says_what_it_has_done(act: Callable[..., Process], at: str
         assert run_to(world, zombie, len(zombie.trace))
     retries = [act(world, attempt=attempt, kill_at="after write entry") for attempt in range(2, 8)]
     for number, retry in enumerate(retries):
-        retry.wakes_at = world.now + 250 * number
-    zombie.wakes_at = world.now + 10
+        retry.sleep_until(world.now + 250 * number)
+    zombie.sleep_until(world.now + 10)
     run_all(world, [zombie, *retries])
     error = acts.error_of(zombie)
     assert isinstance(error, EntryBusyError)
