@@ -10,15 +10,12 @@ pytest.importorskip(
     "google.cloud.secretmanager_v1", reason="the secrets backends have an environment of their own: make test-backends"
 )
 
-from airflow.providers.google.cloud._internal_client.secret_manager_client import _SecretManagerClient
-from airflow.providers.google.cloud.secrets.secret_manager import CloudSecretManagerBackend
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
 
 from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError, SecretStoreError
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, SecretStore
 from airflow_provider_copass.secret_stores.testing import SecretStoreContract
+from tests.backends.google_backend import backend
 from tests.backends.google_stand_in import StandIn, stand_in
 
 OWNER = SecretOwner("ds_1", "sb_1", "slack")
@@ -26,39 +23,11 @@ KEY = "copass_webhook_secret_ds_1"
 SECRET = SecretStr("olk_canary+/=%25")
 
 
-def keyfile() -> dict[str, str]:
-    """Make up the key of a service account, which no server checks."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return {
-        "type": "service_account",
-        "client_email": "tests@project.iam.gserviceaccount.com",
-        "token_uri": "http://127.0.0.1:9/token",
-        "private_key": pem.decode(),
-    }
-
-
-KEYFILE = keyfile()
-
-
 @pytest.fixture(name="google")
 def _google() -> Iterator[StandIn]:
     """An empty project."""
     with stand_in() as running:
         yield running
-
-
-def backend(google: StandIn, **kwargs: str | None) -> CloudSecretManagerBackend:
-    """Make Airflow's backend; it has no option for another address, so a subclass gives it the client."""
-
-    class AtLoopback(CloudSecretManagerBackend):
-        @property
-        def client(self) -> _SecretManagerClient:
-            made = _SecretManagerClient(credentials=self.credentials)
-            made.__dict__["client"] = google.client()
-            return made
-
-    return AtLoopback(gcp_keyfile_dict=dict(KEYFILE), project_id="project", **kwargs)
 
 
 class TestSecretManager(SecretStoreContract):

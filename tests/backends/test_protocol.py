@@ -18,8 +18,8 @@ from pydantic import SecretStr
 from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError
 from airflow_provider_copass.secret_stores import BackendStore, SecretOwner
 from tests.backends import servers
+from tests.backends.google_backend import backend as google_backend
 from tests.backends.google_stand_in import stand_in
-from tests.backends.test_google import backend as google_backend
 from tests.registration import acts
 from tests.registration.simulation import Process, World
 

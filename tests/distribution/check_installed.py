@@ -9,7 +9,7 @@ from pathlib import Path
 import airflow_provider_copass
 from tests.harness.environment import clean_environment
 from tests.harness.processes import CHECKOUT
-from tests.pytest_plugin.test_copass_emulator import python
+from tests.pytest_plugin.users_pytest import python
 
 
 def test_the_package_is_the_installed_one() -> None:

@@ -63,6 +63,23 @@ UNTEMPLATED = [
 ]
 """Every other field of every operator; a mapped task may still get anything in it."""
 
+REQUIRED = [(kind, name) for kind, name in FIELDS if kind.startswith("RegisterSource") and name in {"provider", "name"}]
+"""Fields that must be given."""
+REFERENCES = {
+    *("data_source_id", "provider", "name", "new_name", "sandbox_id", "store_as", "copass_conn_id", "project_id")
+}
+DEFAULTS = {"sandbox_id", "store_as", "new_name", "project_id"}
+"""References of which None is the default, in every operator."""
+
+SWITCHES = [
+    (kind, name)
+    for kind in operators.__all__
+    for name, parameter in inspect.signature(getattr(operators, kind).__init__).parameters.items()
+    # A switch of which None is the default, too, has tests of its own.
+    if "bool" in str(parameter.annotation) and parameter.default is not None
+]
+"""Every boolean field of every operator."""
+
 
 def good_beside(kind: str, field: str) -> dict[str, Any]:
     """Return good fields for an operator whose other field is given by the test."""

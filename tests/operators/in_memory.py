@@ -1,4 +1,4 @@
-"""What the tests of the operators share: a journal and a secret store in memory, and a task instance."""
+"""What the tests of the operators share: operators with a journal and a secret store in memory, and how one is run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.operators import RegisterSourceOperator
 from airflow_provider_copass.registration import Timing
 from airflow_provider_copass.secret_stores import SecretOwner, SecretStore
 from tests.hooks.connections import ENVIRONMENT, of
@@ -74,6 +75,14 @@ class InMemory:
         return self.timing
 
 
+def memory_operator(kind: type[Any], **attributes: object) -> type[Any]:
+    """Return an operator like another one, with its journal in memory.
+
+    :param attributes: what else is its own.
+    """
+    return type(kind.__name__, (InMemory, kind), attributes)
+
+
 class TaskInstance:
     """A task instance in one of its tries. It remembers what was pushed."""
 
@@ -89,6 +98,26 @@ class TaskInstance:
     def xcom_push(self, key: str, value: Any) -> None:
         """Remember."""
         self.pushed[key] = value
+
+
+def execute_once(operator: Any, run_id: str = "run", try_number: int = 1) -> tuple[Any, dict[str, Any]]:
+    """Execute an operator; return its result and what it pushed."""
+    ti = TaskInstance(run_id, try_number, task_id=operator.task_id)
+    return operator.execute({"ti": ti}), ti.pushed
+
+
+def register_once(run_id: str = "run", try_number: int = 1, **fields: Any) -> tuple[Any, dict[str, Any]]:
+    """Execute ``RegisterSourceOperator``; return its result and what it pushed."""
+    named = {"task_id": "register", "name": "n", "provider": "slack", **fields}
+    return execute_once(memory_operator(RegisterSourceOperator)(**named), run_id, try_number)
+
+
+def operations(account: Emulator, *, since: int = 0) -> list[str]:
+    """Return the operations that came in.
+
+    :param since: without so many that came first.
+    """
+    return [request["operation"] for request in account.requests()][since:]
 
 
 def connect(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:

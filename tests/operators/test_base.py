@@ -14,11 +14,7 @@ from airflow_provider_copass.errors import CopassServerError
 from airflow_provider_copass.operators import DeleteSourceOperator, PauseSourceOperator, RegisterSourceOperator
 from airflow_provider_copass.operators._runtime import setups_of, timing_for
 from airflow_provider_copass.registration import Timing
-from tests.operators.in_memory import InMemory, TaskInstance, connect
-
-
-class Pause(InMemory, PauseSourceOperator):
-    """An operator, with its journal in memory."""
+from tests.operators.in_memory import connect, execute_once, memory_operator
 
 
 @pytest.mark.parametrize(
@@ -31,7 +27,7 @@ def test_an_error_leaves_without_the_frames_that_it_passed(
     connect(emulator, monkeypatch)
     emulator.add_fault(operation="list", action={"status": status}, times=None)
     with pytest.raises(error) as failed:
-        Pause(task_id="task", provider="slack", name="chat").execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+        execute_once(memory_operator(PauseSourceOperator)(task_id="task", provider="slack", name="chat"))
     frames = [frame.name for frame in traceback.extract_tb(failed.value.__traceback__)]
     assert frames[-1] == "execute"
     assert [name for name in frames if name.startswith("_") or name == "send"] == []

@@ -6,7 +6,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from tests.hooks.connections import ENVIRONMENT, as_json
-from tests.operators.test_register_source import run
+from tests.operators.in_memory import register_once
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def test_a_proxy_that_cannot_be_used_fails_at_once(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(variable, value)
     monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", host="copass.invalid", extra={"sandbox_id": "sb_demo"}))
     with pytest.raises(AirflowFailException, match="The environment's proxy cannot be used") as failed:
-        run()
+        register_once()
     assert "canary" not in str(failed.value)
     assert failed.value.__cause__ is None
     assert failed.value.__context__ is None

@@ -32,7 +32,7 @@ from airflow_provider_copass.operators._redaction import DeferredRedacted
 from airflow_provider_copass.registration.driver import Driver
 from tests.harness.trackers import InterruptedAt, frames_of, record, recorded
 from tests.hooks.connections import ENVIRONMENT, as_json, of
-from tests.operators.in_memory import InMemory, MemoryJournal, MemoryStore, TaskInstance, connect
+from tests.operators.in_memory import InMemory, MemoryJournal, MemoryStore, TaskInstance, connect, memory_operator
 
 SETTING = "adapter_value_canary"
 SECRET = "olk_webhook_secret_canary_"
@@ -45,7 +45,7 @@ CANARIES = (SETTING, SECRET, PROXY_PASSWORD, TOKEN)
 
 def _in_memory(kind: type, **fields: Any) -> Callable[[], Any]:
     """Return a factory of an operator whose journal is in memory."""
-    return lambda: type(kind.__name__, (InMemory, kind), {})(task_id="task", **fields)
+    return lambda: memory_operator(kind)(task_id="task", **fields)
 
 
 STORE = MemoryStore()

@@ -31,28 +31,23 @@ from airflow_provider_copass.triggers import wait
 from airflow_provider_copass.waiting import watch
 from tests.hooks.connections import ENVIRONMENT, as_json, of
 from tests.operators.gate import is_accepted, refusal
-from tests.operators.in_memory import InMemory, TaskInstance, connect
+from tests.operators.in_memory import TaskInstance, execute_once, memory_operator
 
 CANARY = "hunter2-canary"
+Ingest = memory_operator(IngestTextOperator)
 LOST = {"operation": "ingest", "when": "after", "action": "drop"}
 
 
-class Ingest(InMemory, IngestTextOperator):
-    """The operator, with its journal in memory."""
-
-
 @pytest.fixture(name="account")
-def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def _account(account: Emulator) -> Emulator:
     """An emulated account that the default connection leads to, with one source in it."""
-    connect(emulator, monkeypatch)
-    emulator.seed([{"provider": "slack", "name": "chat"}])
-    return emulator
+    account.seed([{"provider": "slack", "name": "chat"}])
+    return account
 
 
 @pytest.fixture(autouse=True)
-def _connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection with a sandbox; anyone who sends a request with it fails, if there is no account."""
-    monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", extra={"sandbox_id": "sb_demo"}))
+def _short_waits(no_account: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No wait is longer than a moment."""
     monkeypatch.setattr(wait, "_SHORTEST", 0)
     monkeypatch.setattr(watch, "_SHORTEST", 0.01)
 
@@ -64,9 +59,7 @@ def the_source(account: Emulator) -> str:
 
 def execute(text: Any, *, try_number: int = 1, **fields: Any) -> tuple[Any, dict[str, Any]]:
     """Execute the operator once; return its result and what it pushed."""
-    ti = TaskInstance(try_number=try_number)
-    operator = Ingest(task_id="task", text=text, **fields)
-    return operator.execute({"ti": ti}), ti.pushed  # type: ignore[typeddict-item]
+    return execute_once(Ingest(task_id="task", text=text, **fields), try_number=try_number)
 
 
 def failed(text: Any, *, try_number: int = 1, **fields: Any) -> tuple[str, dict[str, Any]]:
@@ -250,7 +243,7 @@ def test_an_id_that_rendered_to_none_is_not_left_out() -> None:
     operator.render_template_fields({})
     assert operator.data_source_id is None
     with pytest.raises(AirflowFailException, match="data_source_id"):
-        operator.execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+        execute_once(operator)
 
 
 # Nothing of a text is shown.
@@ -568,7 +561,7 @@ def test_a_deferred_wait_ends_with_the_execution_timeout(account: Emulator) -> N
         execution_timeout=timedelta(seconds=30),
     )
     with pytest.raises(TaskDeferred) as deferral:
-        operator.execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+        execute_once(operator)
     left = datetime.fromisoformat(deferral.value.trigger.deadline) - datetime.now(UTC)  # type: ignore[attr-defined]
     assert timedelta() < left <= timedelta(seconds=30)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import enum
-import inspect
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import SimpleNamespace
@@ -16,93 +13,33 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from jinja2.utils import markupsafe
 from lazy_object_proxy import Proxy
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
-from airflow_provider_copass import operators
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import DeleteSourceOperator, RegisterSourceOperator, UpdateSourceOperator
 from airflow_provider_copass.secret_stores import VariableStore
-from tests.hooks.connections import ENVIRONMENT, as_json
-from tests.operators.gate import FIELDS, GOOD, OPERATORS, UNTEMPLATED, good_beside, is_accepted, refusal
-from tests.operators.in_memory import InMemory, TaskInstance, connect
+from tests.operators.gate import (
+    DEFAULTS,
+    FIELDS,
+    GOOD,
+    OPERATORS,
+    REFERENCES,
+    REQUIRED,
+    SWITCHES,
+    UNTEMPLATED,
+    good_beside,
+    is_accepted,
+    refusal,
+)
+from tests.operators.in_memory import TaskInstance, execute_once, memory_operator
+from tests.operators.odd_values import BlankCell, Model, NumpyLike, Word
 
+Register, Update, Delete = map(memory_operator, (RegisterSourceOperator, UpdateSourceOperator, DeleteSourceOperator))
 
-class Register(InMemory, RegisterSourceOperator):
-    """The operator that registers, with its journal in memory."""
-
-
-class Update(InMemory, UpdateSourceOperator):
-    """The operator that updates, with its journal in memory."""
-
-
-@pytest.fixture(name="account")
-def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """An empty emulated account that the default connection leads to."""
-    return connect(emulator, monkeypatch)
-
-
-@pytest.fixture(autouse=True)
-def _connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection with a sandbox; anyone who sends a request with it fails."""
-    monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", extra={"sandbox_id": "sb_demo"}))
-
-
-class NumpyLike:
-    """A scalar as numpy has it; numpy is no dependency."""
-
-    ndim = 0
-    dtype = property(lambda self: type("dtype", (), {"kind": self._kind}))
-
-    def __init__(self, value: object, kind: str) -> None:
-        self._value = value
-        self._kind = kind
-
-    def item(self) -> object:
-        """Return it as Python's own."""
-        return self._value
-
-
-class BlankCell:
-    """pandas' NA: anyone who asks whether something equals it gets no answer."""
-
-    def __eq__(self, other: object) -> Any:
-        return self
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __bool__(self) -> bool:
-        raise TypeError("boolean value of NA is ambiguous")
-
-    def __str__(self) -> str:
-        return "<NA>"
-
-
-class Word(str, enum.Enum):  # noqa: UP042 - what older code has
-    """A text with another text of its own."""
-
-    CHAT = "chat"
-
-
-class Model(BaseModel):
-    """A model of the user's own."""
-
-    name: str = "canary"
+pytestmark = pytest.mark.usefixtures("no_account")
 
 
 # Booleans.
-
-
-def switches() -> Iterator[tuple[str, str]]:
-    """Return every boolean field of every operator."""
-    for kind in operators.__all__:
-        own = inspect.signature(getattr(operators, kind).__init__).parameters
-        for name, parameter in own.items():
-            # A switch of which None is the default, too, has tests of its own.
-            if "bool" in str(parameter.annotation) and parameter.default is not None:
-                yield kind, name
-
-
-SWITCHES = list(switches())
 
 
 def test_every_boolean_field_is_templated() -> None:
@@ -155,10 +92,6 @@ def test_a_boolean_field_takes_nothing_else(kind: str, name: str, given: object)
 @pytest.mark.parametrize("native", [True, False])
 def test_a_boolean_parameter_of_a_run_reaches_the_field(account: Emulator, *, native: bool) -> None:
     """As a text or as a boolean: a source is purged if it is to be, and only then."""
-
-    class Delete(InMemory, DeleteSourceOperator):
-        pass
-
     for purge in (False, True):
         account.seed([{"provider": "slack", "name": "chat"}])
         with DAG("d", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), render_template_as_native_obj=native):
@@ -166,18 +99,12 @@ def test_a_boolean_parameter_of_a_run_reaches_the_field(account: Emulator, *, na
                 task_id="delete", provider="slack", name="chat", purge_knowledge="{{ params.purge }}", params={}
             )
         operator.render_template_fields({"params": {"purge": purge}})  # type: ignore[typeddict-item]
-        operator.execute({"ti": TaskInstance(f"run {purge}")})  # type: ignore[typeddict-item]
+        execute_once(operator, f"run {purge}")
         assert len(account.requests(operation="purge")) == int(purge)
 
 
 # Templates that find nothing.
 
-REQUIRED = [(kind, name) for kind, name in FIELDS if kind.startswith("RegisterSource") and name in {"provider", "name"}]
-REFERENCES = {
-    *("data_source_id", "provider", "name", "new_name", "sandbox_id", "store_as", "copass_conn_id", "project_id")
-}
-DEFAULTS = {"sandbox_id", "store_as", "new_name", "project_id"}
-"""References of which None is the default, in every operator."""
 NAMING = [(kind, name) for kind, name in FIELDS if name in REFERENCES]
 NOTHING = ["None", "", "   ", "\n", " None\n", "\u200b", "\u00a0\u2003", Proxy(lambda: "None"), "nan", "<NA>", "NaT"]
 
@@ -251,9 +178,7 @@ def test_nothing_does_not_overwrite_a_value(account: Emulator, field: str, given
         "kind": "ephemeral",
     }
     account.seed([source])
-    Register(task_id="task", provider="slack", name="chat", if_exists="update", **{field: given}).execute(
-        {"ti": TaskInstance()}  # type: ignore[typeddict-item]
-    )
+    execute_once(Register(task_id="task", provider="slack", name="chat", if_exists="update", **{field: given}))
     assert account.requests(operation="update") == []
     [found] = account.sources()
     assert {name: found[name] for name in source} == source
@@ -263,9 +188,7 @@ def test_nothing_does_not_overwrite_a_value(account: Emulator, field: str, given
 def test_a_clear_of_nothing_clears_nothing(account: Emulator, given: Any) -> None:
     """A template may give the name of a field, or none."""
     account.seed([{"provider": "slack", "name": "chat", "external_account_id": "T1"}])
-    Update(task_id="task", provider="slack", name="chat", ingestion_mode="polling", clear=given).execute(
-        {"ti": TaskInstance()}  # type: ignore[typeddict-item]
-    )
+    execute_once(Update(task_id="task", provider="slack", name="chat", ingestion_mode="polling", clear=given))
     assert account.sources()[0]["external_account_id"] == "T1"
 
 
@@ -281,7 +204,7 @@ def test_a_native_template_of_something_undefined_is_refused_by_its_name() -> No
         operator = OPERATORS["RegisterSourceOperator"](task_id="task", provider="slack", name="{{ nope }}")
     operator.render_template_fields({})
     with pytest.raises(AirflowFailException, match="name asks for something that does not exist"):
-        operator.execute({"ti": TaskInstance()})
+        execute_once(operator)
 
 
 # Numbers, and other things that are no texts.
@@ -357,7 +280,7 @@ def test_a_number_with_a_fraction_is_to_be_quoted(field: str) -> None:
 def test_what_is_a_text_or_a_whole_number_is_read(account: Emulator, field: str, given: object, sent: str) -> None:
     """As a natively rendered template or a table gives it."""
     fields: dict[str, Any] = {"provider": "slack", "name": "chat", field: given}
-    Register(task_id="task", **fields).execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+    execute_once(Register(task_id="task", **fields))
     assert account.requests(operation="register")[0]["body"][field] == sent
 
 
@@ -366,9 +289,7 @@ def test_what_is_a_text_or_a_whole_number_is_read(account: Emulator, field: str,
 )
 def test_a_number_of_seconds_is_read(account: Emulator, given: Any, read: int) -> None:
     """As a number, or as its digits."""
-    Register(task_id="task", provider="slack", name="chat", poll_interval_seconds=given).execute(
-        {"ti": TaskInstance()}  # type: ignore[typeddict-item]
-    )
+    execute_once(Register(task_id="task", provider="slack", name="chat", poll_interval_seconds=given))
     assert account.requests(operation="register")[0]["body"]["poll_interval_seconds"] == read
 
 
@@ -427,9 +348,7 @@ def test_settings_are_what_json_can_hold(kind: str, given: Any) -> None:
 
 def test_a_byte_order_mark_is_no_part_of_json(account: Emulator) -> None:
     """A text that was read from a file may begin with one."""
-    Register(task_id="task", provider="slack", name="chat", adapter_config='\ufeff{"a": 1.5}').execute(
-        {"ti": TaskInstance()}  # type: ignore[typeddict-item]
-    )
+    execute_once(Register(task_id="task", provider="slack", name="chat", adapter_config='\ufeff{"a": 1.5}'))
     assert account.requests(operation="register")[0]["body"]["adapter_config"] == {"a": 1.5}
 
 
@@ -564,7 +483,7 @@ def test_outer_white_space_is_warned_of_and_kept(
 
 def test_outer_white_space_is_sent(account: Emulator) -> None:
     """Nothing may change the value."""
-    Register(task_id="task", provider="slack", name=" A \n").execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+    execute_once(Register(task_id="task", provider="slack", name=" A \n"))
     assert account.requests(operation="register")[0]["body"]["name"] == " A \n"
 
 
@@ -587,7 +506,7 @@ def test_settings_are_cleared_by_an_empty_object(account: Emulator, *, merge: bo
     account.seed([{"provider": "slack", "name": "chat", "external_account_id": "T1", "adapter_config": {"a": 1}}])
     fields: dict[str, Any] = {"clear": ["adapter_config", "external_account_id"], "merge_adapter_config": merge}
     for number in range(2):
-        Update(task_id="task", provider="slack", name="chat", **fields).execute({"ti": TaskInstance(f"run {number}")})  # type: ignore[typeddict-item]
+        execute_once(Update(task_id="task", provider="slack", name="chat", **fields), f"run {number}")
     [patch] = account.requests(operation="update")
     assert (patch["body"], patch["query"]) == ({"external_account_id": None, "adapter_config": {}}, {})
     assert account.sources()[0]["adapter_config"] == {}
@@ -605,10 +524,6 @@ def test_every_bad_field_is_named_at_once() -> None:
 
 def test_the_texts_of_a_mapped_task_are_read_alike(account: Emulator) -> None:
     """``expand_kwargs`` gives the fields by name, as JSON had them: one source of two is purged."""
-
-    class Delete(InMemory, DeleteSourceOperator):
-        pass
-
     account.seed([{"provider": "slack", "name": name} for name in ("kept", "purged")])
     fields = [
         {"data_source_id": source["data_source_id"], "purge_knowledge": str(source["name"] == "purged")}

@@ -17,17 +17,12 @@ from lazy_object_proxy import Proxy
 from pydantic import SecretStr
 
 from airflow_provider_copass.api.requests import plain
-from tests.hooks.connections import ENVIRONMENT, as_json
-from tests.operators.gate import FIELDS, is_accepted, refusal
-from tests.operators.test_inputs import DEFAULTS, REFERENCES, REQUIRED, SWITCHES, BlankCell, Model, NumpyLike, Word
+from tests.operators.gate import DEFAULTS, FIELDS, REFERENCES, REQUIRED, SWITCHES, is_accepted, refusal
+from tests.operators.odd_values import BlankCell, Model, NumpyLike, Word
 
 CANARY = "hunter2-canary"
 
-
-@pytest.fixture(autouse=True)
-def _connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection with a sandbox; anyone who sends a request with it fails."""
-    monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", extra={"sandbox_id": "sb_demo"}))
+pytestmark = pytest.mark.usefixtures("no_account")
 
 
 numbers = st.integers() | st.sampled_from([10**400, -(10**4000), 2**63]) | st.floats() | st.decimals()

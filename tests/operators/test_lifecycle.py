@@ -24,45 +24,23 @@ from airflow_provider_copass.operators import (
 from airflow_provider_copass.registration import Owner, Timing
 from airflow_provider_copass.registration.journal import Pending, entry_name, to_text
 from airflow_provider_copass.registration.spec import Identity
-from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, connect
+from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, execute_once, memory_operator
 
 READS = {"list", "get"}
-
-
-class Register(InMemory, RegisterSourceOperator):
-    """The operator that registers, with its journal in memory."""
-
-
-class Delete(InMemory, DeleteSourceOperator):
-    """The operator that deletes, with its journal in memory."""
-
-
-class Disconnect(InMemory, DisconnectSourceOperator):
-    """The operator that disconnects, with its journal in memory."""
-
-
-class Pause(InMemory, PauseSourceOperator):
-    """The operator that pauses, with its journal in memory."""
-
-
-class Resume(InMemory, ResumeSourceOperator):
-    """The operator that resumes, with its journal in memory."""
-
-
-class Pull(InMemory, PullSourceOperator):
-    """The operator that pulls, with its journal in memory."""
-
-
-class Rotate(InMemory, RotateWebhookSecretOperator):
-    """The operator that rotates, with its journal in memory."""
+Register = memory_operator(RegisterSourceOperator)
+Delete = memory_operator(DeleteSourceOperator)
+Disconnect = memory_operator(DisconnectSourceOperator)
+Pause = memory_operator(PauseSourceOperator)
+Resume = memory_operator(ResumeSourceOperator)
+Pull = memory_operator(PullSourceOperator)
+Rotate = memory_operator(RotateWebhookSecretOperator)
 
 
 @pytest.fixture(name="account")
-def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def _account(account: Emulator) -> Emulator:
     """An emulated account that the default connection leads to, with one source in it."""
-    connect(emulator, monkeypatch)
-    emulator.seed([{"provider": "slack", "name": "chat", "ingestion_mode": "realtime"}])
-    return emulator
+    account.seed([{"provider": "slack", "name": "chat", "ingestion_mode": "realtime"}])
+    return account
 
 
 def the_source(account: Emulator) -> str:
@@ -72,10 +50,8 @@ def the_source(account: Emulator) -> str:
 
 def execute(kind: type[Any], *, run_id: str = "run", try_number: int = 1, **fields: Any) -> tuple[Any, dict[str, Any]]:
     """Execute an operator once; return its result and what it pushed."""
-    ti = TaskInstance(run_id, try_number, task_id=kind.__name__)
     named = {} if "data_source_id" in fields else {"provider": "slack", "name": "chat"}
-    operator = kind(task_id="task", **{**named, **fields})
-    return operator.execute({"ti": ti}), ti.pushed
+    return execute_once(kind(task_id=kind.__name__, **{**named, **fields}), run_id, try_number)
 
 
 def writes(account: Emulator) -> list[str]:
@@ -175,7 +151,7 @@ def test_a_source_is_named_in_one_way(account: Emulator, named: dict[str, Any]) 
     """Neither in both nor in half of one."""
     operator = Pause(task_id="task", **named)
     with pytest.raises(AirflowFailException, match="either by data_source_id, or by provider and name"):
-        operator.execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+        execute_once(operator)
     assert account.requests() == []
 
 
@@ -186,7 +162,7 @@ def test_a_name_that_is_rendered_to_a_number_is_the_source_s(account: Emulator, 
     with DAG("native", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), render_template_as_native_obj=True):
         operator = kind(task_id="task", provider="slack", name="{{ ds_nodash }}")
     operator.render_template_fields({"ds_nodash": "20240101"})
-    assert operator.execute({"ti": TaskInstance()}) == source_id
+    assert execute_once(operator)[0] == source_id
     assert len(writes(account)) == 1
 
 

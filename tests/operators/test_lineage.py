@@ -23,7 +23,7 @@ from airflow_provider_copass.operators import (
 )
 from tests.harness.environment import clean_environment
 from tests.harness.processes import CHECKOUT
-from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, connect
+from tests.operators.in_memory import MemoryStore, TaskInstance, execute_once, memory_operator
 
 CANARY = "hunter2-canary"
 CONFIG = {"token": CANARY}
@@ -41,17 +41,16 @@ WRITING: dict[str, tuple[type[Any], dict[str, Any]]] = {
 
 
 @pytest.fixture(name="account")
-def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def _account(account: Emulator) -> Emulator:
     """An emulated account that the default connection leads to, with one source in it."""
-    connect(emulator, monkeypatch)
-    emulator.seed([{**NAMED, "ingestion_mode": "realtime"}])
-    return emulator
+    account.seed([{**NAMED, "ingestion_mode": "realtime"}])
+    return account
 
 
 def made(kind: type[Any], **fields: Any) -> Any:
     """Make an operator whose journal is in memory."""
     fields = {"secret_store": MemoryStore(), **fields} if kind.__name__.startswith("Register") else fields
-    return type(kind.__name__, (InMemory, kind), {})(task_id="task", **fields)
+    return memory_operator(kind)(task_id="task", **fields)
 
 
 def lineage_of(operator: Any, *, state: str = "success") -> Any:
@@ -79,7 +78,7 @@ def test_the_output_is_the_source(account: Emulator, name: str) -> None:
     """By the API's host, its sandbox and its id; nothing of the settings, of a text, of a webhook's address."""
     kind, fields = WRITING[name]
     operator = made(kind, **fields)
-    operator.execute({"ti": TaskInstance()})
+    execute_once(operator)
     lineage = lineage_of(operator)
     assert names(lineage) == [named(account)]
     assert CANARY not in repr(lineage)
@@ -92,7 +91,7 @@ def test_the_operator_s_output_is_called_as_its_outlet(account: Emulator, name: 
     kind, fields = WRITING[name]
     outlet = Asset(uri="/".join(named(account)))
     operator = made(kind, **fields, outlets=[outlet])
-    operator.execute({"ti": TaskInstance()})
+    execute_once(operator)
     converted = ExtractorManager.convert_to_ol_dataset(outlet)
     assert lineage_of(operator).outputs == [converted]
 
@@ -100,28 +99,28 @@ def test_the_operator_s_output_is_called_as_its_outlet(account: Emulator, name: 
 def test_each_source_of_a_list_is_an_output(account: Emulator) -> None:
     """In the list's order."""
     operator = made(RegisterSourcesOperator, sources=[{"provider": "github", "name": "new"}, NAMED])
-    operator.execute({"ti": TaskInstance()})
+    execute_once(operator)
     assert names(lineage_of(operator)) == [named(account, 1), named(account, 0)]
 
 
 def test_a_plan_has_no_output(account: Emulator) -> None:
     """Nothing was written."""
     operator = made(RegisterSourcesOperator, sources=[NAMED], plan_only=True)
-    operator.execute({"ti": TaskInstance()})
+    execute_once(operator)
     assert names(lineage_of(operator)) == []
 
 
 def test_a_text_without_a_source_has_no_output(account: Emulator) -> None:
     """There is nothing to call."""
     operator = made(IngestTextOperator, text="hello")
-    operator.execute({"ti": TaskInstance()})
+    execute_once(operator)
     assert names(lineage_of(operator)) == []
 
 
 def test_a_task_that_does_not_write_to_the_source_has_no_output(account: Emulator) -> None:
     """Its outlets are then taken."""
     operator = made(PauseSourceOperator, **NAMED)
-    operator.execute({"ti": TaskInstance()})
+    execute_once(operator)
     assert names(lineage_of(operator)) == []
 
 
@@ -130,7 +129,7 @@ def test_a_task_that_failed_before_it_wrote_has_no_output(account: Emulator) -> 
     operator = made(IngestTextOperator, **NAMED, text=CANARY)
     account.add_fault(operation="ingest", action={"status": 422, "body": {"detail": CANARY}})
     with pytest.raises(AirflowFailException):
-        operator.execute({"ti": TaskInstance()})
+        execute_once(operator)
     lineage = lineage_of(operator, state="failed")
     assert names(lineage) == []
     assert CANARY not in repr(lineage)

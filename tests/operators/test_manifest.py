@@ -19,29 +19,15 @@ from airflow_provider_copass.operators._documents import excess
 from airflow_provider_copass.operators._manifest_file import Manifest
 from airflow_provider_copass.operators._redaction import HIDDEN, Redacted
 from tests.harness.object_stores import in_memory
-from tests.hooks.connections import ENVIRONMENT, as_json
 from tests.operators.gate import OPERATORS, AcceptedError, refusal
-from tests.operators.in_memory import InMemory, TaskInstance, connect
+from tests.operators.in_memory import TaskInstance, execute_once, memory_operator
 
 LIST = "RegisterSourcesOperator"
+RegisterList = memory_operator(RegisterSourcesOperator)
 SOON = 15
 """Seconds in which anything is refused, on a machine that is busy; the bombs below took minutes."""
 
-
-class RegisterList(InMemory, RegisterSourcesOperator):
-    """The operator for a list, with its journal in memory."""
-
-
-@pytest.fixture(name="account")
-def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """An empty emulated account that the default connection leads to."""
-    return connect(emulator, monkeypatch)
-
-
-@pytest.fixture(autouse=True)
-def _connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection with a sandbox; anyone who sends a request with it fails."""
-    monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", extra={"sandbox_id": "sb_demo"}))
+pytestmark = pytest.mark.usefixtures("no_account")
 
 
 def refused(folder: Path, text: str, *, name: str = "m.yaml") -> str:
@@ -54,7 +40,7 @@ def refused(folder: Path, text: str, *, name: str = "m.yaml") -> str:
 
 def registered(account: Emulator, **fields: Any) -> list[dict[str, Any]]:
     """Register a list; return what was sent for each source."""
-    RegisterList(task_id="register", **fields).execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+    execute_once(RegisterList(task_id="register", **fields))
     return [request["body"] for request in account.requests(operation="register")]
 
 
@@ -383,7 +369,7 @@ def test_a_list_in_python_that_has_no_end_is_refused_at_once(make: Any, where: s
         operator.render_template_fields({})
         assert str(operator.sources) == f'"{HIDDEN}"'
     with pytest.raises(AirflowFailException, match=r"contains itself|far too large|too deeply") as failed:
-        operator.execute({"ti": TaskInstance()})
+        execute_once(operator)
     assert time.monotonic() - began < SOON
     assert "canary" not in str(failed.value)
 
@@ -399,7 +385,7 @@ def test_settings_without_an_end_are_refused_at_once(kind: str, make: Any) -> No
         if is_rendered:
             operator.render_template_fields({})
         with pytest.raises(AirflowFailException, match="adapter_config"):
-            operator.execute({"ti": TaskInstance()})
+            execute_once(operator)
         assert time.monotonic() - began < SOON
 
 
@@ -409,7 +395,7 @@ def test_a_template_that_gives_an_endless_value_is_refused_at_once() -> None:
     operator.render_template_fields({})
     assert str(operator.sources) == f'"{HIDDEN}"'
     with pytest.raises(AirflowFailException, match="far too large"):
-        operator.execute({"ti": TaskInstance()})
+        execute_once(operator)
 
 
 def test_a_number_too_long_for_a_text_is_hidden() -> None:
@@ -539,6 +525,4 @@ def test_a_manifest_that_rendered_to_nothing_is_not_given(given: object) -> None
     for fields in ({"manifest": given}, {"sources": given}, {"sources": given, "manifest": given}):
         assert "Give either sources, a list, or manifest" in refusal(LIST, **fields)
     with pytest.raises(AcceptedError):
-        OPERATORS[LIST](task_id="task", sources=[{"provider": "slack", "name": "a"}], manifest=given).execute(
-            {"ti": TaskInstance()}
-        )
+        execute_once(OPERATORS[LIST](task_id="task", sources=[{"provider": "slack", "name": "a"}], manifest=given))

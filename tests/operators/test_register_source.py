@@ -19,24 +19,7 @@ from airflow_provider_copass.errors import (
 from airflow_provider_copass.operators import RegisterSourceOperator
 from airflow_provider_copass.operators._redaction import value_of
 from tests.hooks.connections import ENVIRONMENT, as_json, of
-from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, connect
-
-
-class Register(InMemory, RegisterSourceOperator):
-    """The operator, with its journal in memory."""
-
-
-@pytest.fixture(name="account")
-def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """An emulated account that the default connection leads to."""
-    return connect(emulator, monkeypatch)
-
-
-def run(run_id: str = "run", try_number: int = 1, **fields: Any) -> tuple[Any, dict[str, Any]]:
-    """Execute the operator once; return its result and what it pushed."""
-    ti = TaskInstance(run_id, try_number)
-    operator = Register(**{"task_id": "register", "name": "n", "provider": "slack", **fields})
-    return operator.execute({"ti": ti}), ti.pushed  # type: ignore[typeddict-item]
+from tests.operators.in_memory import MemoryStore, register_once
 
 
 def posts(account: Emulator) -> int:
@@ -47,7 +30,7 @@ def posts(account: Emulator) -> int:
 def test_the_xcoms_of_a_realtime_source(account: Emulator) -> None:
     """The id is returned and pushed, the source is pushed without secrets, and the key of the secret is pushed."""
     store = MemoryStore()
-    result, pushed = run(ingestion_mode="realtime", adapter_config={"token": "canary"}, secret_store=store)
+    result, pushed = register_once(ingestion_mode="realtime", adapter_config={"token": "canary"}, secret_store=store)
     (key,) = store.held
     assert key == f"copass_webhook_secret_{result}"
     assert set(pushed) == {"data_source_id", "source", "stored_as"}
@@ -61,21 +44,21 @@ def test_the_xcoms_of_a_realtime_source(account: Emulator) -> None:
 
 def test_a_source_without_a_webhook_has_no_key(account: Emulator) -> None:
     """``stored_as`` is pushed only where there is a secret."""
-    _, pushed = run()
+    _, pushed = register_once()
     assert set(pushed) == {"data_source_id", "source"}
 
 
 def test_a_task_that_pushes_no_xcom_pushes_none(account: Emulator) -> None:
     """``do_xcom_push=False`` is respected."""
-    _, pushed = run(do_xcom_push=False)
+    _, pushed = register_once(do_xcom_push=False)
     assert pushed == {}
 
 
 def test_the_second_run_creates_nothing(account: Emulator) -> None:
     """However often the task is run, there is one source; a run that finds it in place is one GET."""
     store = MemoryStore()
-    first, _ = run(ingestion_mode="realtime", secret_store=store)
-    second, pushed = run(ingestion_mode="realtime", secret_store=store)
+    first, _ = register_once(ingestion_mode="realtime", secret_store=store)
+    second, pushed = register_once(ingestion_mode="realtime", secret_store=store)
     assert first == second
     assert pushed["stored_as"] in store.held
     assert [request["operation"] for request in account.requests()] == ["list", "register", "get"]
@@ -84,7 +67,7 @@ def test_the_second_run_creates_nothing(account: Emulator) -> None:
 def test_store_as_names_the_key(account: Emulator) -> None:
     """The placeholders are filled in."""
     store = MemoryStore()
-    _, pushed = run(
+    _, pushed = register_once(
         name="Team: chat", ingestion_mode="realtime", secret_store=store, store_as="{provider}_secret_{name}"
     )
     assert pushed["stored_as"] == "slack_secret_Team_chat"
@@ -124,7 +107,7 @@ def test_every_field_that_names_something_is_templated() -> None:
 
 def test_what_was_rendered_to_text_is_read(account: Emulator) -> None:
     """A number and an object as text reach the API as a number and an object."""
-    run(ingestion_mode="polling", poll_interval_seconds="61", adapter_config='{"a": 1}')
+    register_once(ingestion_mode="polling", poll_interval_seconds="61", adapter_config='{"a": 1}')
     body = account.requests(operation="register")[0]["body"]
     assert (body["poll_interval_seconds"], body["adapter_config"]) == (61, {"a": 1})
 
@@ -160,7 +143,7 @@ def test_the_operator_can_be_mapped() -> None:
 def test_bad_input_fails_at_once_and_before_any_request(account: Emulator, fields: dict[str, Any], named: str) -> None:
     """The task fails without using up its retries, naming the field, and the server hears nothing of it."""
     with pytest.raises(AirflowFailException, match=named) as failed:
-        run(**fields)
+        register_once(**fields)
     assert account.requests() == []
     assert "canary" not in str(failed.value)
     assert failed.value.__cause__ is None
@@ -183,7 +166,7 @@ def test_a_bad_connection_fails_at_once_and_before_any_request(
     good = {"password": account.token, "host": account.url, "extra": {"sandbox_id": "sb_demo"}}
     monkeypatch.setenv(ENVIRONMENT, as_json(**{**good, **connection}))
     with pytest.raises(AirflowFailException, match=named) as failed:
-        run()
+        register_once()
     assert account.requests() == []
     assert "canary" not in str(failed.value)
 
@@ -193,7 +176,7 @@ def test_a_refusal_fails_at_once(account: Emulator, status: int) -> None:
     """The same request would be refused again."""
     account.add_fault(operation="list", action={"status": status})
     with pytest.raises(AirflowFailException, match=str(status)):
-        run()
+        register_once()
 
 
 @pytest.mark.parametrize(
@@ -209,8 +192,8 @@ def test_a_passing_fault_is_left_to_airflow_s_retry(account: Emulator, action: d
     """The task may be tried again, and then there is one source."""
     account.add_fault(operation="list", action=action)
     with pytest.raises(error):
-        run()
-    run()
+        register_once()
+    register_once()
     assert posts(account) == 1
 
 
@@ -223,10 +206,10 @@ def test_a_post_whose_answer_was_lost_is_not_repeated_blindly(
     store = MemoryStore()
     account.add_fault(operation="register", when=when, action=action)
     try:
-        result, pushed = run(ingestion_mode="realtime", secret_store=store)
+        result, pushed = register_once(ingestion_mode="realtime", secret_store=store)
     except CopassAnswerError:
         # A page in the answer's place tells nothing of a POST that had no effect; Airflow tries again.
-        result, pushed = run(try_number=2, ingestion_mode="realtime", secret_store=store)
+        result, pushed = register_once(try_number=2, ingestion_mode="realtime", secret_store=store)
     (source,) = [source for source in account.sources() if not source["deleted"]]
     assert result == source["data_source_id"]
     assert account.verify_secret(result, store.held[pushed["stored_as"]])
@@ -238,7 +221,7 @@ def test_a_slow_server_is_a_timeout(account: Emulator, monkeypatch: pytest.Monke
     monkeypatch.setenv(ENVIRONMENT, of(account, max_attempts=1, timeout=0.2))
     account.add_fault(operation="list", action={"hold": True})
     with pytest.raises(CopassTimeoutError):
-        run()
+        register_once()
 
 
 def test_a_store_that_is_down_is_left_to_airflow_s_retry(account: Emulator) -> None:
@@ -246,36 +229,36 @@ def test_a_store_that_is_down_is_left_to_airflow_s_retry(account: Emulator) -> N
     store = MemoryStore()
     store.works = False
     with pytest.raises(SecretStoreError, match="The next try mints a new secret") as failed:
-        run(ingestion_mode="realtime", secret_store=store)
+        register_once(ingestion_mode="realtime", secret_store=store)
     assert "canary" not in str(failed.value)
     store.works = True
-    result, pushed = run(try_number=2, ingestion_mode="realtime", secret_store=store)
+    result, pushed = register_once(try_number=2, ingestion_mode="realtime", secret_store=store)
     assert account.verify_secret(result, store.held[pushed["stored_as"]])
     assert posts(account) == 1
 
 
 def test_an_existing_source_fails_where_it_shall(account: Emulator) -> None:
     """``if_exists='fail'`` is final."""
-    run()
+    register_once()
     with pytest.raises(AirflowFailException, match="exists already"):
-        run("another run", if_exists="fail")
+        register_once("another run", if_exists="fail")
 
 
 def test_a_source_that_this_task_has_created_is_no_reason_to_fail(account: Emulator) -> None:
     """A try that died after its work was done left the source there: its retry succeeds."""
-    first, _ = run(if_exists="fail")
-    second, _ = run(try_number=2, if_exists="fail")
+    first, _ = register_once(if_exists="fail")
+    second, _ = register_once(try_number=2, if_exists="fail")
     assert first == second
 
 
 def test_update_changes_what_differs(account: Emulator) -> None:
     """The declared fields that differ are sent, merged, and nothing else."""
-    result, _ = run(poll_interval_seconds=60, adapter_config={"a": 1, "b": {"c": 1}})
-    run("run 2", if_exists="update", poll_interval_seconds=60, adapter_config={"b": {"c": 2}})
+    result, _ = register_once(poll_interval_seconds=60, adapter_config={"a": 1, "b": {"c": 1}})
+    register_once("run 2", if_exists="update", poll_interval_seconds=60, adapter_config={"b": {"c": 2}})
     (request,) = account.requests(operation="update")
     assert request["body"] == {"adapter_config": {"b": {"c": 2}}}
     assert request["query"] == {"merge_adapter_config": "true"}
-    run("run 3", if_exists="update", adapter_config={"b": {"c": 2}})
+    register_once("run 3", if_exists="update", adapter_config={"b": {"c": 2}})
     assert len(account.requests(operation="update")) == 1
     assert account.sources()[0]["adapter_config"] == {"a": 1, "b": {"c": 2}}
     assert account.sources()[0]["data_source_id"] == result
@@ -284,7 +267,7 @@ def test_update_changes_what_differs(account: Emulator) -> None:
 def test_update_leaves_alone_what_the_task_does_not_declare(account: Emulator) -> None:
     """A task without ``ingestion_mode`` and ``kind`` changes neither: a webhook that somebody uses stays."""
     account.seed([{"provider": "slack", "name": "n", "ingestion_mode": "realtime", "kind": "ephemeral"}])
-    run(if_exists="update", external_account_id="T2")
+    register_once(if_exists="update", external_account_id="T2")
     (request,) = account.requests(operation="update")
     assert request["body"] == {"external_account_id": "T2"}
     (source,) = account.sources()
@@ -297,7 +280,7 @@ def test_reuse_warns_of_nothing_that_the_task_does_not_declare(
     """A realtime source is not said to differ from a task that names no mode."""
     account.seed([{"provider": "slack", "name": "n", "ingestion_mode": "realtime", "kind": "ephemeral"}])
     with caplog.at_level("INFO"):
-        run()
+        register_once()
     captured = capfd.readouterr()
     logged = f"{caplog.text}{captured.out}{captured.err}"
     assert "exists as source" in logged
@@ -306,7 +289,7 @@ def test_reuse_warns_of_nothing_that_the_task_does_not_declare(
 
 def test_a_new_source_without_a_mode_is_what_the_server_makes_of_it(account: Emulator) -> None:
     """Neither ``ingestion_mode`` nor ``kind`` is sent, and the source is manual and durable."""
-    run()
+    register_once()
     (request,) = account.requests(operation="register")
     assert request["body"] == {"provider": "slack", "name": "n"}
     (source,) = account.sources()

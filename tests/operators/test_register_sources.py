@@ -21,24 +21,14 @@ from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator
 from airflow_provider_copass.operators._redaction import value_of
 from airflow_provider_copass.registration import Timing
-from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, connect
+from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, execute_once, memory_operator, operations
 
-
-@pytest.fixture(name="account")
-def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """An empty emulated account that the default connection leads to."""
-    return connect(emulator, monkeypatch)
-
-
-class Register(InMemory, RegisterSourceOperator):
-    """The operator for one source, with its journal in memory."""
-
-
-class RegisterList(InMemory, RegisterSourcesOperator):
-    """The operator for a list, with its journal in memory."""
-
+Register = memory_operator(RegisterSourceOperator)
+RegisterList = memory_operator(
+    RegisterSourcesOperator,
     # A hundred entries are written between the look at the first one and the look back.
-    timing = Timing(settle_timeout=0.3, lease_pause=0.3, wait_timeout=5, poll_interval=0.05)
+    timing=Timing(settle_timeout=0.3, lease_pause=0.3, wait_timeout=5, poll_interval=0.05),
+)
 
 
 def entries(count: int, **fields: Any) -> list[dict[str, Any]]:
@@ -51,17 +41,7 @@ def entries(count: int, **fields: Any) -> list[dict[str, Any]]:
 
 def run(run_id: str = "run", try_number: int = 1, **fields: Any) -> tuple[Any, dict[str, Any]]:
     """Execute the operator once; return its result and what it pushed."""
-    ti = TaskInstance(run_id, try_number)
-    operator = RegisterList(task_id="register", **fields)
-    return operator.execute({"ti": ti}), ti.pushed  # type: ignore[typeddict-item]
-
-
-def operations(account: Emulator, *, since: int = 0) -> list[str]:
-    """Return the operations that came in.
-
-    :param since: without so many that came first.
-    """
-    return [request["operation"] for request in account.requests()][since:]
+    return execute_once(RegisterList(task_id="register", **fields), run_id, try_number)
 
 
 def test_a_thousand_sources_are_a_post_each_and_a_list_a_chunk(account: Emulator) -> None:
@@ -428,9 +408,9 @@ def test_a_source_of_the_list_is_known_to_the_operator_for_one(account: Emulator
     single = Register(
         task_id="single", provider="slack", name="source 1", ingestion_mode="realtime", secret_store=store
     )
-    assert single.execute({"ti": TaskInstance(task_id="single")}) == ids[1]  # type: ignore[typeddict-item]
+    assert execute_once(single)[0] == ids[1]
     other = Register(task_id="single", provider="slack", name="source 2", ingestion_mode="realtime", secret_store=store)
-    third = other.execute({"ti": TaskInstance(task_id="single")})  # type: ignore[typeddict-item]
+    third = execute_once(other)[0]
     assert run("run 2", sources=entries(3), secret_store=store)[0] == [*ids, third]
     assert len(account.requests(operation="register")) == 3
     assert account.requests(operation="rotate") == []

@@ -13,7 +13,7 @@ from airflow_provider_copass.errors import CopassInputError, UnrenderedFieldErro
 from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator
 from airflow_provider_copass.operators._redaction import value_of
 from tests.hooks.connections import ENVIRONMENT, as_json
-from tests.operators.in_memory import TaskInstance
+from tests.operators.in_memory import execute_once
 
 
 def operator(adapter_config: Any, **fields: Any) -> RegisterSourceOperator:
@@ -124,6 +124,6 @@ def test_a_manifest_that_cannot_be_rendered_is_named(tmp_path: Path, monkeypatch
     manifest.write_text("- {provider: slack, name: a, adapter_config: {key: 'canary {{ oops'}}", encoding="utf-8")
     listed = RegisterSourcesOperator(task_id="register", manifest=str(manifest), sandbox_id="sb")
     with pytest.raises(UnrenderedFieldError, match=r"m\.yaml cannot be rendered \(TemplateSyntaxError\)") as failed:
-        listed.execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+        execute_once(listed)
     assert "canary" not in str(failed.value)
     assert failed.value.__context__ is None

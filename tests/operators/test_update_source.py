@@ -15,38 +15,24 @@ from airflow_provider_copass.operators._redaction import value_of
 from airflow_provider_copass.registration import Owner
 from airflow_provider_copass.registration.journal import Pending, entry_name, to_text
 from airflow_provider_copass.registration.spec import Identity
-from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, connect
+from tests.operators.in_memory import InMemory, MemoryStore, execute_once, memory_operator, operations
 
-
-class Update(InMemory, UpdateSourceOperator):
-    """The operator, with its journal in memory."""
-
-
-class Register(InMemory, RegisterSourceOperator):
-    """The operator that registers, with its journal in memory."""
+Register, Update = map(memory_operator, (RegisterSourceOperator, UpdateSourceOperator))
 
 
 @pytest.fixture(name="account")
-def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+def _account(account: Emulator) -> Emulator:
     """An emulated account that the default connection leads to, with one source in it."""
-    connect(emulator, monkeypatch)
-    emulator.seed(
+    account.seed(
         [{"provider": "slack", "name": "chat", "ingestion_mode": "polling", "adapter_config": {"a": 1, "b": 1}}]
     )
-    return emulator
+    return account
 
 
 def update(*, run_id: str = "run", try_number: int = 1, **fields: Any) -> tuple[Any, dict[str, Any]]:
     """Execute the operator once; return its result and what it pushed."""
-    ti = TaskInstance(run_id, try_number)
     named = {} if "data_source_id" in fields else {"provider": "slack", "name": "chat"}
-    operator = Update(task_id="update", **{**named, **fields})
-    return operator.execute({"ti": ti}), ti.pushed  # type: ignore[typeddict-item]
-
-
-def operations(account: Emulator) -> list[str]:
-    """Return what came in, in its order."""
-    return [request["operation"] for request in account.requests()]
+    return execute_once(Update(task_id="update", **{**named, **fields}), run_id, try_number)
 
 
 @pytest.mark.parametrize("by_id", [True, False], ids=["by id", "by name"])
@@ -113,11 +99,11 @@ def test_a_renamed_source_is_reused_under_its_new_name(account: Emulator) -> Non
     store = MemoryStore()
     fields = {"provider": "slack", "ingestion_mode": "realtime", "secret_store": store, "store_as": "fixed_secret"}
     register = Register(task_id="register", name="feed", **fields)
-    made = register.execute({"ti": TaskInstance(task_id="register")})  # type: ignore[typeddict-item]
+    made = execute_once(register)[0]
     for number in range(2):
         assert update(run_id=f"run {number}", name="feed", new_name="news")[0] == made
     adopted = Register(task_id="register", name="news", **fields)
-    assert adopted.execute({"ti": TaskInstance("run 2", task_id="register")}) == made  # type: ignore[typeddict-item]
+    assert execute_once(adopted, "run 2")[0] == made
     assert operations(account).count("update") == 1
     assert operations(account).count("register") == 1
     assert account.verify_secret(made, store.held["fixed_secret"])

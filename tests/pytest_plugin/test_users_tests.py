@@ -11,7 +11,7 @@ from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.hooks import CopassHook
 from tests.harness.airflow_home import AIRFLOW_VERSION
 from tests.harness.own_words import WARNINGS
-from tests.pytest_plugin.test_copass_emulator import pytest_of_a_user
+from tests.pytest_plugin.users_pytest import pytest_of_a_user
 
 # What this Airflow warns of without us is no error.
 OWN = [f"-W{warning.as_filter()}" for warning in WARNINGS]

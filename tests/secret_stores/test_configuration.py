@@ -3,33 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import SecretStr
 
 from airflow_provider_copass.api import CopassInputError
-from airflow_provider_copass.secret_stores import BackendStore, SecretOwner, SecretStore, VariableStore
+from airflow_provider_copass.secret_stores import BackendStore, VariableStore
 from airflow_provider_copass.secret_stores.configured import as_secret_store, secret_store_of, store_key_of
 
 STORE, KEY = "AIRFLOW__COPASS__SECRET_STORE", "AIRFLOW__COPASS__STORE_AS"
-HERE = "tests.secret_stores.test_configuration"
-
-
-class OwnStore(SecretStore):
-    """A deployment's own."""
-
-    def check(self, key: str) -> None:
-        """Take any key."""
-
-    def read(self, key: str) -> None:
-        """Hold nothing."""
-
-    def write(self, key: str, secret: SecretStr, owner: SecretOwner) -> None:
-        """Keep nothing."""
-
-    def remove(self, key: str) -> None:
-        """Hold nothing all the same."""
-
-
-own_store = OwnStore()
+MODULE = "tests.secret_stores.own_store"
 
 
 def test_nothing_configured_means_variables_under_the_default_key() -> None:
@@ -46,13 +26,13 @@ def test_the_configured_store_and_key_are_taken(monkeypatch: pytest.MonkeyPatch)
     assert store_key_of(None).template == "team_secret_{name}"
 
 
-@pytest.mark.parametrize("path", [f"{HERE}.OwnStore", f"{HERE}.own_store"])
+@pytest.mark.parametrize("path", [f"{MODULE}.OwnStore", f"{MODULE}.own_store"])
 def test_a_store_of_one_s_own_is_named_by_its_path(path: str) -> None:
     """A class that takes no arguments, or an instance."""
     assert type(as_secret_store(path)).__name__ == "OwnStore"
 
 
-@pytest.mark.parametrize("path", ["no.such.module.Store", f"{HERE}.NoStore", "json.JSONDecoder", "os.path.join"])
+@pytest.mark.parametrize("path", ["no.such.module.Store", f"{MODULE}.NoStore", "json.JSONDecoder", "os.path.join"])
 def test_a_path_that_leads_to_no_store_is_refused(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     """The message names the option that it stands in."""
     monkeypatch.setenv(STORE, path)

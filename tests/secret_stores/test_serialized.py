@@ -12,7 +12,7 @@ from airflow.serialization import serialized_objects
 
 from airflow_provider_copass.operators import RegisterSourceOperator
 from airflow_provider_copass.secret_stores import BackendStore, SecretStore, VariableStore
-from tests.secret_stores.test_configuration import OwnStore
+from tests.secret_stores.own_store import OwnStore
 
 
 def written_down(dag: Any) -> str:

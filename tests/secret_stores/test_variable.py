@@ -8,8 +8,9 @@ from pydantic import SecretStr
 
 from airflow_provider_copass.airflow_variables import AirflowVariables
 from airflow_provider_copass.errors import CopassInputError, SecretStoreError
-from airflow_provider_copass.secret_stores import SecretOwner, SecretStore, VariableStore
+from airflow_provider_copass.secret_stores import SecretOwner, VariableStore
 from airflow_provider_copass.secret_stores.configured import as_secret_store
+from tests.secret_stores.own_store import OwnStore
 
 
 @pytest.mark.parametrize("key", ["a", "copass_webhook_secret_3f-9c", "A.b", "x" * 250])
@@ -53,22 +54,6 @@ def test_a_secret_that_cannot_be_written_is_an_error_of_the_store(monkeypatch: p
     assert failed.value.kind == "KeyError"
     assert "canary" not in str(failed.value)
     assert failed.value.__context__ is None
-
-
-class OwnStore(SecretStore):
-    """A store of a user's own."""
-
-    def check(self, key: str) -> None:
-        """Take any key."""
-
-    def read(self, key: str) -> None:
-        """Hold nothing."""
-
-    def write(self, key: str, secret: object, owner: object) -> None:
-        """Keep nothing."""
-
-    def remove(self, key: str) -> None:
-        """Hold nothing all the same."""
 
 
 def test_a_store_is_named_or_given() -> None:
