@@ -235,6 +235,7 @@ def test_what_is_said_of_the_environment_s_proxy_is_what_httpx_does(
     settings = ClientSettings(token=TOKEN, base_url="https://api.copass.example:8443")
     assert environment_proxy(settings) == named
     with CopassClient(settings) as client:
+        # Which way a request would go, httpx tells without one by a private method alone.
         http = client._http
         assert (http._transport_for_url(httpx.URL(settings.base_url)) is not http._transport) == (named is not None)
 

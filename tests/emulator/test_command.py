@@ -18,6 +18,7 @@ import pytest
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.emulator.__main__ import main
+from tests.harness.sockets import accepted_at, listening_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,9 +160,7 @@ with Emulator():
 
 def test_it_listens_on_the_loopback_interface_alone(emulator: Emulator) -> None:
     """The socket is bound to 127.0.0.1, not to every address of this machine."""
-    server = emulator._server
-    assert server is not None
-    assert server._socket.getsockname() == ("127.0.0.1", httpx.URL(emulator.url).port)
+    assert listening_on(httpx.URL(emulator.url).port or 0) == ["127.0.0.1"]
 
 
 def test_the_secret_is_kept_nowhere(emulator: Emulator, api: httpx.Client) -> None:
@@ -170,6 +169,7 @@ def test_the_secret_is_kept_nowhere(emulator: Emulator, api: httpx.Client) -> No
     rotated = api.post(f"{SOURCES}/{source['data_source_id']}/rotate-webhook-secret").json()
     new = rotated["webhook_signing_secret"]
     assert api.post(source["webhook_url"], headers={"Authorization": f"Bearer {new}"}).status_code == 202
+    # What is shown nowhere can be looked for only inside.
     state = emulator._state
     held = repr([vars(state), [vars(kept) for kept in state.sources.values()], vars(state.jobs)])
     shown = json.dumps([emulator.sources(), emulator.requests(), emulator.faults(), emulator.settings()])
@@ -222,6 +222,7 @@ def test_an_emulator_whose_thread_has_died_is_not_waited_for() -> None:
     """Anyone who asks it for something is told that it does not run; it can be stopped all the same."""
     emulator = Emulator(TOKEN)
     with emulator:
+        # Nothing that it offers makes it die.
         loop, thread = emulator._loop, emulator._thread
         assert loop is not None
         assert thread is not None
@@ -241,7 +242,7 @@ def test_stopping_lets_a_waiting_thread_go() -> None:
         ]
         for waiter in waiters:
             waiter.start()
-        # The server, the two who wait, and this question.
+        # The server, the two who wait, and this question: nothing that is shown tells of those who wait.
         while emulator._on_loop(lambda server: len(asyncio.all_tasks())) < 4:
             pass
     for waiter in waiters:
@@ -252,11 +253,11 @@ def test_stopping_lets_a_waiting_thread_go() -> None:
 def test_an_answer_is_not_kept_back_by_the_kernel(emulator: Emulator, api: httpx.Client) -> None:
     """Connections have TCP_NODELAY set; without it each answer takes 40 ms longer."""
     api.get(SOURCES)
-    server = emulator._server
-    assert server is not None
-    connections = [connection.transport.get_extra_info("socket") for connection in server._uvicorn.connections]
+    connections = accepted_at(httpx.URL(emulator.url).port or 0)
     assert connections
-    assert all(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for connection in connections)
+    for connection in connections:
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_token_is_made_up_where_none_is_given() -> None:

@@ -176,6 +176,7 @@ def test_one_can_wait_for_a_request(emulator: Emulator, api: httpx.Client) -> No
     seen: list[dict[str, Any]] = []
     waiter = threading.Thread(target=lambda: seen.extend(emulator.requests("get", after=1, wait=60)))
     waiter.start()
+    # Nothing that is shown tells that somebody waits.
     while not emulator._on_loop(lambda server: server.control.log._bell._rung._waiters):
         pass
     with pytest.raises(httpx.ReadTimeout):

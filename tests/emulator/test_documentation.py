@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.emulator.__main__ import _arguments
-from airflow_provider_copass.emulator.fault_actions import _KINDS
+from airflow_provider_copass.emulator.errors import ControlError
 from airflow_provider_copass.emulator.jobs import CONTENT
 from airflow_provider_copass.emulator.settings import Settings
 
@@ -59,6 +59,7 @@ def test_the_start_command_is_understood(monkeypatch: pytest.MonkeyPatch) -> Non
     (line,) = (text for head, text in FENCES if head == "sh" and "-m airflow_provider_copass.emulator" in text)
     variable, *words = shlex.split(line)
     monkeypatch.setenv(*variable.split("="))
+    # To run it would take the port of the page.
     arguments = _arguments(words[words.index("-m") + 2 :])
     assert (arguments.port, arguments.token) == (9099, "olk_local")
 
@@ -83,16 +84,24 @@ def test_an_emulator_is_made_as_the_page_says() -> None:
     assert shown == f"Emulator{inspect.Signature(bare)}".replace("'", '"')
 
 
+def named_in(error: ControlError) -> list[str]:
+    """Return what the control surface takes, as a refusal names it."""
+    names = str(error).partition("one of ")[2].split(", ")
+    assert len(names) > 5
+    return names
+
+
 def test_every_action_setting_method_and_call_is_in_the_page(emulator: Emulator) -> None:
     """Nothing that the emulator offers is left out of the page."""
     methods = [name for name, _ in inspect.getmembers(Emulator, inspect.isfunction) if not name.startswith("_")]
     assert [name for name in methods if f"{name}(" not in PAGE] == []
     assert [name for name in vars(Settings()) if f"| `{name}` |" not in PAGE] == []
-    assert [kind for kind in _KINDS if f'"{kind}"' not in PAGE] == []
-    server = emulator._server
-    assert server is not None
-    operations = server.control.faults._operations
-    assert [name for name in operations if f"`{name}`" not in PAGE] == []
+    with pytest.raises(ControlError, match="an action is one of ") as refused:
+        emulator.add_fault(operation="*", action="none")
+    assert [kind for kind in named_in(refused.value) if f'"{kind}"' not in PAGE] == []
+    with pytest.raises(ControlError, match=r"operation is \* or one of ") as refused:
+        emulator.add_fault(operation="none", action="drop")
+    assert [name for name in named_in(refused.value) if f"`{name}`" not in PAGE] == []
 
 
 def test_the_defaults_of_the_page_are_the_defaults() -> None:

@@ -241,6 +241,7 @@ def test_a_text_is_kept_nowhere(ingest: Ingest, stranger: httpx.Client, register
         headers={"Authorization": f"Bearer {source['webhook_signing_secret']}"},
     )
     assert delivered.status_code == 202
+    # What is shown nowhere can be looked for only inside.
     state, log = emulator._state, emulator._server.control.log  # type: ignore[union-attr]
     assert text not in repr([vars(state), vars(state.jobs), [vars(request) for request in log._requests]])
     assert text not in json.dumps([emulator.jobs(), emulator.sources(), emulator.requests()])

@@ -20,6 +20,7 @@ from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.secret_stores import SecretOwner, SecretStore
 from airflow_provider_copass.secret_stores.backend import BackendStore
 from airflow_provider_copass.secret_stores.variable import VariableStore
+from tests.harness.sockets import open_to
 from tests.harness.trackers import InterruptedAt, Recorded, frames_of, record, recorded
 from tests.hooks.connections import ENVIRONMENT, as_json, of
 
@@ -235,27 +236,27 @@ def test_a_store_that_does_not_work(monkeypatch: pytest.MonkeyPatch, kind: str, 
 def test_a_hook_that_is_collected_leaves_no_socket_open(emulator: Emulator, hook: CopassHook, is_closed: bool) -> None:
     """Python warns of an open one, and a test suite may have every warning be an error."""
     del hook
+    port = httpx.URL(emulator.url).port or 0
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         hook = CopassHook()
         hook.list_sources()
-        pool = hook.get_conn()._http
+        assert open_to(port) == 1
         cycle = [hook]
         cycle.append(cycle)  # type: ignore[arg-type]
         if is_closed:
             hook.close()
         del hook, cycle
         gc.collect()
-        assert pool.is_closed
-        del pool
-        gc.collect()
+        assert open_to(port) == 0
     assert [str(each.message) for each in warned if issubclass(each.category, ResourceWarning)] == []
 
 
-def test_a_hook_is_a_context_manager(hook: CopassHook) -> None:
+def test_a_hook_is_a_context_manager(emulator: Emulator, hook: CopassHook) -> None:
     """Its end closes the connections."""
+    port = httpx.URL(emulator.url).port or 0
     with hook as same:
         assert same is hook
-        client = hook.get_conn()
         hook.list_sources()
-    assert client._http.is_closed
+        assert open_to(port) == 1
+    assert open_to(port) == 0

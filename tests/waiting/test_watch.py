@@ -6,8 +6,10 @@ import asyncio
 import contextvars
 import gc
 import logging
+import selectors
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from airflow_provider_copass.errors import (
     CopassAuthenticationError,
     CopassInputError,
     CopassPermissionError,
+    CopassServerError,
     WaitFailedError,
 )
 from airflow_provider_copass.waiting import Completed, HasStatus, JobId, SourceId, SourceName, SyncedSince, Watch
@@ -36,13 +39,48 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch_module, "_SHORTEST", 0.01)
 
 
+class Client(AsyncCopassClient):
+    """A client that tells whether it is closed."""
+
+    is_closed = False
+
+    async def aclose(self) -> None:
+        """Close it."""
+        await super().aclose()
+        self.is_closed = True
+
+
+class Leaps(selectors.DefaultSelector):
+    """Waits for nothing: time leaps by as much as it was to wait."""
+
+    leapt = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return what is ready."""
+        ready = super().select(0)
+        self.leapt += 0 if ready else timeout or 0
+        return ready
+
+
+class LeapingLoop(asyncio.SelectorEventLoop):
+    """An event loop in which minutes are over at once."""
+
+    def __init__(self) -> None:
+        self._leaps = Leaps()
+        super().__init__(self._leaps)
+
+    def time(self) -> float:
+        """Return the time."""
+        return self._leaps.leapt
+
+
 class Opener:
     """Opens clients, and remembers how often."""
 
     def __init__(self, emulator: Emulator, token: str | None = None) -> None:
         self.emulator = emulator
         self.token = token or emulator.token
-        self.opened: list[AsyncCopassClient] = []
+        self.opened: list[Client] = []
         self.failures: list[Exception] = []
 
     async def __call__(self) -> tuple[AsyncCopassClient, str]:
@@ -50,13 +88,13 @@ class Opener:
         if self.failures:
             raise self.failures.pop(0)
         settings = ClientSettings(token=self.token, base_url=self.emulator.url)
-        self.opened.append(AsyncCopassClient(settings, policy=RetryPolicy(max_attempts=1)))
+        self.opened.append(Client(settings, policy=RetryPolicy(max_attempts=1)))
         return self.opened[-1], "sb_demo"
 
     @property
     def are_closed(self) -> bool:
         """Whether every client that was opened is closed."""
-        return all(client._is_closed for client in self.opened)
+        return all(client.is_closed for client in self.opened)
 
 
 @pytest.fixture
@@ -218,17 +256,23 @@ def test_an_outage_fails_nobody(emulator: Emulator, opener: Opener, status: int)
     assert operations(emulator)["get"] == 4
 
 
-def test_failed_rounds_come_more_slowly_up_to_five_minutes() -> None:
+@pytest.mark.parametrize(
+    ("drawn", "pauses"), [(0.0, [10, 20, 40, 80, 150, 150]), (1.0, [20, 40, 80, 160, 300, 300])], ids=["least", "most"]
+)
+def test_failed_rounds_come_more_slowly_up_to_five_minutes(drawn: float, pauses: list[float]) -> None:
     """The pause doubles; what is drawn is its upper half."""
+    rounds: list[float] = []
 
-    async def never() -> Any:
-        raise AssertionError
+    async def fail() -> Any:
+        rounds.append(asyncio.get_running_loop().time())
+        raise CopassServerError("503", status=503) if len(rounds) <= len(pauses) else CopassInputError("enough")
 
-    lowest, highest = Watch(never, draw=lambda: 0.0), Watch(never, draw=lambda: 1.0)
-    for watch in (lowest, highest):
-        watch._shortest = lambda: 10.0  # type: ignore[method-assign]
-    assert [lowest._backoff(failures) for failures in (1, 2, 3, 99)] == [10, 20, 40, 150]
-    assert [highest._backoff(failures) for failures in (1, 2, 3, 99)] == [20, 40, 80, 300]
+    async def waiting() -> None:
+        await Watch(fail, draw=lambda: drawn).wait_for(SourceId("ds_1"), SINCE, 10)
+
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner, pytest.raises(CopassInputError, match="enough"):
+        runner.run(waiting())
+    assert [after - before for before, after in pairwise(rounds)] == pytest.approx(pauses)
 
 
 def test_the_poll_ends_when_the_last_wait_is_cancelled(emulator: Emulator, opener: Opener) -> None:
