@@ -471,6 +471,16 @@ def is_final(error: BaseException | None) -> bool:
     return error.is_final
 
 
+def registered(**how: Any) -> World:
+    """Return a world in which a realtime source was registered.
+
+    :param how: how, as of :func:`register`.
+    """
+    world = World()
+    assert is_green(register(world, **how))
+    return world
+
+
 def seed(world: World, name: str = "n", *, ingestion_mode: str = "realtime", **fields: Any) -> str:
     """Put a source there as if somebody had made it by hand long ago, and return its id."""
     source_id = world.names(len(world.rows) + 1)

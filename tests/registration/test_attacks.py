@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from airflow_provider_copass.registration.journal import Completed, entry_name, 
 from airflow_provider_copass.registration.spec import Identity
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_true, live_of
+from tests.registration.each_boundary import killed_at_each
 from tests.registration.simulation import Fault, Process, World, run_all, timed_out
 
 PAUSE = acts.TAKEOVER_AFTER + 100
@@ -43,12 +45,10 @@ def _run_to(world: World, process: Process, boundary: str) -> None:
 
 def test_a_fixed_key_goes_with_a_killed_rename() -> None:
     """Killed at any boundary: who registers the old name anew under the same key does not write over the secret."""
-    boundary, is_over = 0, False
-    while not is_over:
-        world = World()
-        acts.register(world, "a", store_as="fixed")
-        renaming = acts.rename(world, "a", "b", kill_at=boundary)
-        boundary, is_over = boundary + 1, not acts.is_killed(renaming)
+    rename = partial(acts.rename, name="a", new_name="b")
+    for world, renaming in killed_at_each(
+        partial(acts.registered, name="a", store_as="fixed"), rename, is_end_given=True
+    ):
         world.advance(world.now + PAUSE)
         acts.until_green(acts.register, world, "a", store_as="fixed", task=acts.OTHER)
         assert world.store == {"fixed": world.rows["ds-1"].secret}, renaming.trace[-1]
@@ -56,13 +56,13 @@ def test_a_fixed_key_goes_with_a_killed_rename() -> None:
 
 def test_a_deletion_is_not_made_again_on_a_source_that_was_renamed_since() -> None:
     """A deletion by name is killed at any boundary after its effect, or over: its retry leaves the renamed source."""
-    boundary, is_over = 0, False
-    while not is_over:
-        world = World()
-        acts.register(world, "b")
+
+    def both() -> World:
+        world = acts.registered(name="b")
         acts.register(world, "a")
-        deletion = acts.delete(world, "b", kill_at=boundary)
-        boundary, is_over = boundary + 1, not acts.is_killed(deletion)
+        return world
+
+    for world, deletion in killed_at_each(both, partial(acts.delete, name="b"), is_end_given=True):
         if "after delete" not in deletion.trace:
             continue
         world.advance(world.now + PAUSE)
@@ -71,44 +71,29 @@ def test_a_deletion_is_not_made_again_on_a_source_that_was_renamed_since() -> No
         assert live_of(world, "b") == ["ds-2"], deletion.trace[-1]
 
 
-@pytest.mark.parametrize("named", [{}, {"data_source_id": "ds-1"}], ids=["by name", "by id"])
-def test_a_rotation_that_wakes_after_a_rename_mints_once_more(named: dict[str, Any]) -> None:
-    """It was paused right before its call; the source was renamed and its secret minted under the new name."""
+@pytest.mark.parametrize(
+    ("kill_at", "start", "boundary"),
+    [
+        (None, acts.start_rotate, "before rotate"),
+        (None, partial(acts.start_rotate, data_source_id="ds-1"), "before rotate"),
+        (None, partial(acts.start_delete, remove_secret=True), "before remove secret"),
+        ("after register", partial(acts.start_register, attempt=2), "before rotate"),
+    ],
+    ids=["a rotation by name", "a rotation by id", "a deletion", "a registration that mints for a killed try"],
+)
+def test_who_wakes_after_a_rename_mints_once_more(kill_at: Any, start: Any, boundary: str) -> None:
+    """It was paused right before it rotates or removes the secret; the source is green under its new name by then."""
     world = World()
-    acts.register(world, "a")
-    rotation = acts.start_rotate(world, "a", freezes={("before rotate", 0): PAUSE}, **named)
-    _run_to(world, rotation, "before rotate")
+    acts.register(world, "a", kill_at=kill_at)
+    paused = start(world, "a", freezes={(boundary, 0): PAUSE})
+    _run_to(world, paused, boundary)
     assert_green(acts.rename(world, "a", "b"))
     other = acts.register(world, "b", task=acts.OTHER)
-    run_all(world, [rotation])
-    assert_green(other)
-    assert_true(world, other, rotation)
-
-
-def test_a_deletion_that_wakes_after_a_rename_gives_the_secret_back() -> None:
-    """It was paused right before it removed the secret; the source has another name then, and stays."""
-    world = World()
-    acts.register(world, "a")
-    deletion = acts.start_delete(world, "a", remove_secret=True, freezes={("before remove secret", 0): PAUSE})
-    _run_to(world, deletion, "before remove secret")
-    assert_green(acts.rename(world, "a", "b"))
-    other = acts.register(world, "b", task=acts.OTHER)
-    run_all(world, [deletion])
+    run_all(world, [paused])
     assert_green(other)
     assert_true(world, other)
-
-
-def test_a_registration_that_wakes_after_a_rename_mints_once_more() -> None:
-    """It was paused right before it minted for a killed try."""
-    world = World()
-    acts.register(world, "a", kill_at=("after register", 0))
-    retry = acts.start_register(world, "a", attempt=2, freezes={("before rotate", 0): PAUSE})
-    _run_to(world, retry, "before rotate")
-    assert_green(acts.rename(world, "a", "b"))
-    other = acts.register(world, "b", task=acts.OTHER)
-    run_all(world, [retry])
-    assert_green(other)
-    assert_true(world, other)
+    if boundary == "before rotate":
+        assert_true(world, paused)
 
 
 @pytest.mark.parametrize("nth", range(4))
@@ -195,13 +180,9 @@ def test_two_ids_never_share_a_key() -> None:
 
 def test_a_killed_deletion_frees_the_key_once_its_retry_is_green() -> None:
     """Killed at any boundary, removing the secret: another source can have the key then."""
-    boundary, is_over = 0, False
-    while not is_over:
-        world = World()
-        acts.register(world, "a", store_as="fixed")
-        deletion = acts.delete(world, "a", store_as="fixed", remove_secret=True, kill_at=boundary)
-        boundary, is_over = boundary + 1, not acts.is_killed(deletion)
-        assert_green(acts.until_green(acts.delete, world, "a", store_as="fixed", remove_secret=True, first=2))
+    delete = partial(acts.delete, name="a", store_as="fixed", remove_secret=True)
+    for world, _ in killed_at_each(partial(acts.registered, name="a", store_as="fixed"), delete, is_end_given=True):
+        assert_green(acts.until_green(delete, world, first=2))
         assert_green(acts.register(world, "other", store_as="fixed"))
 
 
@@ -222,16 +203,18 @@ def test_a_late_note_on_a_location_breaks_no_green_task() -> None:
 # The journal.
 
 
+def with_a_dead_twin() -> World:
+    """Return a world in which a source was registered after one of the same name had been disconnected."""
+    world = acts.registered()
+    world.disconnect("ds-1")
+    acts.register(world, task=acts.OTHER)
+    return world
+
+
 def test_a_killed_deletion_of_a_twin_leaves_what_is_known_of_the_other() -> None:
     """A disconnected source of the same name is deleted by its id, which is killed at any boundary."""
-    boundary, is_over = 0, False
-    while not is_over:
-        world = World()
-        acts.register(world)
-        world.disconnect("ds-1")
-        acts.register(world, task=acts.OTHER)
-        deletion = acts.delete(world, data_source_id="ds-1", kill_at=boundary)
-        boundary, is_over = boundary + 1, not acts.is_killed(deletion)
+    delete = partial(acts.delete, data_source_id="ds-1")
+    for world, deletion in killed_at_each(with_a_dead_twin, delete, is_end_given=True):
         world.advance(world.now + PAUSE)
         assert_green(acts.register(world, task=THIRD))
         known = from_text(world.entries[_entry("n")], name="n")
@@ -241,16 +224,15 @@ def test_a_killed_deletion_of_a_twin_leaves_what_is_known_of_the_other() -> None
 
 def test_a_killed_deletion_of_a_twin_leaves_an_unfinished_rotation_to_be_finished() -> None:
     """The other source's secret is void, and is minted anew before anybody is green."""
-    boundary, is_over = 0, False
-    while not is_over:
-        world = World()
-        acts.register(world)
-        world.disconnect("ds-1")
-        acts.register(world, task=acts.OTHER)
+
+    def with_an_unfinished_rotation() -> World:
+        world = with_a_dead_twin()
         acts.rotate(world, kill_at=("after rotate", 0))
         world.advance(world.now + PAUSE)
-        deletion = acts.delete(world, data_source_id="ds-1", kill_at=boundary)
-        boundary, is_over = boundary + 1, not acts.is_killed(deletion)
+        return world
+
+    delete = partial(acts.delete, data_source_id="ds-1")
+    for world, _ in killed_at_each(with_an_unfinished_rotation, delete, is_end_given=True):
         world.advance(world.now + PAUSE)
         third = acts.register(world, task=THIRD)
         assert_green(third)
@@ -383,10 +365,7 @@ def test_a_late_write_mints_for_who_has_the_place_under_another_text() -> None:
 
 def test_a_deletion_that_is_over_is_known_after_a_duplicate_was_deleted_by_its_id() -> None:
     """It was killed after its effect; a dead source of the name is deleted by its id, and the name registered anew."""
-    world = World()
-    acts.register(world)
-    world.disconnect("ds-1")
-    acts.register(world, task=acts.OTHER)
+    world = with_a_dead_twin()
     acts.delete(world, kill_at=("after delete", 0))
     world.advance(world.now + PAUSE)
     acts.delete(world, data_source_id="ds-1", task="d2/run/task/-1")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
+from functools import partial
 
 import pytest
 
 from airflow_provider_copass.errors import EntryFormatError, SourceChangedError
 from tests.registration import acts
-from tests.registration.checks import assert_green, assert_once, assert_true
+from tests.registration.checks import assert_once, assert_true
+from tests.registration.each_boundary import killed_at_each
 from tests.registration.simulation import World
 
 KEY = "copass_webhook_secret_ds-1"
@@ -19,9 +20,7 @@ FIXED = "my_secret"
 @pytest.fixture
 def world() -> World:
     """A world in which a realtime source was registered."""
-    world = World()
-    assert_green(acts.register(world))
-    return world
+    return acts.registered()
 
 
 def test_a_renamed_source_that_gets_its_name_back_is_reused(world: World) -> None:
@@ -58,15 +57,15 @@ def test_a_source_that_is_gone_is_registered_anew(world: World, way: str, end: s
 
 def test_a_fixed_keys_old_secret_is_never_taken_for_the_new_one() -> None:
     """Wherever the registration that follows a deleted source is killed, its retry leaves the valid secret."""
-    for kill_at in itertools.count():
-        world = World()
-        assert_green(acts.register(world, store_as=FIXED))
+
+    def gone() -> World:
+        world = acts.registered(store_as=FIXED)
         world.rows["ds-1"].alive = False
-        killed = acts.register(world, task=NEXT, store_as=FIXED, kill_at=kill_at)
-        assert assert_once(world, acts.register(world, task=NEXT, attempt=2, store_as=FIXED)) == "ds-2"
-        if not acts.is_killed(killed):
-            break
-    assert kill_at > 10
+        return world
+
+    anew = partial(acts.register, task=NEXT, store_as=FIXED)
+    for world, _ in killed_at_each(gone, anew, is_end_given=True):
+        assert assert_once(world, anew(world, attempt=2)) == "ds-2"
 
 
 def test_a_deleted_entry_is_written_again(world: World) -> None:
@@ -112,16 +111,6 @@ def test_an_entry_that_makes_no_sense_stops_every_operator(world: World, act: ac
     assert "delete the Variable, and the source is looked up by its name" in str(error)
     assert "canary" not in str(error)
     assert (world.entries, world.sent) == ({name: text}, [("register", "n")])
-
-
-def test_the_way_out_of_an_entry_that_makes_no_sense_works(world: World) -> None:
-    """Deleted, it is written again."""
-    (name,) = world.entries
-    world.entries[name] = "garbage"
-    assert not acts.is_green(acts.register(world, task=NEXT))
-    del world.entries[name]
-    assert_once(world, acts.register(world, task=NEXT, attempt=2))
-    assert world.sent == [("register", "n")]
 
 
 def test_a_secret_that_is_changed_by_hand_is_left(world: World) -> None:

@@ -13,7 +13,6 @@ from tests.registration.simulation import Fault, World
 
 LATE = 24.0
 AHEAD = (20.0, 300.0, -45.0, 0.0, 5.0, -20.0, -300.0, 3600.0)
-each_offset = pytest.mark.parametrize("ahead", AHEAD)
 both = pytest.mark.parametrize("way", ["one", "list"])
 
 
@@ -24,41 +23,31 @@ def killed(way: str, world: World, **script: Any) -> None:
 
 
 @both
-@each_offset
-def test_a_retry_on_a_host_with_another_clock_makes_no_duplicate(way: str, ahead: float) -> None:
-    """The POST takes effect 24 s after it was sent, and the retry starts at once: one live source."""
-    world = World()
-    killed(way, world)
-    retry = acts.until_green(partial(acts.register_one, way), world, first=2, ahead=ahead)
+@pytest.mark.parametrize(
+    ("server", "first", "second"),
+    [
+        *((0.0, 0.0, ahead) for ahead in AHEAD),
+        *((0.0, ahead, 0.0) for ahead in AHEAD),
+        *((ahead, 0.0, 0.0) for ahead in (-300.0, -45.0, 20.0, 300.0)),
+    ],
+)
+def test_a_retry_makes_no_duplicate(way: str, server: float, first: float, second: float) -> None:
+    """The POST takes effect 24 s after it was sent, and the retry starts at once: one live source.
+
+    The clock of its host, or of the killed try's host, or of the server is ahead.
+    """
+    world = World(server_ahead=server)
+    killed(way, world, ahead=first)
+    retry = acts.until_green(partial(acts.register_one, way), world, first=2, ahead=second)
     assert_once(world, retry)
     assert world.posts == 1
 
 
 @both
-@each_offset
+@pytest.mark.parametrize("ahead", AHEAD)
 def test_another_task_on_a_host_with_another_clock_makes_no_duplicate(way: str, ahead: float) -> None:
     """Another DAG's tries follow each other at once, and later: one live source."""
     world = World()
     killed(way, world)
     other = acts.until_green(partial(acts.register_one, way), world, task=acts.OTHER, pause=120, tries=7, ahead=ahead)
     assert_once(world, other)
-
-
-@both
-@pytest.mark.parametrize("server", [-300.0, -45.0, 20.0, 300.0])
-def test_a_server_with_another_clock_makes_no_duplicate(way: str, server: float) -> None:
-    """The same where the server's clock is off."""
-    world = World(server_ahead=server)
-    killed(way, world)
-    retry = acts.until_green(partial(acts.register_one, way), world, first=2)
-    assert_once(world, retry)
-
-
-@both
-@each_offset
-def test_the_first_hosts_clock_makes_no_duplicate(way: str, ahead: float) -> None:
-    """The same where it is the killed try whose clock is off."""
-    world = World()
-    killed(way, world, ahead=ahead)
-    retry = acts.until_green(partial(acts.register_one, way), world, first=2)
-    assert_once(world, retry)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable, assert_true, live_of
+from tests.registration.each_boundary import paused_at_each
 from tests.registration.simulation import Fault, Process, World, killed, run_all, run_to, timed_out
 
 pytestmark = pytest.mark.rounds
@@ -181,11 +183,7 @@ def test_another_task_takes_over_only_what_is_dead_for_long(case: Case, act: Cal
 @pytest.mark.parametrize("store_as", [None, "fixed_secret"], ids=["key with the id", "fixed key"])
 def test_frozen_until_another_source_has_its_name_it_takes_nothing_from_that(store_as: str | None) -> None:
     """At each boundary: its retry registers, a task deletes that source, another registers anew; then it wakes."""
-    for at in itertools.count():
-        world = World()
-        zombie = acts.start_register(world, store_as=store_as)
-        if not run_to(world, zombie, at):
-            break
+    for world, zombie in paused_at_each(World, partial(acts.start_register, store_as=store_as)):
         assert_green(acts.register(world, attempt=2, store_as=store_as))
         assert_green(acts.delete(world, store_as=store_as, remove_secret=True))
         other = acts.register(world, task=acts.OTHER, store_as=store_as)
@@ -193,7 +191,6 @@ def test_frozen_until_another_source_has_its_name_it_takes_nothing_from_that(sto
         run_all(world, [zombie])
         assert_once(world, other)
         assert len(world.store) == 1
-    assert at > 10
 
 
 def test_an_effect_later_than_a_write_may_be_is_reported_and_not_deleted() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_copass.errors import CopassInputError, CopassNotFoundError, SourceChangedError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable
+from tests.registration.each_boundary import killed_at_each
 from tests.registration.simulation import Fault, Process, World, run_all, run_to
 
 KEY = "copass_webhook_secret_ds-1"
@@ -70,18 +71,13 @@ def test_a_location_is_free_after_it() -> None:
 @both
 def test_killed_at_any_boundary_the_retry_finishes_it(named: dict[str, str]) -> None:
     """Before and after each look, each removal, each note and each request."""
-    for kill_at in itertools.count():
-        world = rotated()
-        first = delete(world, **named, purge=True, kill_at=kill_at)
+    for world, _ in killed_at_each(rotated, partial(delete, **named, purge=True), is_end_given=True):
         assert_green(delete(world, **named, purge=True, attempt=2))
         assert (world.live(), world.store) == ([], {})
         # By an id, a retry cannot tell whose entry a try has left behind that was killed once the source was gone.
         other = acts.until_green(acts.register, world, task=acts.OTHER, pause=120)
         assert_once(world, other)
         assert named or other.elapsed < 10
-        if not acts.is_killed(first):
-            break
-    assert kill_at > 10
 
 
 @pytest.mark.parametrize("effect", ["purge", "remove secret", "delete"])
@@ -104,8 +100,7 @@ def test_to_purge_what_is_gone_is_success(named: dict[str, str]) -> None:
     """Somebody deletes the source right before its purge."""
     world = rotated()
     process = acts.start_delete(world, purge=True, **named)
-    while process.trace[-1:] != ["before purge"]:
-        assert run_to(world, process, len(process.trace))
+    assert run_to(world, process, "before purge")
     world.rows["ds-1"].alive = False
     run_all(world, [process])
     assert acts.told(process) == acts.Told("deleted", "ds-1")

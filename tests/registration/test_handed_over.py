@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from airflow_provider_copass.errors import JournalError, SecretKeyTakenError, SecretStoreError, SourceChangedError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, live_of
+from tests.registration.each_boundary import paused_at_each
 from tests.registration.simulation import Fault, Process, World, killed, run_all, run_to, timed_out
 
 LONG = acts.TAKEOVER_AFTER + 100
@@ -24,7 +26,7 @@ def test_a_list_from_before_a_pause_does_not_show_what_a_late_post_has_done(way:
     for at in itertools.count():
         world = World()
         process = acts.start_one(way, world, faults={("register", 0): Fault(late=late, error=timed_out)})
-        to_boundary(world, process, "after register")
+        assert run_to(world, process, "after register")
         if not run_to(world, process, len(process.trace) + at):
             break
         world.advance(world.now + 1000)
@@ -41,7 +43,7 @@ def test_a_post_that_is_sent_long_after_it_was_noted_is_known_as_ours(way: str) 
     """It is paused right before the POST, whose answer is lost: the source is ours, and gets a secret."""
     world = World()
     process = acts.start_one(way, world, faults={("register", 0): Fault()})
-    to_boundary(world, process, "before register")
+    assert run_to(world, process, "before register")
     world.advance(world.now + 1000)
     run_all(world, [process])
     if not acts.is_green(process):
@@ -58,12 +60,6 @@ def test_a_post_that_is_sent_a_while_after_it_was_noted_and_takes_effect_late_is
     )
     run_all(world, [process])
     assert_once(world, process)
-
-
-def to_boundary(world: World, process: Process, name: str) -> None:
-    """Let a process run to its first boundary of a name."""
-    while process.trace[-1:] != [name]:
-        assert run_to(world, process, len(process.trace))
 
 
 @pytest.mark.parametrize("lost", [None, Fault()], ids=["calm", "its answer lost"])
@@ -165,7 +161,7 @@ def test_a_claim_that_is_written_too_late_hides_no_post_in_flight(way: str, faul
     """It is paused before it claims the entry, while another task claims it, sends a POST that is late, and dies."""
     world = World()
     paused = acts.start_one(way, world, faults=faults)
-    to_boundary(world, paused, "before write entry")
+    assert run_to(world, paused, "before write entry")
     acts.register_one(way, world, task=acts.OTHER, faults={"register": Fault(late=24)}, kill_at="after register")
     run_all(world, [paused])
     assert len(live_of(world)) == 1, world.sent
@@ -186,30 +182,20 @@ def test_a_note_that_is_written_too_late_does_not_undo_what_the_retry_has_comple
     way: str, faults: dict[Any, Fault]
 ) -> None:
     """At each boundary: its retry registers the source and stores the secret, then it wakes; later runs are green."""
-    for at in itertools.count():
-        world = World()
-        paused = acts.start_one(way, world, faults=faults)
-        if not run_to(world, paused, at):
-            break
+    for world, paused in paused_at_each(World, partial(acts.start_one, way, faults=faults)):
         retry = acts.register_one(way, world, attempt=2)
         assert_green(retry)
         run_all(world, [paused])
         assert_once(world, acts.until_green(acts.register, world, task=acts.OTHER, pause=120))
-    assert at > 10
 
 
 @pytest.mark.parametrize("act", [acts.start_disconnect, acts.start_delete])
 def test_a_deletion_of_nothing_that_is_paused_hides_no_registration(act: Callable[..., Process]) -> None:
     """Its list fails. At each boundary but those in a write of the entry: a registration dies after its POST."""
-    for at in itertools.count():
-        world = World()
-        paused = act(world, faults={"list": Fault(applies=False)})
-        if not run_to(world, paused, at):
-            break
+    for world, paused in paused_at_each(World, partial(act, faults={"list": Fault(applies=False)})):
         if paused.trace[-1] in {"before write entry", "before remove entry"}:
             continue
         world.advance(world.now + LONG)
         assert acts.is_killed(acts.register(world, kill_at="after register"))
         run_all(world, [paused])
         assert_once(world, acts.register(world, attempt=2))
-    assert at > 10

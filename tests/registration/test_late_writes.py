@@ -4,52 +4,40 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_true, live_of
+from tests.registration.each_boundary import killed_at_each
 from tests.registration.simulation import Fault, Process, World, settle
 
 late_by = pytest.mark.parametrize("late", [2.0, 12.0, 22.0])
 LONG = acts.TAKEOVER_AFTER + 100
 
 
-def registered(**how: str) -> World:
-    """Return a world in which a realtime source was registered."""
-    world = World()
-    assert_green(acts.register(world, **how))
-    return world
-
-
 @late_by
+@pytest.mark.parametrize("other", [acts.register, partial(acts.register_list, names=("n", "m"))], ids=["one", "list"])
 @pytest.mark.parametrize(("act", "effect"), [(acts.delete, "delete"), (acts.disconnect, "disconnect")])
 def test_a_deletion_in_flight_does_not_take_a_source_that_another_run_reuses(
-    act: Callable[..., Process], effect: str, late: float
+    act: Callable[..., Process], effect: str, other: Callable[..., Process], late: float
 ) -> None:
     """The task is killed as it has sent it; another DAG's registration, once it is green, has a source that stays."""
-    world = registered()
+    world = acts.registered()
     assert acts.is_killed(act(world, faults={effect: Fault(late=late)}, kill_at=f"after {effect}"))
-    other = acts.until_green(acts.register, world, task=acts.OTHER, tries=6, pause=120)
-    assert_once(world, other)
-
-
-@late_by
-def test_a_deletion_in_flight_does_not_take_a_source_of_a_list(late: float) -> None:
-    """The same where it is a list that reuses the source."""
-    world = registered()
-    acts.delete(world, faults={"delete": Fault(late=late)}, kill_at="after delete")
-    other = acts.until_green(acts.register_list, world, ("n", "m"), task=acts.OTHER, tries=6, pause=120)
-    assert_green(other)
-    assert_true(world, other)
+    registration = acts.until_green(other, world, task=acts.OTHER, tries=6, pause=120)
+    assert_green(registration)
+    assert len(live_of(world)) == 1
+    assert_true(world, registration)
 
 
 @late_by
 @pytest.mark.parametrize("name", ["n", "new"])
 def test_a_rename_in_flight_takes_no_source_from_its_name_and_makes_no_second_one(name: str, late: float) -> None:
     """The renaming task is killed; another DAG registers the old or the new name: one live source, under that name."""
-    world = registered()
+    world = acts.registered()
     killed = acts.rename(world, faults={"update": Fault(late=late)}, kill_at="after update")
     assert acts.is_killed(killed)
     other = acts.until_green(acts.register, world, name, task=acts.OTHER, tries=6, pause=120)
@@ -61,7 +49,7 @@ def test_a_rename_in_flight_takes_no_source_from_its_name_and_makes_no_second_on
 @pytest.mark.parametrize("name", ["n", "new"])
 def test_a_rename_in_flight_whose_answer_is_lost_makes_no_second_source(name: str, late: float) -> None:
     """The same where the renaming task lives, fails, and is retried at once."""
-    world = registered()
+    world = acts.registered()
     first = acts.rename(world, faults={"update": Fault(late=late)})
     if not acts.is_green(first):
         assert_green(acts.until_green(acts.rename, world, first=2, pause=10))
@@ -89,7 +77,7 @@ def killed_from(act: Callable[..., Process], effect: str, at: int, world: World)
 def test_a_deletion_that_took_effect_is_not_made_again_by_the_retry(pause: float) -> None:
     """Killed at each boundary after its effect; another DAG registers anew; the retry leaves the new source."""
     for at in itertools.count():
-        world = registered()
+        world = acts.registered()
         if not killed_from(acts.delete, "delete", at, world):
             break
         world.advance(world.now + pause)
@@ -104,7 +92,7 @@ def test_a_deletion_that_took_effect_is_not_made_again_by_the_retry(pause: float
 
 def test_a_deletion_that_is_over_is_not_made_again_by_a_second_process_of_its_try() -> None:
     """The task was green, and Airflow starts it again all the same: what was registered since stays."""
-    world = registered()
+    world = acts.registered()
     assert_green(acts.delete(world))
     other = acts.until_green(acts.register, world, task=acts.OTHER)
     assert_once(world, other)
@@ -114,7 +102,7 @@ def test_a_deletion_that_is_over_is_not_made_again_by_a_second_process_of_its_tr
 
 def test_another_run_of_a_deletion_deletes_what_was_registered_since() -> None:
     """It is one task instance that deletes once, not one task."""
-    world = registered()
+    world = acts.registered()
     assert_green(acts.delete(world))
     assert_green(acts.register(world, task=acts.OTHER))
     assert_green(acts.delete(world, task="delete/next run/task/-1"))
@@ -145,7 +133,7 @@ def test_a_rotation_that_took_effect_is_not_made_again_by_the_retry(store_as: st
 
 def test_another_run_of_a_rotation_rotates_again() -> None:
     """It is one task instance that rotates once, not one task."""
-    world = registered()
+    world = acts.registered()
     assert_green(acts.rotate(world))
     assert_green(acts.rotate(world, attempt=2))
     assert world.rotations == 1
@@ -156,15 +144,11 @@ def test_another_run_of_a_rotation_rotates_again() -> None:
 
 def test_a_teardown_takes_over_the_entry_of_its_setup_at_once() -> None:
     """The setup is killed at each of its boundaries; its teardown follows at once, is green, and leaves nothing."""
-    for at in itertools.count():
-        world = World()
-        if not acts.is_killed(acts.register(world, kill_at=at)):
-            break
+    for world, _ in killed_at_each(World, acts.register):
         teardown = acts.delete(world, task="dag/run/teardown/-1", teardown_of=acts.TASK)
         assert_green(teardown)
         assert teardown.elapsed < acts.SETTLE + 15
         assert live_of(world) == []
-    assert at > 10
 
 
 def test_a_teardown_waits_for_nothing_that_has_taken_effect() -> None:

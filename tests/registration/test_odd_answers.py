@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
+from functools import partial
 
 import pytest
 
 from airflow_provider_copass.errors import CopassAnswerError, CopassError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, live_of
-from tests.registration.simulation import Fault, World, run_all, run_to
+from tests.registration.each_boundary import paused_at_each
+from tests.registration.simulation import Fault, World, run_all
 
 QUICK = 15.0
 both = pytest.mark.parametrize("way", ["one", "list"])
@@ -133,15 +134,10 @@ def test_without_dates_a_source_is_found_again(way: str, applies: bool) -> None:
 @each_date
 def test_an_odd_date_does_no_harm_to_a_paused_try(way: str, date: str) -> None:
     """At each boundary: its retry registers, then it wakes: no error but ours, and one live source."""
-    for at in itertools.count():
-        world = World(date=date)
-        paused = acts.start_one(way, world)
-        if not run_to(world, paused, at):
-            break
+    for world, paused in paused_at_each(lambda: World(date=date), partial(acts.start_one, way)):
         retry = acts.register_one(way, world, attempt=2)
         assert_green(retry)
         run_all(world, [paused])
         error = acts.error_of(paused)
-        assert error is None or isinstance(error, CopassError), (at, repr(error))
+        assert error is None or isinstance(error, CopassError), (paused.trace, repr(error))
         assert live_of(world) == [acts.told(retry).data_source_id]
-    assert at > 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from airflow_provider_copass.errors import CopassValidationError, SourceChangedError, SourceExistsError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable, assert_true, live_of
-from tests.registration.simulation import Fault, Process, World, run_all, run_to
+from tests.registration.each_boundary import killed_at_each, paused_at_each
+from tests.registration.simulation import Fault, Process, World, run_all
 
 FIXED = "fixed_secret"
 NEXT = "dag/next run/task/-1"
@@ -20,9 +22,7 @@ both = pytest.mark.parametrize("named", [{"data_source_id": "ds-1"}, {}], ids=["
 
 def registered() -> World:
     """Return a world in which a realtime source was registered, under a key that only its entry tells."""
-    world = World()
-    assert_green(acts.register(world, store_as=FIXED))
-    return world
+    return acts.registered(store_as=FIXED)
 
 
 @pytest.fixture
@@ -88,14 +88,10 @@ def test_an_unmanaged_source_is_renamed_as_well(named: dict[str, str]) -> None:
 @both
 def test_killed_at_any_boundary_the_retry_finishes_it(named: dict[str, str]) -> None:
     """Before and after each look, the PATCH, and each write of either entry."""
-    for kill_at in itertools.count():
-        world = registered()
-        if not acts.is_killed(acts.rename(world, **named, kill_at=kill_at)):
-            break
+    for world, _ in killed_at_each(registered, partial(acts.rename, **named), more_than=15):
         assert_green(acts.rename(world, **named, attempt=2))
         assert len(world.patches) == 1
         assert_known(world)
-    assert kill_at > 15
 
 
 @pytest.mark.rounds
@@ -114,16 +110,11 @@ def test_killed_twice_at_any_boundary_the_last_retry_finishes_it(named: dict[str
 @both
 def test_paused_at_any_boundary_it_wakes_and_breaks_nothing(named: dict[str, str]) -> None:
     """Its retry has renamed the source meanwhile."""
-    for at in itertools.count():
-        world = registered()
-        paused = acts.start_rename(world, **named)
-        if not run_to(world, paused, at):
-            break
+    for world, paused in paused_at_each(registered, partial(acts.start_rename, **named), more_than=15):
         assert_green(acts.rename(world, **named, attempt=2))
         run_all(world, [paused])
         assert_green(paused)
         assert_known(world)
-    assert at > 15
 
 
 @both
@@ -168,31 +159,29 @@ def test_an_entry_that_another_task_holds_is_waited_for() -> None:
 @pytest.mark.parametrize("is_by_hand", [True, False], ids=["renamed by hand", "renamed by a task"])
 def test_an_unfinished_rotation_is_not_completed_by_a_rename(is_by_hand: bool) -> None:
     """A rotation is killed at each of its boundaries; after a rename of the source its secret is still put right."""
-    for kill_at in itertools.count():
-        world = registered()
-        if not acts.is_killed(acts.rotate(world, store_as=FIXED, kill_at=kill_at)):
-            break
+    for world, _ in killed_at_each(registered, partial(acts.rotate, store_as=FIXED), more_than=15):
         if is_by_hand:
             world.rows["ds-1"].fields["name"] = "new"
         assert_green(acts.until_green(acts.rename, world, pause=120, tries=6))
         done = acts.until_green(acts.register, world, "new", task=NEXT, store_as=FIXED, pause=120)
         assert_once(world, done, name="new")
         assert acts.told(done).stored_as == FIXED
-    assert kill_at > 15
 
 
-def test_a_rotation_of_the_renamed_source_is_not_completed_by_a_second_run(world: World) -> None:
+def renamed() -> World:
+    """Return a world in which it was renamed."""
+    world = registered()
+    assert_green(acts.rename(world))
+    return world
+
+
+def test_a_rotation_of_the_renamed_source_is_not_completed_by_a_second_run() -> None:
     """A rotation under the new name is killed at each of its boundaries, and the rename runs again."""
-    for kill_at in itertools.count():
-        world = registered()
-        assert_green(acts.rename(world))
-        if not acts.is_killed(acts.rotate(world, "new", store_as=FIXED, kill_at=kill_at)):
-            break
+    for world, _ in killed_at_each(renamed, partial(acts.rotate, name="new", store_as=FIXED), more_than=15):
         world.advance(world.now + LONG)
         assert_green(acts.rename(world, data_source_id="ds-1", task="rename/next run/task/-1"))
         done = acts.until_green(acts.register, world, "new", task=NEXT, store_as=FIXED, pause=120)
         assert_once(world, done, name="new")
-    assert kill_at > 15
 
 
 @both
@@ -243,27 +232,18 @@ def rotate(world: World, **how: Any) -> Process:
 
 def test_it_is_overtaken_by_a_rotation_at_any_boundary() -> None:
     """The valid secret is where the source's entry says."""
-    for at in itertools.count():
-        world = registered()
-        paused = acts.start_rename(world)
-        if not run_to(world, paused, at):
-            break
+    for world, paused in paused_at_each(registered, acts.start_rename, more_than=15):
         act_beside(world, paused, rotate)
         done = acts.until_green(acts.register, world, "new", task=NEXT, store_as=FIXED, pause=120)
         assert_once(world, done, name="new")
         assert (acts.told(done).outcome, live_of(world)) == ("unchanged", [])
-    assert at > 15
 
 
 def test_it_overtakes_a_rotation_at_any_boundary() -> None:
     """The same the other way round."""
-    for at in itertools.count():
-        world = registered()
-        paused = acts.start_rotate(world, data_source_id="ds-1", store_as=FIXED)
-        if not run_to(world, paused, at):
-            break
+    rotation = partial(acts.start_rotate, data_source_id="ds-1", store_as=FIXED)
+    for world, paused in paused_at_each(registered, rotation, more_than=15):
         act_beside(world, paused, acts.rename)
         done = acts.until_green(acts.register, world, "new", task=NEXT, store_as=FIXED, pause=120)
         assert_once(world, done, name="new")
         assert live_of(world) == []
-    assert at > 15

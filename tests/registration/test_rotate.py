@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from airflow_provider_copass.errors import (
 )
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once
+from tests.registration.each_boundary import killed_at_each
 from tests.registration.simulation import Fault, Process, World, run_all
 
 KEY = "copass_webhook_secret_ds-1"
@@ -26,17 +28,10 @@ PREVIOUS = f"{KEY}_previous"
 LONG = acts.TAKEOVER_AFTER + 100
 
 
-def registered() -> World:
-    """Return a world in which a realtime source was registered."""
-    world = World()
-    assert_green(acts.register(world))
-    return world
-
-
 @pytest.fixture
 def world() -> World:
     """A world in which a realtime source was registered."""
-    return registered()
+    return acts.registered()
 
 
 def rotate_keeping(world: World, attempt: int = 1, **how: Any) -> Process:
@@ -80,7 +75,7 @@ def test_a_rotation_whose_answer_was_lost_is_repeated_with_a_word(world: World) 
 @pytest.mark.parametrize("seed", range(3))
 def test_it_races_a_registration_and_another_rotation(seed: int) -> None:
     """In whichever order: one after the other, and the valid secret is stored."""
-    world = registered()
+    world = acts.registered()
     racers = [acts.start_rotate(world, task=f"rotate/run {number}/task/-1") for number in range(2)]
     racers.append(acts.start_register(world, task=acts.OTHER))
     order = itertools.count(seed)
@@ -102,23 +97,18 @@ def test_the_previous_secret_is_kept_if_asked_for(world: World) -> None:
 
 def test_killed_at_any_boundary_the_retry_keeps_the_secret_that_was_valid_before() -> None:
     """Whichever try has copied it, and however often was rotated since: once more at the most."""
-    for kill_at in itertools.count():
-        world = registered()
-        first = rotate_keeping(world, kill_at=kill_at)
-        if not acts.is_killed(first):
-            break
+    for world, _ in killed_at_each(acts.registered, rotate_keeping, more_than=15):
         assert_once(world, rotate_keeping(world, 2))
         assert world.store[PREVIOUS] == "canary-1"
         assert world.rotations <= 2
-    assert kill_at > 15
 
 
 @pytest.mark.rounds
 def test_killed_twice_at_any_boundary_the_last_retry_keeps_it_as_well() -> None:
     """A retry goes on from what a killed retry has left."""
-    length = len(rotate_keeping(registered()).trace)
+    length = len(rotate_keeping(acts.registered()).trace)
     for first, second in itertools.product(range(0, length, 2), range(0, length + 20, 3)):
-        world = registered()
+        world = acts.registered()
         rotate_keeping(world, kill_at=first)
         rotate_keeping(world, 2, kill_at=second)
         assert_once(world, rotate_keeping(world, 3))
@@ -127,16 +117,12 @@ def test_killed_twice_at_any_boundary_the_last_retry_keeps_it_as_well() -> None:
 
 def test_another_tasks_dead_rotation_is_gone_on_from_with_the_stored_secret_kept() -> None:
     """Killed at any boundary: what was in the store when this task began is under the second key."""
-    for kill_at in itertools.count():
-        world = registered()
-        if not acts.is_killed(acts.rotate(world, kill_at=kill_at, task="another/run/task/-1")):
-            break
+    for world, _ in killed_at_each(acts.registered, partial(acts.rotate, task="another/run/task/-1")):
         world.advance(world.now + LONG)
         before = world.store[KEY]
         rotate_keeping(world, kill_at="before rotate")
         assert_once(world, rotate_keeping(world, 2))
         assert world.store[PREVIOUS] == before
-    assert kill_at > 10
 
 
 def test_the_previous_secret_is_not_kept_over_the_secret_of_a_source_that_is_called_so() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +10,8 @@ import pytest
 
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_true
-from tests.registration.simulation import Process, World, run_all, run_to
+from tests.registration.each_boundary import killed_at_each, paused_at_each
+from tests.registration.simulation import Process, World, run_all
 
 LONGEST = acts.SETTLE + 15
 """Seconds: one wait for a write in flight, and what the steps take."""
@@ -40,35 +40,30 @@ each_way = pytest.mark.parametrize("start", [one, of_list, rotation])
 @each_way
 def test_the_first_process_was_killed(start: Callable[..., Process]) -> None:
     """At each boundary: the second one takes over at once and is green."""
-    for at in itertools.count():
-        world = World()
-        first = start(world, kill_at=at)
+
+    def killed(world: World, **script: Any) -> Process:
+        first = start(world, **script)
         run_all(world, [first])
-        if not acts.is_killed(first):
-            break
+        return first
+
+    for world, first in killed_at_each(World, killed):
         second = start(world)
         run_all(world, [second])
         assert_once(world, second)
-        assert second.elapsed < LONGEST, (at, second.elapsed)
-    assert at > 10
+        assert second.elapsed < LONGEST, (first.trace[-1], second.elapsed)
 
 
 @each_way
 def test_the_first_process_is_paused(start: Callable[..., Process]) -> None:
     """At each boundary: the second one is green soon; when the first wakes, nothing is made twice, nothing is void."""
-    for at in itertools.count():
-        world = World()
-        first = start(world)
-        if not run_to(world, first, at):
-            break
+    for world, first in paused_at_each(World, start):
         second = start(world)
         run_all(world, [second])
         assert_green(second)
-        assert second.elapsed < LONGEST, (at, second.elapsed)
+        assert second.elapsed < LONGEST, (first.trace[-1], second.elapsed)
         run_all(world, [first])
         assert_once(world, second)
         assert_true(world, first)
-    assert at > 10
 
 
 @each_way

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_true
-from tests.registration.simulation import Process, World, run_all, run_to
+from tests.registration.each_boundary import paused_at_each
+from tests.registration.simulation import Process, World, run_all
 
 
 def as_azure(key: str) -> str:
@@ -69,17 +70,12 @@ def test_a_race_leaves_no_green_task_without_its_secret(folds: Callable[[str], s
 @each_pair
 def test_a_task_that_is_overtaken_at_any_boundary_does_not_share_a_key(folds: Callable[[str], str], two: Two) -> None:
     """One is paused at a boundary while the other registers to its end: whichever is green has its secret there."""
-    for at in itertools.count():
-        world = World(folds=folds)
-        paused = start(world, two[0])
-        if not run_to(world, paused, at):
-            break
+    for world, paused in paused_at_each(lambda: World(folds=folds), lambda world: start(world, two[0])):
         other = start(world, two[1])
         run_all(world, [other])
         run_all(world, [paused])
         assert_true(world, paused, other)
         assert acts.is_green(paused) or acts.is_green(other)
-    assert at > 10
 
 
 @each_pair
@@ -123,12 +119,8 @@ def test_sources_of_one_list_do_not_share_a_location() -> None:
 
 def test_a_list_and_a_single_task_do_not_share_a_location() -> None:
     """The list is paused at each of its boundaries while a task with a key of the same location registers."""
-    for at in itertools.count():
-        world = World(folds=as_azure)
-        of_list = acts.start_register_list(world, ("x-b", "y"), store_as="copass_secret_{name}")
-        if not run_to(world, of_list, at):
-            break
+    start = partial(acts.start_register_list, names=("x-b", "y"), store_as="copass_secret_{name}")
+    for world, of_list in paused_at_each(lambda: World(folds=as_azure), start):
         other = acts.register(world, "X_B", store_as="copass-secret-{name}", task=acts.OTHER)
         run_all(world, [of_list])
         assert_true(world, of_list, other)
-    assert at > 10

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 
 from airflow_provider_copass.errors import CopassCallError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable, assert_true, live_of
-from tests.registration.simulation import Fault, Process, World, run_all, run_to
-
-
-def registered(store_as: str | None = None) -> World:
-    """Return a world in which a realtime source was registered."""
-    world = World()
-    assert_green(acts.register(world, store_as=store_as))
-    return world
-
+from tests.registration.each_boundary import paused_at_each
+from tests.registration.simulation import Fault, Process, World, run_all
 
 # A rename.
 
 
 def paused_renames() -> Iterator[tuple[World, Process]]:
     """Give a rename that is paused, at each of its boundaries in turn, each time in a world of its own."""
-    for at in itertools.count():
-        world = registered()
-        paused = acts.start_rename(world)
-        if not run_to(world, paused, at):
-            assert at > 10
-            return
-        yield world, paused
+    return paused_at_each(acts.registered, acts.start_rename)
 
 
 def assert_one_of_each_name(world: World, *processes: Process) -> None:
@@ -51,18 +39,11 @@ def test_a_rename_that_is_paused_for_a_moment_makes_no_second_source_of_the_new_
 
 
 def test_a_rename_that_is_paused_during_a_registration_makes_no_second_source_of_the_new_name() -> None:
-    """It is paused at a boundary until the registration of the new name is over."""
+    """It is paused at a boundary until the registration of the new name is over; a retry of that is green."""
     for world, paused in paused_renames():
         other = acts.register(world, "new", task=acts.OTHER)
         run_all(world, [paused])
         assert_one_of_each_name(world, other)
-
-
-def test_after_a_paused_rename_everything_goes_on() -> None:
-    """Retries of both tasks end: each is green or fails for good, and a registration of the new name is green."""
-    for world, paused in paused_renames():
-        acts.register(world, "new", task=acts.OTHER)
-        run_all(world, [paused])
         again = acts.until_green(acts.register, world, "new", first=2, task=acts.OTHER, pause=120)
         assert_green(again)
         assert_one_of_each_name(world, again)
@@ -70,21 +51,15 @@ def test_after_a_paused_rename_everything_goes_on() -> None:
 
 def test_a_registration_of_the_new_name_that_is_paused_during_a_rename_makes_no_second_source() -> None:
     """The other way round: the registration is paused at a boundary while the source is renamed."""
-    for at in itertools.count():
-        world = registered()
-        paused = acts.start_register(world, "new", task=acts.OTHER)
-        if not run_to(world, paused, at):
-            break
+    for world, paused in paused_at_each(
+        acts.registered, lambda world: acts.start_register(world, "new", task=acts.OTHER)
+    ):
         acts.rename(world)
         run_all(world, [paused])
         assert_one_of_each_name(world, paused)
-    assert at > 10
 
 
 # A deletion.
-
-
-purging = pytest.mark.parametrize("purge", [False, True], ids=["", "purged"])
 
 
 def wake(world: World, paused: Process) -> None:
@@ -95,67 +70,48 @@ def wake(world: World, paused: Process) -> None:
     assert not isinstance(acts.error_of(paused), CopassCallError)
 
 
-@purging
+FIXED = {"store_as": "fixed_secret", "remove_secret": True}
+BY_ID = {"data_source_id": "ds-1", **FIXED}
+ENDS: dict[str, dict[str, Any]] = {
+    "secret kept": {},
+    "secret removed": {"remove_secret": True},
+    "secret under a fixed key removed": FIXED,
+    "by id": BY_ID,
+    "purged, secret kept": {"purge": True},
+    "purged, secret removed": {"purge": True, "remove_secret": True},
+    "purged, secret under a fixed key removed": {"purge": True, **FIXED},
+    "purged, by id": {"purge": True, **BY_ID},
+}
+
+
 @pytest.mark.parametrize(
-    ("store_as", "remove_secret"),
-    [(None, False), (None, True), ("fixed_secret", True)],
-    ids=["secret kept", "secret removed", "secret under a fixed key removed"],
+    ("start", "act", "how"),
+    [
+        *((acts.start_delete, acts.delete, how) for how in ENDS.values()),
+        (acts.start_disconnect, acts.disconnect, {}),
+    ],
+    ids=[*ENDS, "disconnected"],
 )
 def test_a_deletion_that_is_paused_leaves_what_was_registered_since(
-    store_as: str | None, remove_secret: bool, purge: bool
+    start: Callable[..., Process], act: acts.Act, how: dict[str, Any]
 ) -> None:
-    """At each boundary: its retry deletes the source, another task registers it anew, then the deletion wakes."""
-    how = {"store_as": store_as, "remove_secret": remove_secret, "purge": purge}
-    for at in itertools.count():
-        world = registered(store_as)
-        paused = acts.start_delete(world, **how)
-        if not run_to(world, paused, at):
-            break
-        retry = acts.until_green(acts.delete, world, first=2, **how)
-        assert_green(retry)
+    """At each boundary: its retry ends the source, another task registers it anew, then the deletion wakes."""
+    store_as = how.get("store_as")
+    prepare = partial(acts.registered, store_as=store_as)
+    least = 4 if start is acts.start_delete else 1
+    for world, paused in paused_at_each(prepare, partial(start, **how), more_than=least):
+        assert_green(acts.until_green(act, world, first=2, **how))
         assert live_of(world) == []
-        other = acts.until_green(acts.register, world, task=acts.OTHER, store_as=store_as, pause=60)
+        # By an id, its retry cannot tell whose lease the paused process holds.
+        other = acts.until_green(acts.register, world, task=acts.OTHER, store_as=store_as, pause=60, tries=6)
         assert_green(other)
         wake(world, paused)
         source_id = assert_once(world, other)
+        if "data_source_id" in how:
+            continue
         later = acts.register(world, task="later/run/task/-1", store_as=store_as)
         assert assert_once(world, later) == source_id
         assert acts.told(later).outcome == "unchanged"
-    assert at > 4
-
-
-@purging
-def test_a_deletion_by_id_that_is_paused_leaves_what_was_registered_since(purge: bool) -> None:
-    """The same for a source that is named by its id."""
-    for at in itertools.count():
-        world = registered("fixed_secret")
-        by_id = {"data_source_id": "ds-1", "remove_secret": True, "store_as": "fixed_secret", "purge": purge}
-        paused = acts.start_delete(world, **by_id)
-        if not run_to(world, paused, at):
-            break
-        assert_green(acts.until_green(acts.delete, world, first=2, **by_id))
-        # Its retry cannot tell whose lease the paused process holds.
-        other = acts.until_green(acts.register, world, task=acts.OTHER, store_as="fixed_secret", pause=60, tries=6)
-        assert_green(other)
-        wake(world, paused)
-        assert_once(world, other)
-    assert at > 4
-
-
-def test_a_disconnection_that_is_paused_leaves_what_was_registered_since() -> None:
-    """At each boundary: its retry disconnects the source, another task registers it anew, then it wakes."""
-    for at in itertools.count():
-        world = registered()
-        paused = acts.start_disconnect(world)
-        if not run_to(world, paused, at):
-            break
-        assert_green(acts.until_green(acts.disconnect, world, first=2))
-        assert live_of(world) == []
-        other = acts.until_green(acts.register, world, task=acts.OTHER, pause=60)
-        assert_green(other)
-        wake(world, paused)
-        assert_once(world, other)
-    assert at > 1
 
 
 # A registration.
@@ -168,17 +124,14 @@ def test_a_registration_that_is_paused_takes_nothing_from_what_its_retry_knows(
     way: str, store_as: str | None, issues: bool
 ) -> None:
     """At each boundary: its retry registers, then it wakes; a later run still finds the source in place."""
-    for at in itertools.count():
-        world = World(issues_secrets=issues)
-        paused = acts.start_one(way, world, store_as=store_as)
-        if not run_to(world, paused, at):
-            break
+    for world, paused in paused_at_each(
+        lambda: World(issues_secrets=issues), partial(acts.start_one, way, store_as=store_as)
+    ):
         assert_green(acts.register_one(way, world, attempt=2, store_as=store_as))
         run_all(world, [paused])
         later = acts.until_green(acts.register, world, task=acts.OTHER, store_as=store_as, pause=120)
         assert_once(world, later)
         assert acts.told(later).outcome == "unchanged"
-    assert at > 10
 
 
 # A teardown.

@@ -5,7 +5,7 @@ Most of it holds for ``UpdateSourceOperator`` and for a registration with ``if_e
 
 from __future__ import annotations
 
-import itertools
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,7 +21,8 @@ from airflow_provider_copass.operators._fields import read_change
 from airflow_provider_copass.registration.drift import Declared
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable
-from tests.registration.simulation import Fault, Process, World, run_all, run_to
+from tests.registration.each_boundary import killed_at_each, paused_at_each
+from tests.registration.simulation import Fault, Process, World, run_all
 
 KEY = "copass_webhook_secret_ds-1"
 ways = pytest.mark.parametrize("way", ["update", "register", "register a list"])
@@ -177,22 +178,16 @@ def test_a_kind_cannot_be_changed_and_is_said_to_differ() -> None:
     assert done.log.with_text("differs from what is declared in: kind.")
 
 
-def test_a_held_entry_is_left_to_airflows_retry() -> None:
-    """Its holder may be alive, and change the same; nothing is sent."""
-    world = World()
-    assert acts.is_killed(acts.register(world, kill_at="before write secret"))
-    before = dict(world.entries)
-    assert_retryable(update(world, poll_interval_seconds=90))
-    assert (world.patches, world.entries) == ([], before)
-
-
 def test_killed_at_any_boundary_the_retry_finishes_the_change() -> None:
     """Before and after each look, the PATCH, and each write; a further run sends nothing."""
     fields = {"adapter_config": {"api_key": "canary", "a": 1}, "poll_interval_seconds": 90}
-    for kill_at in itertools.count():
+
+    def seeded() -> World:
         world = World(masks=frozenset({"api_key"}))
         seed(world, poll_interval_seconds=60)
-        first = acts.update(world, fields=fields, kill_at=kill_at)
+        return world
+
+    for world, _ in killed_at_each(seeded, partial(acts.update, fields=fields), is_end_given=True):
         assert_green(update(world, attempt=2, **fields))
         sent = len(world.patches)
         assert sent <= 2
@@ -200,20 +195,13 @@ def test_killed_at_any_boundary_the_retry_finishes_the_change() -> None:
         assert len(world.patches) == sent
         assert world.rows["ds-1"].fields["poll_interval_seconds"] == 90
         assert settings_of(world) == {"api_key": "***", "a": 1}
-        if not acts.is_killed(first):
-            break
-    assert kill_at > 10
 
 
 def test_paused_at_any_boundary_it_loses_nothing_of_what_others_wrote() -> None:
     """Its retry changes the source and another task rotates; when it wakes, the secret is in place and valid."""
     fields = {"poll_interval_seconds": 90}
-    for at in itertools.count():
-        world = World()
-        assert_green(acts.register(world, store_as="fixed_secret"))
-        paused = acts.start_update(world, fields=fields)
-        if not run_to(world, paused, at):
-            break
+    prepare = partial(acts.registered, store_as="fixed_secret")
+    for world, paused in paused_at_each(prepare, partial(acts.start_update, fields=fields)):
         assert_green(update(world, attempt=2, **fields))
         # The retry finds nothing to change, and leaves the lease of the paused process as it is.
         assert_green(acts.until_green(acts.rotate, world, store_as="fixed_secret", pause=120, tries=6))
@@ -222,7 +210,6 @@ def test_paused_at_any_boundary_it_loses_nothing_of_what_others_wrote() -> None:
         assert_once(world, later)
         assert acts.told(later).outcome == "unchanged"
         assert world.rotations == 1
-    assert at > 10
 
 
 @pytest.mark.parametrize("applies", [True, False])

@@ -134,13 +134,17 @@ def run_all(
     raise AssertionError("the processes do not come to an end")
 
 
-def run_to(world: World, process: Process, boundary: int) -> bool:
+def run_to(world: World, process: Process, boundary: int | str) -> bool:
     """Let one process run alone to a boundary, where it is paused until it is told to run on.
 
-    :param boundary: its number, counted from 0.
+    :param boundary: its number, counted from 0; or a name, for the next of that name.
     :return: whether it stands there; False where it is over before.
     """
-    while not process.is_over and len(process.trace) <= boundary:
+
+    def is_there() -> bool:
+        return process.trace[-1:] == [boundary] if isinstance(boundary, str) else len(process.trace) > boundary
+
+    while not process.is_over and not is_there():
         if process.wakes_at > world.now:
             world.advance(process.wakes_at)
         process.step()
