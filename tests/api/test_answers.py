@@ -33,20 +33,11 @@ from airflow_provider_copass.api import (
 )
 from tests.api.conftest import ClientOf
 from tests.api.scripted import SOURCE, TOKEN
+from tests.harness.exceptions import everything_said
 
 SECRET = "whsec-canary-3c9e1f"
 GET = calls.get_source("sb_1", "ds_1")
 REGISTER = calls.register_source("sb_1", provider="slack", name="team chat", adapter_config={"token": SECRET})
-
-
-def everything_said(error: BaseException) -> str:
-    """Return all that a log or an error tracker could print of an exception, its causes and its notes."""
-    said = []
-    at: BaseException | None = error
-    while at is not None:
-        said += [str(at), repr(at), repr(at.args), repr(at.__dict__), repr(getattr(at, "__notes__", None))]
-        at = at.__cause__ or at.__context__
-    return "\n".join(said)
 
 
 def test_a_source_is_read_with_what_the_page_does_not_know(client_of: ClientOf) -> None:

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_copass.api import AsyncCopassClient, ClientSettings, CopassClient, calls
 from airflow_provider_copass.errors import CopassInputError
 from tests.api.scripted import FLAVOURS, SOURCE, TOKEN, Script, ScriptedClient
-from tests.harness.trackers import Recorded, frames_of, recorded
+from tests.harness.trackers import Recorded, recorded
 
 SETTING = "adapter_value_canary"
 SECRET = "olk_webhook_secret_canary"
@@ -25,8 +25,7 @@ CANARIES = (SETTING, SECRET, PASSWORD, TOKEN)
 def check(seen: Recorded, name: str) -> None:
     """Nothing that must not be seen is seen; of this package there is one frame, named after what was called."""
     seen.check(*CANARIES)
-    own = [frame for frame in frames_of(seen.error) if "airflow_provider_copass" in frame.f_code.co_filename]
-    assert [frame.f_code.co_name for frame in own] == [name]
+    assert seen.own_frames == [name]
 
 
 class _Interrupted(BaseException):

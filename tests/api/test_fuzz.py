@@ -15,6 +15,7 @@ from airflow_provider_copass.api import ClientSettings, CopassClient, CopassErro
 from airflow_provider_copass.api.requests import read_register, read_update
 from airflow_provider_copass.registration.journal import from_text
 from airflow_provider_copass.registration.spec import StoreKey
+from tests.harness.exceptions import everything_said
 
 CANARY = "canary-5e1f"
 TOKEN = "olk_token-9a7c"
@@ -67,16 +68,6 @@ headers = st.dictionaries(
 statuses = st.sampled_from(
     [200, 201, 202, 204, 301, 307, 400, 401, 403, 404, 405, 408, 409, 418, 422, 429, 500, 503, 599]
 )
-
-
-def everything_said(error: BaseException) -> str:
-    """Return all that a log could print of an exception, its causes and its notes."""
-    said = []
-    at: BaseException | None = error
-    while at is not None:
-        said += [str(at), repr(at), repr(at.args), repr(at.__dict__), repr(getattr(at, "__notes__", None))]
-        at = at.__cause__ or at.__context__
-    return "\n".join(said)
 
 
 @pytest.mark.rounds

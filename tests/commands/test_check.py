@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 
 from airflow_provider_copass.__main__ import main
 from airflow_provider_copass.emulator import Emulator
 from tests.hooks.connections import ENVIRONMENT, as_json, of
-
-
-@pytest.fixture(autouse=True)
-def _a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Undo what the command does to its process, which is about to end."""
-    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def test_a_connection_that_works_is_one_line(

@@ -50,6 +50,12 @@ class Recorded:
         self.error = error
         self.shown = shown
 
+    @property
+    def own_frames(self) -> list[str]:
+        """The names of this package's functions in the traceback."""
+        codes = [frame.f_code for frame in frames_of(self.error)]
+        return [code.co_name for code in codes if "airflow_provider_copass" in code.co_filename]
+
     def check(self, *canaries: str) -> None:
         """Fail if a canary is anywhere."""
         found = [(tracker, canary) for tracker, text in self.shown.items() for canary in canaries if canary in text]

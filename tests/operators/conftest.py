@@ -1,8 +1,13 @@
-"""Where the connection of an operator leads to: an emulated account, or nowhere."""
+"""What surrounds an operator: where its connection leads to, and Airflow's timeout."""
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Callable, Iterator
+
 import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from airflow_provider_copass.emulator import Emulator
 from tests.hooks.connections import ENVIRONMENT, as_json
@@ -19,3 +24,15 @@ def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
 def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection with a sandbox; anyone who sends a request with it fails, unless there is an account, too."""
     monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", extra={"sandbox_id": "sb_demo"}))
+
+
+@pytest.fixture(name="alarm")
+def _alarm() -> Iterator[Callable[[], None]]:
+    """Airflow's timeout, by SIGALRM as in a task, when it is asked for."""
+
+    def ring(number: int, frame: object) -> None:
+        raise AirflowTaskTimeout("timed out")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    yield lambda: os.kill(os.getpid(), signal.SIGALRM)
+    signal.signal(signal.SIGALRM, before)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from threading import Thread
-from types import FrameType
 from typing import Any
 
 import httpx
@@ -30,7 +29,7 @@ from airflow_provider_copass.operators import (
 )
 from airflow_provider_copass.operators._redaction import DeferredRedacted
 from airflow_provider_copass.registration.driver import Driver
-from tests.harness.trackers import InterruptedAt, frames_of, record, recorded
+from tests.harness.trackers import InterruptedAt, record, recorded
 from tests.hooks.connections import ENVIRONMENT, as_json, of
 from tests.operators.in_memory import InMemory, MemoryJournal, MemoryStore, TaskInstance, connect, memory_operator
 
@@ -109,8 +108,7 @@ def execute(name: str, task: Any = None) -> None:
 def check(seen: Any, emulator: Emulator) -> None:
     """Nothing that must not be seen is seen, and the traceback is the operator's door alone."""
     seen.check(*CANARIES, emulator.token)
-    own = [frame for frame in frames_of(seen.error) if "airflow_provider_copass" in frame.f_code.co_filename]
-    assert [frame.f_code.co_name for frame in own] == ["execute"]
+    assert seen.own_frames == ["execute"]
 
 
 @pytest.mark.parametrize(
@@ -277,20 +275,8 @@ def test_a_task_s_timeout_at_any_line(emulator: Emulator, monkeypatch: pytest.Mo
     assert reached > points // 2
 
 
-@pytest.fixture(name="_alarm")
-def _alarm_clock() -> Iterator[None]:
-    """SIGALRM raises Airflow's timeout, as in a task."""
-
-    def ring(number: int, frame: FrameType | None) -> None:
-        raise AirflowTaskTimeout("timed out")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    yield
-    signal.signal(signal.SIGALRM, before)
-
-
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.usefixtures("_alarm")
+@pytest.mark.usefixtures("alarm")
 def test_a_task_s_timeout_while_the_answer_is_awaited(emulator: Emulator, when: str) -> None:
     """By a signal, in the middle of the HTTP client."""
     emulator.add_fault(operation="register", when=when, action={"delay": 3}, times=None)

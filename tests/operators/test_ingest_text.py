@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-import os
 import re
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 from typing import Any
@@ -27,8 +25,7 @@ from airflow_provider_copass.errors import (
 )
 from airflow_provider_copass.operators import IngestTextOperator
 from airflow_provider_copass.operators._redaction import value_of
-from airflow_provider_copass.triggers import wait
-from airflow_provider_copass.waiting import watch
+from tests.harness.short_waits import shorten
 from tests.hooks.connections import ENVIRONMENT, as_json, of
 from tests.operators.gate import is_accepted, refusal
 from tests.operators.in_memory import TaskInstance, execute_once, memory_operator
@@ -48,8 +45,7 @@ def _account(account: Emulator) -> Emulator:
 @pytest.fixture(autouse=True)
 def _short_waits(no_account: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """No wait is longer than a moment."""
-    monkeypatch.setattr(wait, "_SHORTEST", 0)
-    monkeypatch.setattr(watch, "_SHORTEST", 0.01)
+    shorten(monkeypatch)
 
 
 def the_source(account: Emulator) -> str:
@@ -398,18 +394,6 @@ def test_a_second_try_says_that_it_ingests_all(account: Emulator, caplog: pytest
     """The first one may have been killed by the machine's end, which leaves no word."""
     execute("hello", try_number=2)
     assert "This one ingests all of them" in f"{caplog.text}{capfd.readouterr()}"
-
-
-@pytest.fixture(name="alarm")
-def _alarm(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
-    """Airflow's timeout, by a signal as in a task, when it is asked for."""
-
-    def ring(number: int, frame: object) -> None:
-        raise AirflowTaskTimeout("timed out")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    yield lambda: os.kill(os.getpid(), signal.SIGALRM)
-    signal.signal(signal.SIGALRM, before)
 
 
 def test_a_timeout_while_a_text_is_on_its_way_is_final(account: Emulator, alarm: Callable[[], None]) -> None:

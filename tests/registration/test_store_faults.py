@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_copass.errors import SecretStoreError
 from airflow_provider_copass.secret_stores._failure_kind import kind_of
+from tests.harness.exceptions import everything_said
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable
 from tests.registration.simulation import Fault, Process, World
@@ -35,11 +36,9 @@ def assert_store_error(process: Process) -> str:
     failure = acts.error_of(process)
     assert isinstance(failure, SecretStoreError), repr(failure)
     assert_retryable(process)
-    said, error = [], failure
-    while error is not None:
-        said += [str(error), repr(error.args), repr(error.__dict__)]
-        error = error.__cause__ or error.__context__
-    assert not [line for line in said if "canary" in line or "somebody" in line]
+    said = everything_said(failure)
+    assert "canary" not in said
+    assert "somebody" not in said
     return str(failure)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_copass.emulator import Emulator
-from airflow_provider_copass.triggers import wait
-from airflow_provider_copass.waiting import watch
+from tests.harness.short_waits import shorten
 from tests.hooks.connections import ENVIRONMENT, of
 
 
@@ -14,6 +13,4 @@ from tests.hooks.connections import ENVIRONMENT, of
 def _connected(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection leads there; a call is sent once, and the first round of a watch and its event come soon."""
     monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1))
-    monkeypatch.setattr(watch, "_GATHERING", 0.05)
-    monkeypatch.setattr(watch, "_SHORTEST", 0.01)
-    monkeypatch.setattr(wait, "_SHORTEST", 0)
+    shorten(monkeypatch)

@@ -12,7 +12,7 @@ from airflow_provider_copass.airflow_compat import watches_assets
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.errors import CopassInputError
 from airflow_provider_copass.triggers import SourceSyncedTrigger, source_synced
-from airflow_provider_copass.waiting import watch
+from tests.harness.short_waits import shorten
 from tests.hooks.connections import ENVIRONMENT, of
 
 pytestmark = pytest.mark.skipif(not watches_assets(), reason="no trigger watches an asset before Airflow 3")
@@ -41,8 +41,7 @@ class Store:
 @pytest.fixture(autouse=True)
 def _connected(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1))
-    monkeypatch.setattr(watch, "_GATHERING", 0.05)
-    monkeypatch.setattr(watch, "_SHORTEST", 0.01)
+    shorten(monkeypatch)
     monkeypatch.setattr(source_synced, "_SHORTEST", 0.01)
     monkeypatch.setattr(source_synced, "_AFTER_FAILURE", 0.05)
 

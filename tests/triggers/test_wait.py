@@ -15,6 +15,7 @@ from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.hooks import copass
 from airflow_provider_copass.triggers import WaitTrigger, _watches, wait
 from airflow_provider_copass.waiting import watch
+from tests.harness.short_waits import shorten
 from tests.hooks.connections import ENVIRONMENT, of
 from tests.sensors.paths import first_event
 
@@ -37,9 +38,7 @@ def trigger(*ids: str, seconds: float = 30, **given: Any) -> WaitTrigger:
 @pytest.fixture(autouse=True)
 def _connected(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1))
-    monkeypatch.setattr(watch, "_GATHERING", 0.05)
-    monkeypatch.setattr(watch, "_SHORTEST", 0.01)
-    monkeypatch.setattr(wait, "_SHORTEST", 0)
+    shorten(monkeypatch)
 
 
 def test_several_targets_are_waited_for_together(emulator: Emulator) -> None:
