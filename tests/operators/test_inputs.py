@@ -81,12 +81,14 @@ def test_a_boolean_field_takes_true_and_false(kind: str, name: str, given: objec
         jinja2.StrictUndefined(name="x"),
         SecretStr("true"),
         NumpyLike(1, "i"),
+        "canary",
     ],
-    ids=range(20),
+    ids=range(21),
 )
 def test_a_boolean_field_takes_nothing_else(kind: str, name: str, given: object) -> None:
     """Least of all is it true because it is not empty."""
     assert not is_accepted(kind, name, given)
+    assert "canary" not in refusal(kind, **{**good_beside(kind, name), name: given})
 
 
 @pytest.mark.parametrize("native", [True, False])

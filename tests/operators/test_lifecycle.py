@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset
 from lazy_object_proxy import Proxy
 
 from airflow_provider_copass.emulator import Emulator
-from airflow_provider_copass.errors import CopassConnectionLostError, CopassServerError, EntryBusyError
+from airflow_provider_copass.errors import CopassConnectionLostError, CopassServerError
 from airflow_provider_copass.operators import (
     DeleteSourceOperator,
     DisconnectSourceOperator,
@@ -21,10 +21,7 @@ from airflow_provider_copass.operators import (
     ResumeSourceOperator,
     RotateWebhookSecretOperator,
 )
-from airflow_provider_copass.registration import Owner, Timing
-from airflow_provider_copass.registration.journal import Pending, entry_name, to_text
-from airflow_provider_copass.registration.spec import Identity
-from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, execute_once, memory_operator
+from tests.operators.in_memory import MemoryStore, TaskInstance, execute_once, memory_operator
 
 READS = {"list", "get"}
 Register = memory_operator(RegisterSourceOperator)
@@ -116,24 +113,6 @@ def test_a_retry_makes_up_for_a_lost_answer(
     execute(kind, try_number=2, data_source_id=source_id)
     assert account.sources()[0]["status"] == status
     assert writes(account) == [operation] * (2 if when == "before" else 1)
-
-
-SWITCHES = [
-    (Delete, "purge_knowledge"),
-    (Delete, "remove_secret"),
-    (Rotate, "keep_previous"),
-    (Pull, "vault_only"),
-]
-
-
-@pytest.mark.parametrize(("kind", "name"), SWITCHES)
-@pytest.mark.parametrize("given", ["yes", "", "canary", None, 0, 1, "None", ["true"]], ids=repr)
-def test_a_switch_is_true_or_false(account: Emulator, kind: type[Any], name: str, given: object) -> None:
-    """A text that is not empty does not count as true: it is refused before any request."""
-    with pytest.raises(AirflowFailException, match=f"{name} must be True or False") as failed:
-        execute(kind, **{name: given})
-    assert "canary" not in str(failed.value)
-    assert account.requests() == []
 
 
 @pytest.mark.parametrize(("given", "purged"), [("True", 1), (" true\n", 1), ("FALSE", 0), ("false", 0), (False, 0)])
@@ -269,54 +248,12 @@ def test_a_source_is_deleted_with_its_secret(account: Emulator) -> None:
     assert again != source_id
 
 
-def test_a_deletion_by_id_leaves_no_entry(account: Emulator) -> None:
-    """Nobody can register that id again, so the retry needs no tombstone."""
-    account.set_source(the_source(account), deleted=True)
-    source_id, _ = execute(Register, name="chat", provider="slack")
-    assert len(InMemory.journal) == 1
-    assert execute(Delete, data_source_id=source_id)[0] == source_id
-    assert InMemory.journal == {}
-
-
 def test_a_retry_does_not_delete_what_another_run_has_registered(account: Emulator) -> None:
     """The try before it had done its work, and was killed after that."""
     execute(Delete)
     again, _ = execute(Register, name="chat", provider="slack")
     execute(Delete, try_number=2)
     assert [source["data_source_id"] for source in account.sources() if not source["deleted"]] == [again]
-
-
-def test_the_previous_secret_is_removed_too(account: Emulator) -> None:
-    """A rotation has kept it under a second key."""
-    store = MemoryStore()
-    execute(Rotate, secret_store=store)
-    execute(Rotate, secret_store=store, run_id="run 2", keep_previous=True)
-    assert len(store.held) == 2
-    execute(Delete, remove_secret=True, secret_store=store)
-    assert store.held == {}
-
-
-def lease(*, ago: float) -> str:
-    """Leave another task's lease, and return the entry's name."""
-    name = entry_name(Identity("sb_demo", "slack", "chat"))
-    since = datetime.now(UTC).timestamp() - ago
-    InMemory.journal[name] = to_text(Pending("token", Owner("dag", "run", "other", -1, 1), since))
-    return name
-
-
-def test_a_source_under_another_lease_is_not_deleted(account: Emulator) -> None:
-    """The error is one that Airflow retries."""
-    name = lease(ago=1)
-    with pytest.raises(EntryBusyError, match=name):
-        execute(Delete)
-    assert writes(account) == []
-
-
-def test_a_dead_task_s_lease_does_not_keep_a_source_alive(account: Emulator) -> None:
-    """It is taken over."""
-    lease(ago=Timing().takeover_after + 1)
-    execute(Delete)
-    assert writes(account) == ["delete"]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -336,19 +273,6 @@ def test_a_source_s_knowledge_is_purged_first_where_asked_for(account: Emulator)
     """And kept where not."""
     execute(Delete, purge_knowledge=True)
     assert writes(account) == ["purge", "delete"]
-
-
-def test_another_source_s_secret_is_left(account: Emulator) -> None:
-    """Where the store knows whose it is."""
-
-    class Noting(MemoryStore):
-        def owner_of(self, key: str) -> str:
-            return "another-source"
-
-    store = Noting()
-    store.held["fixed_secret"] = "canary"
-    execute(Delete, remove_secret=True, secret_store=store, store_as="fixed_secret")
-    assert store.held == {"fixed_secret": "canary"}
 
 
 def test_a_rotated_secret_is_the_valid_one(account: Emulator) -> None:

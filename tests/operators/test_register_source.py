@@ -244,13 +244,6 @@ def test_an_existing_source_fails_where_it_shall(account: Emulator) -> None:
         register_once("another run", if_exists="fail")
 
 
-def test_a_source_that_this_task_has_created_is_no_reason_to_fail(account: Emulator) -> None:
-    """A try that died after its work was done left the source there: its retry succeeds."""
-    first, _ = register_once(if_exists="fail")
-    second, _ = register_once(try_number=2, if_exists="fail")
-    assert first == second
-
-
 def test_update_changes_what_differs(account: Emulator) -> None:
     """The declared fields that differ are sent, merged, and nothing else."""
     result, _ = register_once(poll_interval_seconds=60, adapter_config={"a": 1, "b": {"c": 1}})

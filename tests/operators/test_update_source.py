@@ -60,18 +60,6 @@ def test_a_merge_is_asked_for_in_the_api_s_own_way(account: Emulator) -> None:
     assert (patch["body"], patch["query"]) == ({"adapter_config": {"b": {"c": 2}}}, {"merge_adapter_config": "true"})
 
 
-@pytest.mark.parametrize("merge", [True, False])
-def test_a_masked_credential_is_sent_once(account: Emulator, *, merge: bool) -> None:
-    """The server shows ``***`` for it; the next run sends nothing, and nothing that is kept or told holds it."""
-    account.settings(mask_adapter_config=True)
-    declared = {"adapter_config": {"api_key": "canary"}, "merge_adapter_config": merge}
-    told = [update(run_id=f"run {number}", **declared) for number in range(2)]
-    assert [pushed["changed"][0] for _, pushed in told[:1]] == ["adapter_config.api_key"]
-    assert told[1][1]["changed"] == []
-    assert len(account.requests(operation="update")) == 1
-    assert "canary" not in f"{told}{InMemory.journal}"
-
-
 def test_the_source_is_pushed_without_its_settings(account: Emulator) -> None:
     """As it is after the change."""
     _, pushed = update(poll_interval_seconds=90, adapter_config={"token": "canary"})
