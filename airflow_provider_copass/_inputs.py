@@ -21,6 +21,7 @@ from typing import Any
 
 from jinja2 import Undefined, UndefinedError
 
+from airflow_provider_copass.airflow_compat import default_deferrable
 from airflow_provider_copass.api.calls import check_path_part
 from airflow_provider_copass.api.requests import is_blank, iso_moment, plain, read_register
 from airflow_provider_copass.errors import CopassInputError
@@ -84,6 +85,14 @@ def read_switch(name: str, given: object) -> bool:
     if word in {"true", "false"}:
         return word == "true"
     raise CopassInputError(f"{name} must be True or False, or a template that gives one of them.", fields=(name,))
+
+
+def read_deferrable(given: object) -> bool:
+    """Read whether a task waits in the triggerer.
+
+    :param given: as in :func:`read_switch`; None for ``[operators] default_deferrable`` of Airflow's configuration.
+    """
+    return default_deferrable() if plain(given) is None else read_switch("deferrable", given)
 
 
 def read_list(name: str, given: object) -> list[Any]:

@@ -168,17 +168,21 @@ class IngestTextOperator(SourceRefOperator):
 
         :raises CopassInputError: where a field cannot be used.
         """
-        from airflow_provider_copass._inputs import read_required, read_seconds, read_switch, refusal
-        from airflow_provider_copass.airflow_compat import default_deferrable
+        from airflow_provider_copass._inputs import (
+            read_deferrable,
+            read_required,
+            read_seconds,
+            read_switch,
+            refusal,
+        )
 
         on_lost_answer = read_required("on_lost_answer", self.on_lost_answer)
         if on_lost_answer not in ("fail", "resend"):
             raise refusal("on_lost_answer", "on_lost_answer must be 'fail' or 'resend'")
-        deferrable = self.deferrable
         return _Options(
             resend=on_lost_answer == "resend",
             wait=read_switch("wait_for_completion", self.wait_for_completion),
-            deferrable=default_deferrable() if deferrable is None else read_switch("deferrable", deferrable),
+            deferrable=read_deferrable(self.deferrable),
             poll_interval=read_seconds("poll_interval", self.poll_interval) or _POLL_INTERVAL,
             timeout=read_seconds("timeout", self.timeout) or _TIMEOUT,
         )

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass._tracebacks import fresh_traceback
-from airflow_provider_copass.airflow_compat import BaseSensorOperator, PokeReturnValue, default_deferrable
+from airflow_provider_copass.airflow_compat import BaseSensorOperator, PokeReturnValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,10 +51,10 @@ class CopassSensor(BaseSensorOperator):
     :param sandbox_id: the sandbox. None for the connection's. (templated)
     :param copass_conn_id: the id of the Airflow connection, of type ``copass``. (templated)
     :param deferrable: wait in the triggerer, where all waits for the sources of a sandbox share one request a round.
-        None for ``[operators] default_deferrable`` of Airflow's configuration.
+        None for ``[operators] default_deferrable`` of Airflow's configuration. (templated)
     """
 
-    template_fields: Sequence[str] = ("sandbox_id", "copass_conn_id")
+    template_fields: Sequence[str] = ("sandbox_id", "copass_conn_id", "deferrable")
     ui_color = "#e6f0ff"
 
     def __init__(
@@ -62,13 +62,13 @@ class CopassSensor(BaseSensorOperator):
         *,
         sandbox_id: str | None = None,
         copass_conn_id: str = "copass_default",
-        deferrable: bool | None = None,
+        deferrable: bool | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.sandbox_id = sandbox_id
         self.copass_conn_id = copass_conn_id
-        self.deferrable = default_deferrable() if deferrable is None else deferrable
+        self.deferrable = deferrable
         self._wait: Wait | None = None
 
     def _begin(self, hook: CopassHook) -> Wait:
@@ -113,8 +113,10 @@ class CopassSensor(BaseSensorOperator):
         :raises AirflowSensorTimeout: where the time is over.
         :raises AirflowSkipException: with ``soft_fail``, where the time is over or the wait failed.
         """
+        from airflow_provider_copass._inputs import read_deferrable
+
         with self._outcomes():
-            if not self.deferrable:
+            if not read_deferrable(self.deferrable):
                 return super().execute(context)
             end = datetime.now(UTC) + timedelta(seconds=self._seconds())
             while (value := self._look()) is None and self._wait is None:

@@ -6,12 +6,31 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
+from lazy_object_proxy import Proxy
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.sensors import IngestJobSensor, SourceStatusSensor, SourceSyncedSensor
+from tests.operators.in_memory import TaskInstance
+from tests.operators.test_inputs import BlankCell
 from tests.sensors.paths import PATHS, wait
 
 BY_ID = {"data_source_id": "ds-1"}
+GOOD: dict[type[Any], dict[str, Any]] = {
+    SourceSyncedSensor: {**BY_ID, "max_age": 60},
+    SourceStatusSensor: BY_ID,
+    IngestJobSensor: {"job_id": "job-1"},
+}
+"""Fields with which each sensor would look."""
+DEFERRABLE = [
+    (None, "False", False),
+    (None, "True", True),
+    (False, "True", False),
+    ("false", "True", False),
+    ("False", "True", False),
+    (" TRUE\n", "False", True),
+    (Proxy(lambda: False), "True", False),
+]
 
 REFUSED: list[tuple[type[Any], dict[str, Any], str]] = [
     (SourceSyncedSensor, BY_ID, "give either newer_than or max_age"),
@@ -67,9 +86,25 @@ def test_statuses_may_be_given_in_each_form(emulator: Emulator, fail_on: Any) ->
     assert "'paused', which is in fail_on" in wait(sensor, "poke").message
 
 
-def test_what_airflow_is_configured_for_decides_whether_a_sensor_is_deferrable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless the task says so itself."""
-    assert not IngestJobSensor(task_id="wait", job_id="j").deferrable
-    monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "True")
-    assert IngestJobSensor(task_id="wait", job_id="j").deferrable
-    assert not IngestJobSensor(task_id="wait", job_id="j", deferrable=False).deferrable
+@pytest.mark.parametrize(("given", "default", "is_deferred"), DEFERRABLE)
+def test_a_sensor_is_deferred_if_the_task_or_else_airflow_says_so(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, given: Any, default: str, *, is_deferred: bool
+) -> None:
+    """Of a template that is not rendered natively the task has a text; a text is not true because it is not empty."""
+    monkeypatch.setenv("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", default)
+    [source_id] = emulator.seed([{"provider": "p", "name": "n"}])
+    sensor = SourceStatusSensor(
+        task_id="wait", data_source_id=source_id, status="x", timeout=0.1, poke_interval=0.1, deferrable=given
+    )
+    with pytest.raises(TaskDeferred if is_deferred else AirflowSensorTimeout):
+        sensor.execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize("given", ["", "None", "yes", "0", 0, 1, float("nan"), ["true"], BlankCell()], ids=range(9))
+@pytest.mark.parametrize("kind", GOOD)
+def test_deferrable_takes_true_and_false_and_nothing_else(emulator: Emulator, kind: type[Any], given: Any) -> None:
+    """Every sensor has it among its templates, and refuses what is neither before any request."""
+    assert "deferrable" in kind.template_fields
+    with pytest.raises(AirflowFailException, match="deferrable must be True or False"):
+        kind(task_id="wait", deferrable=given, **GOOD[kind]).execute({"ti": TaskInstance()})
+    assert emulator.requests() == []
