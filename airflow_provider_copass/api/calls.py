@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from airflow_provider_copass._tracebacks import fresh_traceback, reveal
 from airflow_provider_copass.api import answers
+from airflow_provider_copass.api.models import LONGEST_ID
 from airflow_provider_copass.api.requests import plain, read_ingest, read_register, read_since, read_update
 from airflow_provider_copass.errors import CopassInputError
 
@@ -28,7 +29,9 @@ T = TypeVar("T")
 
 _MOST_BITS = 1024
 """Of a larger number Python may not make a text."""
-_UNSAFE_IN_PATH = re.compile(r"[/\\?#\x00-\x1f\x7f-\x9f]|\.\.")
+_LONGEST_FILTER = 1000
+"""Characters."""
+_UNSAFE_IN_PATH = re.compile(r"[/\\?#]|\.\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +289,8 @@ def check_path_part(name: str, value: object) -> str:
     :param name: the field, for the message.
     :param value: what was given; a whole number, such as a template rendered natively gives, is its digits.
     :return: the id.
-    :raises CopassInputError: if it is missing, empty, no text, or holds a slash of either kind, ``..``, ``?``,
-        ``#``, a control character or outer white space.
+    :raises CopassInputError: if it is missing, empty, no text, of more than 255 characters, or holds a slash of either
+        kind, ``..``, ``?``, ``#``, a character that cannot be seen or outer white space.
     """
     value = plain(value)
     if value is None or (isinstance(value, str) and not value):
@@ -297,10 +300,15 @@ def check_path_part(name: str, value: object) -> str:
         part = str(int(value))
     if not isinstance(part, str):
         raise CopassInputError(f"{name} must be a text: give the id as Copass shows it, in quotes.", fields=(name,))
-    if _UNSAFE_IN_PATH.search(part) or part != part.strip() or part == "." or not _is_unicode(part):
+    if _UNSAFE_IN_PATH.search(part) or part != part.strip() or part == "." or not part.isprintable():
         raise CopassInputError(
-            f"{name} holds '/', '\\', '..', '?', '#', a control character or outer white space, which no id does: it "
-            "would lead to another place of the API. Give the id as Copass shows it.",
+            f"{name} holds '/', '\\', '..', '?', '#', a character that cannot be seen or outer white space, which no "
+            "id does: it would lead to another place of the API, or to nothing. Give the id as Copass shows it.",
+            fields=(name,),
+        )
+    if len(part) > LONGEST_ID:
+        raise CopassInputError(
+            f"{name} is longer than {LONGEST_ID} characters, which no id is. Give the id as Copass shows it.",
             fields=(name,),
         )
     return part
@@ -309,13 +317,13 @@ def check_path_part(name: str, value: object) -> str:
 def _filter(name: str, value: object) -> str | None:
     """Read a filter of a list.
 
-    :raises CopassInputError: if it is no text, or an empty one.
+    :raises CopassInputError: if it is no text, an empty one, or longer than a query may be.
     """
     if value is None:
         return None
-    if isinstance(value, str) and value and _is_unicode(value):
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_FILTER and _is_unicode(value):
         return value
-    raise CopassInputError(f"{name} must be a text that is not empty, or left out.", fields=(name,))
+    raise CopassInputError(f"{name} must be a text of 1 to {_LONGEST_FILTER} characters, or left out.", fields=(name,))
 
 
 def _flag(name: str, value: object) -> bool:

@@ -17,7 +17,8 @@ from pydantic_core import core_schema
 
 from airflow_provider_copass.errors import CopassAnswerError
 
-_LONGEST_ID = 255
+LONGEST_ID = 255
+"""Characters."""
 _NOT_IN_AN_ID = frozenset("/\\?#")
 _YEARS = range(1970, 9001)
 _GONE = frozenset({"archived", "disconnected"})
@@ -55,7 +56,7 @@ def _text_or_empty(value: object) -> str:
 def _id(value: str) -> str:
     """Refuse an id that no later call could name: it goes into paths, keys, logs and the journal."""
     is_usable = (
-        0 < len(value) <= _LONGEST_ID
+        0 < len(value) <= LONGEST_ID
         and value.isprintable()
         and not any(each.isspace() for each in value)
         and not _NOT_IN_AN_ID.intersection(value)

@@ -115,6 +115,25 @@ def test_an_id_that_leads_elsewhere_is_refused(field: str, bad: str) -> None:
     assert refused.value.fields == (field,)
 
 
+@pytest.mark.parametrize(
+    "bad", ["ds_1\u200b", "\ufeffds_1", "ds\u00a01", "ds\u202e1", "x" * 256, "x" * 70_000], ids=range(6)
+)
+@pytest.mark.parametrize("field", ["sandbox_id", "data_source_id", "job_id"])
+def test_an_id_that_no_answer_can_have_is_refused(field: str, bad: str) -> None:
+    """Copied with a character that cannot be seen it names nothing, which is success to what deletes."""
+    ids = {"sandbox_id": "sb_1", field: bad}
+    with pytest.raises(CopassInputError, match=field) as refused:
+        calls.get_job(**{"job_id": "job_1", **ids}) if field != "data_source_id" else calls.get_source(**ids)
+    assert refused.value.fields == (field,)
+
+
+@pytest.mark.parametrize("field", ["provider", "status"])
+def test_a_filter_that_no_query_can_hold_is_refused(field: str) -> None:
+    """In words of ours, and not by an exception of httpx."""
+    with pytest.raises(CopassInputError, match=field):
+        calls.list_sources("sb_1", **{field: "x" * 70_000})  # type: ignore[arg-type]
+
+
 def test_only_the_given_fields_are_patched(client_of: ClientOf) -> None:
     """None clears a field, a field that is not named stays untouched, and merging is asked for in the query."""
     client, script = client_of(httpx.Response(200, json=SOURCE))

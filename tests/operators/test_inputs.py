@@ -133,6 +133,13 @@ def test_the_message_says_what_an_id_rendered_to(kind: str) -> None:
     assert "data_source_id rendered to an empty text" in refusal(kind, data_source_id="")
 
 
+@pytest.mark.parametrize(("kind", "name"), [field for field in FIELDS if field[1] in {"data_source_id", "sandbox_id"}])
+@pytest.mark.parametrize("given", ["ds-1\u200b", "\ufeffds-1", "x" * 70_000], ids=range(3))
+def test_an_id_that_can_be_none_is_refused(kind: str, name: str, given: str) -> None:
+    """A character that cannot be seen comes along from a page: what deletes would find no such source, and be green."""
+    assert not is_accepted(kind, name, given)
+
+
 def test_an_id_that_rendered_to_nothing_does_not_give_way_to_a_name() -> None:
     """The source that is meant is the one of the id, which nobody knows."""
     assert "data_source_id" in refusal("DeleteSourceOperator", data_source_id="", provider="slack", name="chat")
