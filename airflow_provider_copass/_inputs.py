@@ -17,7 +17,7 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Undefined, UndefinedError
 
@@ -26,7 +26,9 @@ from airflow_provider_copass.api.calls import check_path_part
 from airflow_provider_copass.api.requests import is_blank, iso_moment, plain, read_register
 from airflow_provider_copass.errors import CopassInputError
 from airflow_provider_copass.hooks import CopassHook
-from airflow_provider_copass.registration import SourceRef
+
+if TYPE_CHECKING:
+    from airflow_provider_copass.registration import SourceRef
 
 _BLANK_CELLS = {"nan": "NaN", "NaN": "NaN", "NaT": "NaT", "<NA>": "NA"}
 """The texts of what pandas has in a blank cell."""
@@ -199,12 +201,23 @@ def read_ref(sandbox_id: str, *, data_source_id: object, provider: object, name:
     :raises CopassInputError: if one of them rendered to nothing or breaks its rule, or if a source is named in neither
         way or in both.
     """
+    from airflow_provider_copass.registration import SourceRef
+
+    return SourceRef(sandbox_id, *read_names(data_source_id=data_source_id, provider=provider, name=name))
+
+
+def read_names(*, data_source_id: object, provider: object, name: object) -> tuple[str | None, str | None, str | None]:
+    """Read the fields that refer to a source, each by its rule; whether they do so in one way is not checked.
+
+    :return: the source's id, its provider and its name.
+    :raises CopassInputError: if one of them rendered to nothing or breaks its rule.
+    """
     by_id = read_id("data_source_id", data_source_id)
     by_name = {"provider": read_reference("provider", provider), "name": read_reference("name", name)}
-    # Each half is checked even if the other one is missing, which SourceRef then says.
+    # Each half is checked even if the other one is missing.
     read = read_register(**{field: "-" if value is None else value for field, value in by_name.items()})
     named = {field: None if value is None else str(getattr(read, field)) for field, value in by_name.items()}
-    return SourceRef(sandbox_id, by_id, **named)
+    return by_id, named["provider"], named["name"]
 
 
 def padded(**given: object) -> list[str]:

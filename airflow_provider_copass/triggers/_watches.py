@@ -20,8 +20,8 @@ _LONGEST_READ = 60.0
 """Seconds. A secrets backend that hangs keeps those waiting whose connection it holds, and no others."""
 
 
-async def watch_on(copass_conn_id: str, sandbox_id: str | None) -> Watch:
-    """Return the watch of a connection and a sandbox.
+async def watch_on(copass_conn_id: str, sandbox_id: str | None) -> tuple[Watch, str]:
+    """Return the watch of a connection and a sandbox, and the sandbox.
 
     :param copass_conn_id: the id of the Airflow connection.
     :param sandbox_id: the sandbox; None for the connection's.
@@ -34,7 +34,7 @@ async def watch_on(copass_conn_id: str, sandbox_id: str | None) -> Watch:
         # A hook each time: the connection is read anew.
         return await (await _read(copass_conn_id, sandbox)).get_async_conn(), sandbox
 
-    return shared_watch((copass_conn_id, sandbox), lambda: Watch(open_client))
+    return shared_watch((copass_conn_id, sandbox), lambda: Watch(open_client)), sandbox
 
 
 async def _read(copass_conn_id: str, sandbox_id: str | None) -> CopassHook:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import math
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_copass._tracebacks import fresh_traceback
 from airflow_provider_copass.airflow_compat import EventTrigger, TriggerEvent, airflow_version, watches_assets
-from airflow_provider_copass.api.calls import check_path_part
 from airflow_provider_copass.errors import CopassError, CopassInputError
 from airflow_provider_copass.triggers._watches import watch_on
 from airflow_provider_copass.waiting import FirstLook, SourceId, SourceName, SyncedAfter
@@ -51,7 +49,8 @@ class SourceSyncedTrigger(EventTrigger):
     :param name: its name. An id is not known when a DAG is parsed.
     :param sandbox_id: the sandbox; None for the connection's.
     :param copass_conn_id: the id of the Airflow connection.
-    :param poll_interval: seconds between two looks, at least 1. All who wait for sources of one sandbox share them.
+    :param poll_interval: seconds between two looks, at least 1, or a ``timedelta``. All who wait for sources of one
+        sandbox share them.
     :param key: any text that makes this trigger another one than that of a second asset on the same source: Airflow
         has one row for triggers that are equal, and one of two assets would stay silent.
     :raises CopassInputError: if the source is named in neither way or in both, or a value cannot be used.
@@ -66,34 +65,38 @@ class SourceSyncedTrigger(EventTrigger):
         name: str | None = None,
         sandbox_id: str | None = None,
         copass_conn_id: str = "copass_default",
-        poll_interval: float = 60,
+        poll_interval: float | timedelta = 60,
         key: str = "",
     ) -> None:
+        from airflow_provider_copass._inputs import read_conn_id, read_id, read_names, read_seconds
+
         if not watches_assets():
             raise ImportError(
                 f"SourceSyncedTrigger watches assets, which takes Airflow 3. This is {airflow_version()}."
             )
         super().__init__()  # type: ignore[no-untyped-call]
-        if [each is not None for each in (data_source_id, provider, name)] not in (
-            [True, False, False],
-            [False, True, True],
-        ):
+        named = read_names(data_source_id=data_source_id, provider=provider, name=name)
+        if [each is not None for each in named] not in ([True, False, False], [False, True, True]):
             raise CopassInputError(
                 "SourceSyncedTrigger needs either data_source_id, or both provider and name.",
                 fields=("data_source_id", "provider", "name"),
             )
-        for field, value in (("data_source_id", data_source_id), ("sandbox_id", sandbox_id)):
-            if value is not None:
-                check_path_part(field, value)
-        if not _is_interval(poll_interval):
+        interval = read_seconds("poll_interval", poll_interval)
+        if interval is None or interval < _SHORTEST:
             raise CopassInputError("poll_interval must be seconds, at least 1.", fields=("poll_interval",))
-        self.data_source_id = data_source_id
-        self.provider = provider
-        self.name = name
-        self.sandbox_id = sandbox_id
-        self.copass_conn_id = copass_conn_id
-        self.poll_interval = poll_interval
+        if not isinstance(key, str):
+            raise CopassInputError("key must be a text.", fields=("key",))
+        self.data_source_id, self.provider, self.name = named
+        self.sandbox_id = read_id("sandbox_id", sandbox_id)
+        self.copass_conn_id = read_conn_id(copass_conn_id)
+        self.poll_interval = interval
         self.key = key
+        texts = ("data_source_id", "provider", "name", "sandbox_id", "copass_conn_id")
+        if templates := tuple(each for each in texts if "{{" in (getattr(self, each) or "")):
+            raise CopassInputError(
+                f"{', '.join(templates)}: Airflow renders no template in the trigger of a watcher. Give the value.",
+                fields=templates,
+            )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and its arguments: texts and numbers, whose hash is the same at each parse."""
@@ -111,16 +114,17 @@ class SourceSyncedTrigger(EventTrigger):
         """Look, and send an event for each sync."""
         cursor = await self._load()
         if cursor is None:
-            cursor = await self._look(FirstLook())
+            first, _ = await self._look(FirstLook())
+            cursor = first
             await self._store(cursor)
         while True:
             # One wait from sync to sync: the poll runs on in between, and looks no sooner than the interval says.
-            source = await self._look(SyncedAfter(cursor))
+            source, sandbox_id = await self._look(SyncedAfter(cursor))
             cursor = source.last_sync_at or cursor
             yield TriggerEvent(  # type: ignore[no-untyped-call]
                 {
                     "data_source_id": source.data_source_id,
-                    "sandbox_id": self.sandbox_id or source.sandbox_id,
+                    "sandbox_id": sandbox_id,
                     "last_sync_at": cursor.isoformat(),
                 }
             )
@@ -135,12 +139,12 @@ class SourceSyncedTrigger(EventTrigger):
         return SourceName(str(self.provider), str(self.name))
 
     @fresh_traceback
-    async def _look(self, condition: Condition[Any, T]) -> T:
-        """Return what the condition returns for the first round that fulfils it."""
+    async def _look(self, condition: Condition[Any, T]) -> tuple[T, str]:
+        """Return what the condition returns for the first round that fulfils it, and the sandbox."""
         while True:
             try:
-                watch = await watch_on(self.copass_conn_id, self.sandbox_id)
-                return await watch.wait_for(self._target(), condition, self.poll_interval)
+                watch, sandbox_id = await watch_on(self.copass_conn_id, self.sandbox_id)
+                return await watch.wait_for(self._target(), condition, self.poll_interval), sandbox_id
             except CopassError as error:
                 self.log.warning("The source cannot be watched, and is looked for again later: %s", error)
             await asyncio.sleep(max(self.poll_interval, _AFTER_FAILURE))
@@ -174,7 +178,3 @@ class SourceSyncedTrigger(EventTrigger):
                 type(error).__name__,
             )
             return None
-
-
-def _is_interval(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and _SHORTEST <= value < math.inf

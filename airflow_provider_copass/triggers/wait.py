@@ -100,7 +100,7 @@ class WaitTrigger(BaseTrigger):
         waits: list[asyncio.Future[str]] = []
         try:
             async with asyncio.timeout(left):
-                watch = await watch_on(self.copass_conn_id, self.sandbox_id)
+                watch, _ = await watch_on(self.copass_conn_id, self.sandbox_id)
                 condition = condition_from_json(self.condition)
                 waits = [
                     asyncio.ensure_future(watch.wait_for(target, condition, self.poll_interval)) for target in targets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -235,13 +236,56 @@ def test_two_keys_are_two_triggers() -> None:
         ({"data_source_id": "ds-1"}, "data_source_id"),
         ({"name": None}, "name"),
         ({"provider": None, "name": None}, "data_source_id"),
+        ({"provider": None, "name": None, "data_source_id": "None"}, "data_source_id rendered to None"),
+        ({"name": "None"}, "name rendered to None"),
+        ({"name": ""}, "name rendered to an empty text"),
+        ({"name": "\u200b"}, "name rendered to a blank text"),
+        ({"name": 2026.1}, "name must be a text of 1 to 255 characters"),
+        ({"name": float("nan")}, "name must be a text"),
+        ({"name": ["a"]}, "name must be a text"),
+        ({"name": "x" * 256}, "name must be a text"),
+        ({"name": "{{ var.value.name }}"}, "name: Airflow renders no template"),
+        ({"provider": "nan"}, "provider rendered to NaN"),
+        ({"provider": b"slack"}, "provider must be a"),
         ({"sandbox_id": "../x"}, "sandbox_id"),
+        ({"sandbox_id": "None"}, "sandbox_id rendered to None"),
+        ({"copass_conn_id": None}, "copass_conn_id rendered to None"),
+        ({"copass_conn_id": " "}, "copass_conn_id rendered to a blank text"),
+        ({"copass_conn_id": 5}, "copass_conn_id must be a text"),
         ({"poll_interval": 0}, "poll_interval"),
-        ({"poll_interval": "60"}, "poll_interval"),
+        ({"poll_interval": None}, "poll_interval"),
+        ({"poll_interval": "soon"}, "poll_interval"),
         ({"poll_interval": float("nan")}, "poll_interval"),
+        ({"poll_interval": 10**400}, "poll_interval"),
+        ({"key": None}, "key must be a text"),
+        ({"key": ["a"]}, "key must be a text"),
     ],
 )
 def test_what_cannot_be_used_is_refused_when_the_dag_is_parsed(given: dict[str, Any], field: str) -> None:
     """There is no task that could say so later."""
     with pytest.raises(CopassInputError, match=field):
         SourceSyncedTrigger(**{"provider": "slack", "name": "Support", **given})
+
+
+@pytest.mark.parametrize("poll_interval", [60, 60.0, "60", timedelta(minutes=1)])
+def test_every_form_of_a_trigger_is_the_same_row(poll_interval: Any) -> None:
+    """Airflow hashes the arguments as they are: a number of digits alone is a name, and a length of time seconds."""
+    _, kwargs = SourceSyncedTrigger(provider="jira", name=5, poll_interval=poll_interval).serialize()  # type: ignore[arg-type]
+    assert (kwargs["name"], kwargs["poll_interval"]) == ("5", 60.0)
+    assert {type(value) for value in kwargs.values()} <= {str, float, type(None)}
+
+
+@pytest.mark.parametrize("told", ["a text of the server's", None])
+def test_the_payload_names_the_sandbox_that_was_asked_for(emulator: Emulator, told: str | None) -> None:
+    """The event is in Airflow's database: what a server says in place of the id, or leaves out, is not in it."""
+    source = {"data_source_id": "ds-1", "provider": "slack", "name": "Support", "sandbox_id": told}
+    first, second = ({"status": 200, "body": {**source, "last_sync_at": moment}} for moment in (FIRST, SECOND))
+    emulator.add_fault(operation="get", action=first, times=1)
+    emulator.add_fault(operation="get", action=second, times=None)
+
+    async def act(events: list[Any]) -> None:
+        while not events:  # noqa: ASYNC110 - the event is what is waited for
+            await asyncio.sleep(0.01)
+
+    watching = trigger(provider=None, name=None, data_source_id="ds-1")
+    assert [event["sandbox_id"] for event in during(watching, act)] == ["sb_demo"]

@@ -23,7 +23,7 @@ _TICK = 0.01
 
 async def shared(source_id: str, interval: float, _port: int) -> None:
     """Wait as our triggers do."""
-    watch = await watch_on("copass_default", "sb_bench")
+    watch, _ = await watch_on("copass_default", "sb_bench")
     await watch.wait_for(SourceId(source_id), CONDITION, interval)
 
 
