@@ -25,6 +25,6 @@ class PauseSourceOperator(SourceRefOperator):
         if source.status == "paused":
             self.log.info("Source %s is paused already.", source.data_source_id)
         else:
-            status = hook.pause_source(source.data_source_id).status
-            self.log.info("Source %s is now %s.", source.data_source_id, status or "paused")
+            hook.pause_source(source.data_source_id)
+            self.log.info("Paused source %s.", source.data_source_id)
         return source.data_source_id

@@ -25,6 +25,6 @@ class ResumeSourceOperator(SourceRefOperator):
         if source.status == "active":
             self.log.info("Source %s is active already.", source.data_source_id)
         else:
-            status = hook.resume_source(source.data_source_id).status
-            self.log.info("Source %s is now %s.", source.data_source_id, status or "active")
+            hook.resume_source(source.data_source_id)
+            self.log.info("Resumed source %s.", source.data_source_id)
         return source.data_source_id

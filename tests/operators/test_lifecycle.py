@@ -100,6 +100,27 @@ def test_the_status_changes_once(
 
 
 @pytest.mark.parametrize(("kind", "operation", "status"), CHANGES, ids=[change[1] for change in CHANGES])
+def test_what_the_server_calls_the_new_status_is_not_repeated(
+    account: Emulator,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    *,
+    kind: type[Any],
+    operation: str,
+    status: str,
+) -> None:
+    """Its words may be anything; the log says what was done."""
+    source_id = the_source(account)
+    account.set_source(source_id, status="paused" if operation == "resume" else "active")
+    account.add_fault(operation=operation, action={"status": 200, "body": {"status": "canary"}}, times=1)
+    with caplog.at_level("DEBUG"):
+        execute(kind)
+    logged = f"{caplog.text}{capfd.readouterr()}"
+    assert f"source {source_id}." in logged
+    assert "canary" not in logged
+
+
+@pytest.mark.parametrize(("kind", "operation", "status"), CHANGES, ids=[change[1] for change in CHANGES])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_retry_makes_up_for_a_lost_answer(
     account: Emulator, kind: type[Any], operation: str, status: str, *, when: str
