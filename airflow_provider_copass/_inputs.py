@@ -103,13 +103,16 @@ def read_list(name: str, given: object) -> list[Any]:
     :param name: the field, for the message.
     :param given: what was rendered.
     :return: the values; their types are not checked.
+    :raises CopassInputError: if it is a list as Python writes it, which would pass for one value.
     """
     listed = read_optional(name, given)
     if isinstance(listed, str):
         try:
-            loaded = json.loads(listed)
+            loaded = json.loads(listed.removeprefix("\ufeff"))
         except (ValueError, RecursionError):
             loaded = None
+        if not isinstance(loaded, list) and listed.strip()[:1] + listed.strip()[-1:] == "[]":
+            raise refusal(name, f"{name} is a list that is not JSON: put `| tojson` into its template, or give a list")
         listed = loaded if isinstance(loaded, list) else [listed]
     if listed is None:
         return []

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.waiting import Condition
 
+_FAIL_ON = ("error", "disconnected", "archived")
+
 
 class SourceStatusSensor(SourceSensor):
     """Wait until a source has a status.
 
     :param status: the status, such as ``active`` or ``paused``; an open set. (templated)
-    :param fail_on: statuses with which the wait fails: a list, a JSON list as text, or one. Empty for none. (templated)
+    :param fail_on: statuses with which the wait fails: a list, a JSON list as text, or one. An empty list for none.
+        (templated)
 
     Returns the source's ``data_source_id``.
     """
@@ -27,7 +30,7 @@ class SourceStatusSensor(SourceSensor):
         self,
         *,
         status: str = "active",
-        fail_on: Sequence[str] = ("error", "disconnected", "archived"),
+        fail_on: Sequence[str] | str = _FAIL_ON,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -36,11 +39,12 @@ class SourceStatusSensor(SourceSensor):
 
     def _condition(self) -> Condition[Any, str]:
         """Read the rendered condition."""
-        from airflow_provider_copass._inputs import read_list, read_required, refusal
+        from airflow_provider_copass._inputs import read_list, read_optional, read_required, refusal
         from airflow_provider_copass.waiting import HasStatus
 
         status = read_required("status", self.status)
-        fail_on = read_list("fail_on", self.fail_on)
+        given = read_optional("fail_on", self.fail_on)
+        fail_on = read_list("fail_on", _FAIL_ON if given is None else given)
         if not isinstance(status, str):
             raise refusal("status", "status must be a text, such as active")
         if not all(isinstance(each, str) for each in fail_on):

@@ -218,6 +218,7 @@ def test_a_text_that_looks_like_a_list_is_one_text(account: Emulator, text: str)
         ("occurred_at", "2026-01-01"),
         ("occurred_at", "yesterday"),
         ("participants", [["x"]]),
+        ("participants", "['Ada', 'Grace']"),
         ("on_lost_answer", "ignore"),
         ("on_lost_answer", None),
         ("poll_interval", 0),

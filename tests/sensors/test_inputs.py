@@ -54,6 +54,7 @@ REFUSED: list[tuple[type[Any], dict[str, Any], str]] = [
     (SourceStatusSensor, {**BY_ID, "status": ""}, "status rendered to an empty text"),
     (SourceStatusSensor, {**BY_ID, "status": 1}, "status must be a text"),
     (SourceStatusSensor, {**BY_ID, "fail_on": [1]}, "fail_on must be a list of statuses"),
+    (SourceStatusSensor, {**BY_ID, "fail_on": "['error', 'paused']"}, "fail_on is a list that is not JSON"),
     (IngestJobSensor, {"job_id": "None"}, "job_id rendered to None"),
     (IngestJobSensor, {"job_id": "../x"}, "job_id holds"),
 ]
@@ -84,6 +85,26 @@ def test_statuses_may_be_given_in_each_form(emulator: Emulator, fail_on: Any) ->
     [source_id] = emulator.seed([{"provider": "p", "name": "n", "status": "paused"}])
     sensor = SourceStatusSensor(task_id="wait", data_source_id=source_id, fail_on=fail_on)
     assert "'paused', which is in fail_on" in wait(sensor, "poke").message
+
+
+@pytest.mark.parametrize("fail_on", [None, "None", "", " ", Proxy(lambda: None)], ids=range(5))
+def test_statuses_that_rendered_to_nothing_are_not_given(emulator: Emulator, fail_on: Any) -> None:
+    """The wait fails as by default: it does not go on to its timeout."""
+    [source_id] = emulator.seed([{"provider": "p", "name": "n", "status": "error"}])
+    sensor = SourceStatusSensor(
+        task_id="wait", data_source_id=source_id, fail_on=fail_on, timeout=0.2, poke_interval=0.1
+    )
+    assert "'error', which is in fail_on" in wait(sensor, "poke").message
+
+
+@pytest.mark.parametrize("fail_on", [[], (), "[]"])
+def test_a_wait_may_fail_with_no_status(emulator: Emulator, fail_on: Any) -> None:
+    """An empty list says so."""
+    [source_id] = emulator.seed([{"provider": "p", "name": "n", "status": "error"}])
+    sensor = SourceStatusSensor(
+        task_id="wait", data_source_id=source_id, fail_on=fail_on, timeout=0.2, poke_interval=0.1
+    )
+    assert wait(sensor, "poke").error == "AirflowSensorTimeout"
 
 
 @pytest.mark.parametrize(("given", "default", "is_deferred"), DEFERRABLE)
