@@ -224,12 +224,30 @@ def read_names(*, data_source_id: object, provider: object, name: object) -> tup
 
 
 def padded(**given: object) -> list[str]:
-    """Return the names of those fields whose text begins or ends with white space.
+    """Return the names of those fields whose text begins or ends with white space, or with what cannot be seen.
 
     :param given: the fields by name.
     """
     texts = {name: plain(value) for name, value in given.items()}
-    return [name for name, text in texts.items() if isinstance(text, str) and text != text.strip()]
+    return [
+        name
+        for name, text in texts.items()
+        if isinstance(text, str) and text and (is_blank(text[0]) or is_blank(text[-1]))
+    ]
+
+
+def warn_of_padding(log: Any, **given: object) -> None:
+    """Warn of each text that begins or ends with white space, or with what cannot be seen; it is used as it is.
+
+    :param log: the task's log.
+    :param given: rendered fields by name.
+    """
+    for name in padded(**given):
+        log.warning(
+            "%s begins or ends with white space, or with a character that cannot be seen, and is used as it is. If "
+            "that is not meant, correct it, or put `| trim` into its template.",
+            name,
+        )
 
 
 def _value(name: str, given: object) -> Any:

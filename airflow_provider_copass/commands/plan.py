@@ -85,7 +85,11 @@ def _read_manifest(path: str) -> list[RegisterSource]:
         )
     sources = read_sources(listed, origin=manifest.name)
     if entries := padded_entries(sources, manifest.name):
-        write_line(f"{entries} begin or end with white space, and are used as they are.", to=sys.stderr)
+        write_line(
+            f"{entries} begin or end with white space, or with a character that cannot be seen, and are used as they "
+            "are.",
+            to=sys.stderr,
+        )
     return sources
 
 

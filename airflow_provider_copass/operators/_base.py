@@ -156,20 +156,6 @@ class CopassOperator(BaseOperator):
 
         return read_hook(self.copass_conn_id, self.sandbox_id)
 
-    def _warn_of_padding(self, **texts: object) -> None:
-        """Warn of each text that begins or ends with white space; it is used as it is.
-
-        :param texts: rendered fields by name.
-        """
-        from airflow_provider_copass._inputs import padded
-
-        for name in padded(**texts):
-            self.log.warning(
-                "%s begins or ends with white space, and is used as it is. If that is not meant, correct it, or put "
-                "`| trim` into its template.",
-                name,
-            )
-
     def _do_render_template_fields(
         self, parent: Any, template_fields: Iterable[str], context: Context, jinja_env: Any, seen_oids: set[int]
     ) -> None:
@@ -229,8 +215,8 @@ class SourceRefOperator(CopassOperator):
 
         :raises CopassInputError: where the task names it in neither way or in both, or by what rendered to nothing.
         """
-        from airflow_provider_copass._inputs import read_ref
+        from airflow_provider_copass._inputs import read_ref, warn_of_padding
 
         ref = read_ref(hook.sandbox_id, data_source_id=self.data_source_id, provider=self.provider, name=self.name)
-        self._warn_of_padding(provider=self.provider, name=self.name)
+        warn_of_padding(self.log, provider=self.provider, name=self.name)
         return ref

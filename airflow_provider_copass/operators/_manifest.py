@@ -106,7 +106,7 @@ def read_sources(given: object, *, origin: str) -> list[RegisterSource]:
 
 
 def padded_entries(sources: Sequence[RegisterSource], origin: str) -> str:
-    """Return the places of the texts that begin or end with white space, such as ``name of sources[3]``.
+    """Return the places of the texts that are padded, such as ``name of sources[3]``.
 
     :param sources: the checked list.
     :param origin: where it is given.

@@ -192,10 +192,16 @@ class IngestTextOperator(SourceRefOperator):
 
         :raises CopassInputError: where a field breaks its rule; never with a text.
         """
-        from airflow_provider_copass._inputs import read_list, read_optional, read_reference, read_switch
+        from airflow_provider_copass._inputs import (
+            read_list,
+            read_optional,
+            read_reference,
+            read_switch,
+            warn_of_padding,
+        )
         from airflow_provider_copass.api.calls import ingest_text
 
-        self._warn_of_padding(source_type=self.source_type, speaker=self.speaker)
+        warn_of_padding(self.log, source_type=self.source_type, speaker=self.speaker)
         about: dict[str, Any] = {
             "source_type": read_optional("source_type", self.source_type),
             "occurred_at": read_optional("occurred_at", self.occurred_at),
@@ -236,6 +242,7 @@ class IngestTextOperator(SourceRefOperator):
 
     def _defer(self, sandbox_id: str, job_ids: list[str], options: _Options, begun: datetime, *, several: bool) -> None:
         """Leave the wait to the triggerer."""
+        from airflow_provider_copass._inputs import read_conn_id
         from airflow_provider_copass.triggers.wait import WaitTrigger, time_for_trigger
         from airflow_provider_copass.waiting import Completed, JobId, condition_as_json, target_as_json
 
@@ -247,7 +254,7 @@ class IngestTextOperator(SourceRefOperator):
                 targets=[target_as_json(JobId(job_id)) for job_id in job_ids],
                 condition=condition_as_json(Completed()),
                 sandbox_id=sandbox_id,
-                copass_conn_id=self.copass_conn_id,
+                copass_conn_id=read_conn_id(self.copass_conn_id),
                 poll_interval=options.poll_interval,
                 deadline=end.isoformat(),
             ),

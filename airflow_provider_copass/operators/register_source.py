@@ -119,7 +119,7 @@ class RegisterSourceOperator(CopassOperator):
 
     def _read_spec(self, hook: CopassHook) -> SourceSpec:
         """Read the rendered fields."""
-        from airflow_provider_copass._inputs import read_reference
+        from airflow_provider_copass._inputs import read_reference, warn_of_padding
         from airflow_provider_copass.operators._fields import read_source
         from airflow_provider_copass.registration import SourceSpec
         from airflow_provider_copass.secret_stores.configured import store_key_of
@@ -135,8 +135,8 @@ class RegisterSourceOperator(CopassOperator):
                 "poll_interval_seconds": self.poll_interval_seconds,
             }
         )
-        self._warn_of_padding(
-            provider=source.provider, name=source.name, external_account_id=source.external_account_id
+        warn_of_padding(
+            self.log, provider=source.provider, name=source.name, external_account_id=source.external_account_id
         )
         return SourceSpec(
             sandbox_id=hook.sandbox_id,

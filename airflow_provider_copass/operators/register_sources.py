@@ -215,8 +215,8 @@ class RegisterSourcesOperator(CopassOperator):
         read = read_sources(sources, origin=origin)
         if entries := padded_entries(read, origin):
             self.log.warning(
-                "%s begin or end with white space, and are used as they are. If that is not meant, correct them, or "
-                "put `| trim` into their templates.",
+                "%s begin or end with white space, or with a character that cannot be seen, and are used as they are. "
+                "If that is not meant, correct them, or put `| trim` into their templates.",
                 entries,
             )
         return read

@@ -82,10 +82,10 @@ class UpdateSourceOperator(SourceRefOperator):
 
     def _declared(self) -> Declared:
         """Read the rendered fields."""
-        from airflow_provider_copass._inputs import read_switch
+        from airflow_provider_copass._inputs import read_switch, warn_of_padding
         from airflow_provider_copass.operators._fields import read_change
 
-        self._warn_of_padding(new_name=self.new_name, external_account_id=self.external_account_id)
+        warn_of_padding(self.log, new_name=self.new_name, external_account_id=self.external_account_id)
         return read_change(
             new_name=self.new_name,
             clear=self.clear,

@@ -137,6 +137,7 @@ class CopassSensor(BaseSensorOperator):
 
     def _defer(self, wait: Wait, end: datetime) -> None:
         """Leave the wait to the triggerer."""
+        from airflow_provider_copass._inputs import read_conn_id
         from airflow_provider_copass.triggers.wait import WaitTrigger, time_for_trigger
         from airflow_provider_copass.waiting import condition_as_json, target_as_json
 
@@ -146,7 +147,7 @@ class CopassSensor(BaseSensorOperator):
                 targets=[target],
                 condition=condition,
                 sandbox_id=wait.sandbox_id,
-                copass_conn_id=self.copass_conn_id,
+                copass_conn_id=read_conn_id(self.copass_conn_id),
                 poll_interval=float(self.poke_interval),
                 deadline=end.isoformat(),
             ),
@@ -258,11 +259,12 @@ class SourceSensor(CopassSensor):
 
     def _begin(self, hook: CopassHook) -> Wait:
         """Read the rendered fields."""
-        from airflow_provider_copass._inputs import read_ref
+        from airflow_provider_copass._inputs import read_ref, warn_of_padding
         from airflow_provider_copass.registration import find_live
         from airflow_provider_copass.waiting import SourceId
 
         ref = read_ref(hook.sandbox_id, data_source_id=self.data_source_id, provider=self.provider, name=self.name)
+        warn_of_padding(self.log, provider=self.provider, name=self.name)
         condition = self._condition()
         source_id = ref.data_source_id or find_live(ref, hook.list_sources()).data_source_id
         return Wait(hook.sandbox_id, SourceId(source_id), condition)

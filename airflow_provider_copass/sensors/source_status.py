@@ -39,7 +39,7 @@ class SourceStatusSensor(SourceSensor):
 
     def _condition(self) -> Condition[Any, str]:
         """Read the rendered condition."""
-        from airflow_provider_copass._inputs import read_list, read_optional, read_required, refusal
+        from airflow_provider_copass._inputs import read_list, read_optional, read_required, refusal, warn_of_padding
         from airflow_provider_copass.waiting import HasStatus
 
         status = read_required("status", self.status)
@@ -49,4 +49,5 @@ class SourceStatusSensor(SourceSensor):
             raise refusal("status", "status must be a text, such as active")
         if not all(isinstance(each, str) for each in fail_on):
             raise refusal("fail_on", "fail_on must be a list of statuses, each a text")
+        warn_of_padding(self.log, status=status, **{f"fail_on (number {n})": each for n, each in enumerate(fail_on, 1)})
         return HasStatus(status, tuple(fail_on))

@@ -112,6 +112,9 @@ class SourceSyncedTrigger(EventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, and send an event for each sync."""
+        from airflow_provider_copass._inputs import warn_of_padding
+
+        warn_of_padding(self.log, provider=self.provider, name=self.name)
         cursor = await self._load()
         if cursor is None:
             first, _ = await self._look(FirstLook())

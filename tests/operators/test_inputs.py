@@ -478,12 +478,13 @@ def test_the_values_of_a_field_that_is_no_template_are_taken(name: str, given: o
     ("kind", "field"),
     [(kind, name) for kind, name in FIELDS if name in {"name", "provider", "new_name", "external_account_id"}],
 )
+@pytest.mark.parametrize("given", [" canary \n", "canary\u200b", "\ufeffcanary", "canary\u00a0"], ids=ascii)
 def test_outer_white_space_is_warned_of_and_kept(
-    kind: str, field: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    kind: str, field: str, given: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A name out of a file ends in a line's end; the field is named, and its value is not."""
+    """A name out of a file ends in a line's end, or in what nobody sees; the field is named, and its value is not."""
     with caplog.at_level("WARNING"):
-        assert is_accepted(kind, field, " canary \n")
+        assert is_accepted(kind, field, given)
     captured = capfd.readouterr()
     logged = f"{caplog.text}{captured.out}{captured.err}"
     assert f"{field} begins or ends with white space" in logged

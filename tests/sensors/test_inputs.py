@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSen
 from lazy_object_proxy import Proxy
 
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.sensors import IngestJobSensor, SourceStatusSensor, SourceSyncedSensor
 from tests.operators.in_memory import TaskInstance
 from tests.operators.test_inputs import BlankCell
@@ -129,3 +130,33 @@ def test_deferrable_takes_true_and_false_and_nothing_else(emulator: Emulator, ki
     with pytest.raises(AirflowFailException, match="deferrable must be True or False"):
         kind(task_id="wait", deferrable=given, **GOOD[kind]).execute({"ti": TaskInstance()})
     assert emulator.requests() == []
+
+
+@pytest.mark.parametrize("given", ["canary ", "canary\u200b"], ids=ascii)
+@pytest.mark.parametrize("field", ["provider", "name", "status", "fail_on"])
+def test_outer_white_space_is_warned_of(
+    emulator: Emulator, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], field: str, given: str
+) -> None:
+    """A status that no source has would be waited for in silence."""
+    emulator.seed([{"provider": "slack", "name": "chat", "status": "active"}])
+    fields = {"provider": "slack", "name": "chat", "status": "paused", field: given}
+    with caplog.at_level("WARNING"):
+        wait(SourceStatusSensor(task_id="wait", timeout=0.2, poke_interval=0.1, **fields), "poke")
+    told = f"{caplog.text}{capfd.readouterr()}"
+    assert f"{field} begins or ends" in told or f"{field} (number 1) begins or ends" in told
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_trigger_gets_the_connection_as_plain_text(emulator: Emulator, kind: type[Any]) -> None:
+    """It goes through Airflow's database, which takes no proxy of a template rendered natively."""
+    source_id = emulator.seed([{"provider": "p", "name": "n"}])[0]
+    fields = {name: source_id if name == "data_source_id" else value for name, value in GOOD[kind].items()}
+    if kind is IngestJobSensor:
+        with CopassHook() as hook:
+            fields["job_id"] = hook.ingest_text(text="a text").job_id
+    elif kind is SourceStatusSensor:
+        fields["status"] = "paused"
+    conn_id: Any = Proxy(lambda: "copass_default")
+    with pytest.raises(TaskDeferred) as deferred:
+        kind(task_id="wait", deferrable=True, copass_conn_id=conn_id, **fields).execute({"ti": TaskInstance()})
+    assert type(deferred.value.trigger.serialize()[1]["copass_conn_id"]) is str
