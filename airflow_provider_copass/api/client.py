@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_copass.api.calls import Call
     from airflow_provider_copass.api.settings import ClientSettings
+    from airflow_provider_copass.errors import CopassCallError
 
 T = TypeVar("T")
 
@@ -64,6 +65,16 @@ async def _finished(parsing: Coroutine[Any, Any, T]) -> T:
         while not thread.done():
             with suppress(asyncio.CancelledError):
                 await asyncio.wait([thread])
+
+
+def _ask(before_attempt: Callable[[], object], failure: CopassCallError | None) -> None:
+    """Ask the caller before an attempt; if it objects to a further one, the failure of the one before stands."""
+    try:
+        before_attempt()
+    except Exception:
+        if failure is None:
+            raise
+        raise failure from None
 
 
 class _Driver:
@@ -177,14 +188,16 @@ class CopassClient(_Driver):
         """Send one call, and send it again if the policy allows it.
 
         :param call: from :mod:`airflow_provider_copass.api.calls`.
-        :param before_attempt: called right before each attempt is sent, the first one included. What it raises goes to
-            the caller, and nothing is sent. A write may be sent again after a pause (429, no connection); the lease
-            that allowed it may have been lost by then, which the caller can check here.
+        :param before_attempt: called right before each attempt is sent, the first one included. If it raises, nothing
+            is sent: at the first attempt its exception goes to the caller; at a further one, the failure of the attempt
+            before it does. A write may be sent again after a pause (429, no connection); the lease that allowed it may
+            have been lost by then, which the caller can check here.
         :return: what the call returns.
         :raises CopassCallError: its subclass tells what went wrong.
         """
         steps = exchange(call, self._policy, now=self._now, is_private=self.settings.is_token_in)
         outcome: Reply | NoReply | ConnectFailure | None = None
+        failure: CopassCallError | None = None
         try:
             while True:
                 try:
@@ -194,10 +207,11 @@ class CopassClient(_Driver):
                     return result
                 outcome = None
                 if isinstance(step, Pause):
+                    failure = step.failure
                     self._sleep(step.seconds)
                     continue
                 if before_attempt is not None:
-                    before_attempt()
+                    _ask(before_attempt, failure)
                 outcome = self._once(step)
         finally:
             outcome = None
@@ -284,6 +298,7 @@ class AsyncCopassClient(_Driver):
         """
         steps = exchange(call, self._policy, now=self._now, is_private=self.settings.is_token_in)
         outcome: Reply | NoReply | ConnectFailure | None = None
+        failure: CopassCallError | None = None
         try:
             while True:
                 if isinstance(outcome, Reply) and len(outcome.body) > _LARGE:
@@ -295,10 +310,11 @@ class AsyncCopassClient(_Driver):
                     result: T = step
                     return result
                 if isinstance(step, Pause):
+                    failure = step.failure
                     await self._sleep(step.seconds)
                     continue
                 if before_attempt is not None:
-                    before_attempt()
+                    _ask(before_attempt, failure)
                 outcome = await self._once(step)
         finally:
             outcome = None

@@ -69,9 +69,14 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Ask the driver to wait this many seconds; it hands back None."""
+    """Ask the driver to wait this many seconds; it hands back None.
+
+    :param seconds: how many.
+    :param failure: why: how the attempt before it failed.
+    """
 
     seconds: float
+    failure: CopassCallError
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,7 @@ def exchange(
         if attempt >= policy.max_attempts or not may_send_again(writes=is_once, error=error):
             raise error
         retry_after = error.retry_after if isinstance(error, CopassStatusError) else None
-        yield Pause(policy.pause(attempt, retry_after))
+        yield Pause(policy.pause(attempt, retry_after), error)
         attempt += 1
 
 

@@ -39,6 +39,8 @@ T = TypeVar("T")
 
 _FRESH = 0.25
 """Of the lease pause: how old a look may be that is not made again right before a write."""
+_SENDS = 4
+"""How often a write is handed to the client at most, if the last good look was too long ago for an attempt of it."""
 
 
 def read_entry(name: str) -> Steps[tuple[Entry | None, Moment]]:
@@ -198,13 +200,19 @@ class Lease:
         :param note: what the entry is to say of it; by default nothing.
         :param before_attempt: called right before each attempt.
         :raises LostLeaseError: if another process holds the lease now.
+        :raises LookAgainError: if no look at the lease was ever new enough to send it.
         """
+        sends, is_stale = 0, False
 
         def look() -> None:
+            nonlocal is_stale
+            is_stale = True
             self.require_fresh()
+            is_stale = False
             before_attempt()
 
         while True:
+            sends += 1
             noted = note(self.held)
             if noted is not self.held:
                 self._unsent = noted.write
@@ -215,8 +223,13 @@ class Lease:
                 result: T = yield SendWrite(call, look)
             except LookAgainError:
                 # It was not sent: the last good look was too long ago.
+                if sends == _SENDS:
+                    raise
                 continue
             except CopassError as error:
+                if is_stale and sends < _SENDS:
+                    # The server turned it away, and the last good look was too long ago to send it again.
+                    continue
                 self._unsent = None
                 if getattr(error, "maybe_applied", True):
                     self.touched.add(source_id or self.identity.label)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_copass.errors import SourceChangedError
+from airflow_provider_copass.errors import CopassRateLimitError, SourceChangedError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable, live_of
-from tests.registration.simulation import Fault, World, run_all, run_to, server_error
+from tests.registration.simulation import Fault, World, run_all, run_to, server_error, turned_away
 
 both = pytest.mark.parametrize("way", ["one", "list"])
 each_field = pytest.mark.parametrize("rewrites", [{"name": "N (2)"}, {"provider": "Slack"}], ids=["name", "provider"])
@@ -70,3 +70,36 @@ def test_a_source_too_many_that_cannot_be_deleted_is_deleted_by_the_next_try(way
     assert len(live_of(world)) == 2
     last = acts.register_one(way, world, attempt=3)
     assert_once(world, retry, last)
+
+
+TURNED_AWAY = {"register": Fault(applies=False, error=turned_away), "delete": Fault(applies=False, error=turned_away)}
+
+
+@both
+def test_a_post_that_is_turned_away_for_long_is_sent_again(way: str) -> None:
+    """The server asks for longer pauses than a look at the lease is good for: the lease is looked at once more."""
+    world = World()
+    faults = {("register", number): TURNED_AWAY["register"] for number in range(3)}
+    assert_once(world, acts.register_one(way, world, faults=faults))
+    assert world.posts == 4
+
+
+@both
+def test_a_post_that_is_always_turned_away_fails_the_task(way: str) -> None:
+    """With the server's own answer, which Airflow retries; nobody waits for the entry then."""
+    world = World()
+    refused = acts.register_one(way, world, faults=TURNED_AWAY)
+    assert isinstance(acts.error_of(refused), CopassRateLimitError)
+    assert_retryable(refused)
+    other = acts.register_one(way, world, task=acts.OTHER)
+    assert_once(world, other)
+    assert other.elapsed < acts.SETTLE
+
+
+def test_a_deletion_that_is_always_turned_away_fails_the_task() -> None:
+    """With the server's own answer, which Airflow retries."""
+    world = World()
+    acts.register(world)
+    refused = acts.delete(world, faults=TURNED_AWAY)
+    assert isinstance(refused.error, CopassRateLimitError)
+    assert_once(world, acts.register(world, task=acts.OTHER))

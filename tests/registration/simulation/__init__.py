@@ -10,7 +10,7 @@ but only one runs at a time: it hands over at every boundary, so a run is the sa
 - ``process``: one try of a task, and how several are played.
 """
 
-from tests.registration.simulation.boundaries import Fault, Killed, Where, server_error, timed_out
+from tests.registration.simulation.boundaries import Fault, Killed, Where, server_error, timed_out, turned_away
 from tests.registration.simulation.process import Process, Work, killed, run_all, run_to
 from tests.registration.simulation.world import START, Row, World, settle
 
@@ -29,4 +29,5 @@ __all__ = [
     "server_error",
     "settle",
     "timed_out",
+    "turned_away",
 ]

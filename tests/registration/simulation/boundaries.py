@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from airflow_provider_copass.errors import (
     CopassConnectionLostError,
     CopassNotFoundError,
+    CopassRateLimitError,
     CopassServerError,
     CopassTimeoutError,
 )
@@ -49,6 +50,11 @@ def server_error() -> Exception:
 def timed_out() -> Exception:
     """No answer in time."""
     return CopassTimeoutError("timeout")
+
+
+def turned_away() -> Exception:
+    """A 429 that asks to come back after more seconds than a look at the lease is good for."""
+    return CopassRateLimitError("429", status=429, retry_after=5)
 
 
 class Turns:

@@ -10,23 +10,30 @@ from urllib.parse import unquote
 from pydantic import SecretStr
 
 from airflow_provider_copass.api.calls import Call
-from airflow_provider_copass.errors import CopassInputError, SecretKeyTakenError
+from airflow_provider_copass.errors import CopassInputError, CopassRateLimitError, SecretKeyTakenError
 from airflow_provider_copass.registration.ports import SecretOwner
 from tests.registration.simulation.boundaries import Boundaries, Effects
 from tests.registration.simulation.world import START, World
 
 T = TypeVar("T")
 
+_ATTEMPTS = 4
+"""How often the client sends a write that is turned away."""
+
 
 class SimulatedClient:
-    """The API of one sandbox."""
+    """The API of one sandbox.
 
-    def __init__(self, world: World, effects: Effects) -> None:
+    :param clock: waits between two attempts.
+    """
+
+    def __init__(self, world: World, effects: Effects, clock: SimulatedClock) -> None:
         self._world = world
         self._effects = effects
+        self._clock = clock
 
     def send(self, call: Call[T], *, before_attempt: Callable[[], None] | None = None) -> T:
-        """Send a call, as the client does: before a write it asks the caller."""
+        """Send a call, as the client does: before each attempt of a write it asks the caller."""
         given = _given(call)
         name = call.operation.removesuffix("_source").removesuffix("_sources").removesuffix("_webhook_secret")
         result: T
@@ -38,10 +45,24 @@ class SimulatedClient:
             )
             result = self._effects.run(name, partial(act, **given))
             return result
-        if before_attempt is not None:
-            before_attempt()
-        result = self._effects.run(name, partial(getattr(self._world, name), **given), given)
-        return result
+        failure: CopassRateLimitError | None = None
+        for _ in range(_ATTEMPTS):
+            try:
+                if before_attempt is not None:
+                    before_attempt()
+            except Exception:
+                if failure is None:
+                    raise
+                break
+            try:
+                result = self._effects.run(name, partial(getattr(self._world, name), **given), given)
+            except CopassRateLimitError as error:
+                failure = error
+                self._clock.sleep(error.retry_after or 0.0)
+            else:
+                return result
+        assert failure is not None
+        raise failure
 
 
 def _given(call: Call[Any]) -> dict[str, Any]:
