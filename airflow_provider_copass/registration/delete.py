@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassCallError, CopassNotFoundError
 from airflow_provider_copass.registration.driver import GetSource
-from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.journal import (
     Completed,
     Tombstone,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.api.calls import Call
     from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.inventory import Inventory
     from airflow_provider_copass.registration.lease import Lease
     from airflow_provider_copass.registration.ports import Runtime
     from airflow_provider_copass.registration.spec import Identity, SourceRef, StoreKey
@@ -81,7 +81,6 @@ class Deletion(Operation["str | None"]):
         yield from self.acquire([lease], seen=(entry, looked))
         write = lease.held.write
         inventory = yield from self.look_until_settled([lease], lambda: self._inventory(identity))
-        lease.resolve(inventory)
         is_own = deleted_by_of(lease.held) == self._rt.owner.instance
         if write is not None and is_own and not self._ref.data_source_id:
             # An earlier try of this task instance has sent it, and it took effect: the work is done.
@@ -99,9 +98,7 @@ class Deletion(Operation["str | None"]):
         if not self._ref.data_source_id:
             return (yield from self.list_all(identity, lease.held))
         source: Source | None = yield GetSource(self._ref.data_source_id)
-        if source is not None and identity_of(self._ref, source) != identity:
-            raise LookAgainError
-        return (yield from self.look_up_known(lease.held, Inventory.of([] if source is None else [source])))
+        return (yield from self.look_beside(source, lease))
 
     def _find(self, identity: Identity, inventory: Inventory) -> Source | None:
         if self._ref.data_source_id:

@@ -18,6 +18,7 @@ from airflow_provider_copass.registration.journal import (
     Completed,
     Pending,
     Tombstone,
+    completed_of,
     entry_name,
     from_text,
     settled_part,
@@ -286,10 +287,14 @@ class Lease:
         return [write for write in writes if write is not None and now - self._first_seen.get(write, now) <= timeout]
 
     def resolve(self, inventory: Inventory) -> None:
-        """Let the next write of the entry say what became of a deletion that can no longer take effect."""
-        write = self.held.write
+        """Let the next write of the entry say what a look has shown, once no noted write can take effect any more."""
+        write, known = self.held.write, completed_of(self.held)
+        recorded = None if known is None else inventory.live(known.source_id)
         if write is not None and write.kind in {"delete", "disconnect"}:
             self.pending = self.held.without_write(took_effect=inventory.live(write.source_id) is None)
+        elif self.was_late and write is None and recorded is not None and not self.identity.matches(recorded):
+            # This process wrote over what a rename had left.
+            self.amend(previous=None)
 
     @property
     def was_late(self) -> bool:

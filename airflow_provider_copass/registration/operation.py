@@ -180,8 +180,20 @@ class Operation(Generic[T]):
                 found.append(source)
         return inventory.with_sources(found) if found else inventory
 
+    def look_beside(self, source: Source | None, lease: Lease) -> Steps[Inventory]:
+        """Return a source that was just read, and what else the entry of its identity knows.
+
+        :raises LookAgainError: if it has another identity now.
+        """
+        if source is not None and Identity(self._rt.sandbox_id, source.provider, source.name) != lease.identity:
+            raise LookAgainError
+        return (yield from self.look_up_known(lease.held, Inventory.of([] if source is None else [source])))
+
     def look_until_settled(self, leases: Sequence[Lease], look: Callable[[], Steps[Inventory]]) -> Steps[Inventory]:
-        """Look, with the leases in hand, until no write may still take effect that an entry or this process knows."""
+        """Look, with the leases in hand, until no write may still take effect that an entry or this process knows.
+
+        The entries tell by then what became of a deletion.
+        """
         timing = self._rt.timing
         pause = timing.poll_interval
         while True:
@@ -194,6 +206,8 @@ class Operation(Generic[T]):
                 may_still_act(write, lease.identity, lease.held, inventory, timing) for lease, write in unsettled
             )
             if not is_open and all(inventory.matching(lease.identity) for lease in hiding):
+                for lease in leases:
+                    lease.resolve(inventory)
                 return inventory
             yield Wait(pause)
             pause = min(2 * pause, _LONGEST_POLL)
@@ -226,9 +240,9 @@ class Operation(Generic[T]):
 
         def look() -> Steps[Inventory]:
             again: Source | None = yield GetSource(source.data_source_id)
-            if again is None or not lease.identity.matches(again):
+            if again is None or not again.is_live:
                 raise LookAgainError
-            return Inventory.of([again])
+            return (yield from self.look_beside(again, lease))
 
         yield from self.look_until_settled([lease], look)
         known = known_of(lease.held, source.data_source_id)

@@ -122,7 +122,6 @@ class Registration(Operation[Registered]):
                 lease.lost_write = None
                 self._tell_created_ids()
             decision = decide(identity, lease.held, inventory, self._rt.timing)
-            lease.resolve(inventory)
             if lease.was_late and not self._writer.needs_location:
                 # What this process noted of the key may be from before another one stored the secret.
                 lease.amend(taken_key="")

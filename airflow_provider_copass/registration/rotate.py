@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.errors import SecretMissingError, SourceChangedError
-from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.journal import Completed, known_of
-from airflow_provider_copass.registration.lease import LookAgainError, read_entry
+from airflow_provider_copass.registration.lease import read_entry
 from airflow_provider_copass.registration.minter import Minter
 from airflow_provider_copass.registration.operation import Operation, identity_of, missing, require_steps
 from airflow_provider_copass.registration.register import Registered, without_secret
@@ -16,10 +15,11 @@ from airflow_provider_copass.registration.spec import SourceRef
 if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.inventory import Inventory
     from airflow_provider_copass.registration.lease import Lease
     from airflow_provider_copass.registration.ports import Runtime
     from airflow_provider_copass.registration.secret_writer import SecretWriter
-    from airflow_provider_copass.registration.spec import Identity, StoreKey
+    from airflow_provider_copass.registration.spec import StoreKey
 
 
 class Rotation(Operation[Registered]):
@@ -73,9 +73,12 @@ class Rotation(Operation[Registered]):
 
     def _work(self, lease: Lease, minter: Minter) -> Steps[Registered]:
         """Look again with the lease in hand, and rotate."""
-        inventory = yield from self.look_until_settled([lease], lambda: self._look_again(lease.identity))
+
+        def look() -> Steps[Inventory]:
+            return (yield from self.look_beside((yield from self._look()), lease))
+
+        inventory = yield from self.look_until_settled([lease], look)
         minter.verify_locations()
-        lease.resolve(inventory)
         source, *_ = inventory.by_id.values()
         source_id = source.data_source_id
         same = known_of(lease.held, source_id)
@@ -100,12 +103,6 @@ class Rotation(Operation[Registered]):
                 data_source_ids=(source_id,),
             )
         return Registered(without_secret(source), "updated", completed.key)
-
-    def _look_again(self, identity: Identity) -> Steps[Inventory]:
-        source = yield from self._look()
-        if identity_of(self._ref, source) != identity:
-            raise LookAgainError
-        return (yield from self.look_up_known(self.lease_on(identity).held, Inventory.of([source])))
 
     def _copy(self, source_id: str, lease: Lease, writer: SecretWriter) -> None:
         """Keep the secret that is valid now; an earlier try of this task instance that began to rotate has done so."""

@@ -168,8 +168,6 @@ class Rename(Operation[Updated]):
         to, away, timing = self.lease_on(new), self.lease_on(old), self._rt.timing
         leases = [to] if to is away else [to, away]
         inventory = yield from self.look_until_settled(leases, lambda: self.list_all(new, to.held))
-        for lease in leases:
-            lease.resolve(inventory)
         source = yield from self._again(inventory, new, old, source_id)
         for lease in leases:
             write = lease.held.write

@@ -29,6 +29,23 @@ def assert_one_of_each_name(world: World, *processes: Process) -> None:
     assert_true(world, *processes)
 
 
+@pytest.mark.parametrize("act", [acts.start_delete, acts.start_disconnect, acts.start_register])
+def test_an_entry_that_is_written_late_does_not_bring_back_a_source_that_was_renamed(act: acts.Act) -> None:
+    """A task is paused right before it claims the lease; meanwhile the source is renamed, and its entry moved."""
+    world = registered()
+    world.store.clear()
+    how = {"on_missing_secret": "rotate"} if act is acts.start_register else {}
+    paused = act(world, task=acts.OTHER, freezes={("before write entry", 0): 100}, **how)
+    while not paused.frozen_at:
+        run_to(world, paused, len(paused.trace))
+    assert_green(acts.rename(world))
+    run_all(world, [paused])
+    assert_green(paused)
+    last = acts.register(world, task="last/run/task/-1")
+    assert_green(last)
+    assert live_of(world) == [acts.told(last).data_source_id]
+
+
 def test_a_rename_that_is_paused_for_a_moment_makes_no_second_source_of_the_new_name() -> None:
     """It is paused for 1.5 s at a boundary while another task registers the new name from the start of the pause on."""
     for world, paused in paused_renames():
