@@ -150,6 +150,9 @@ class Driver:
     def _answers(self, requests: Sequence[Any]) -> Iterable[Any]:
         """Return the answers to requests of one kind."""
         rt = self._rt
+        if isinstance(requests[0], LeasePause | ListSources):
+            # From here on an older list tells nothing: what it shows may be gone.
+            self._listed = None
         match requests[0]:
             case Read():
                 looked = Moment.of(rt.clock)
@@ -173,7 +176,7 @@ class Driver:
         return [None for _ in requests]
 
     def _recent_list(self) -> Inventory:
-        """Return a list that serves several chunks: what it does not show is looked for under the lease."""
+        """Return a list that serves several chunks, as long as no lease is acquired."""
         now = self._rt.clock.monotonic()
         if self._listed is None or now - self._listed[1] > _LIST_LASTS:
             self._listed = (list_sources(self._rt), now)

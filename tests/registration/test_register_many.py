@@ -21,7 +21,7 @@ from airflow_provider_copass.registration.journal import entry_name
 from airflow_provider_copass.registration.spec import Identity
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_true
-from tests.registration.simulation import Fault, Process, World, run_all, server_error
+from tests.registration.simulation import Fault, Process, World, run_all, run_to, server_error
 
 NAMES = "abcde"
 NEXT = "list/next run/task/-1"
@@ -125,6 +125,20 @@ def test_a_list_that_cannot_look_keeps_nobody_waiting() -> None:
         assert_green(process)
         assert process.elapsed < 10
     assert (world.posts, world.rotations) == (5, 0)
+
+
+def test_sources_that_are_deleted_while_the_leases_are_acquired_are_created_anew(world: World) -> None:
+    """The list that showed them in place was made before that, and tells nothing any more."""
+    changing = acts.start_register_list(
+        world, NAMES, task=NEXT, if_exists="update", fields={"poll_interval_seconds": 60}
+    )
+    while "before sleep" not in changing.trace:
+        run_to(world, changing, len(changing.trace))
+    for source_id in world.live():
+        world.delete(source_id)
+    run_all(world, [changing])
+    assert_green(changing)
+    assert outcomes(changing) == ["created"] * len(NAMES)
 
 
 def test_a_last_look_that_fails_is_no_failure() -> None:
