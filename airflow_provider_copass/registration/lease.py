@@ -302,7 +302,7 @@ class Lease:
         return self.late_at is not None
 
     def may_hide_a_write(self) -> bool:
-        """Tell whether what this process replaced may have noted a write that can still take effect."""
+        """Tell whether what this process replaced may tell of a write that can still take effect."""
         since = self.late_at
         return since is not None and self._rt.clock.monotonic() - since <= self._rt.timing.settle_timeout
 

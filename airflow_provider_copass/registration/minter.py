@@ -91,7 +91,8 @@ class Minter:
         :param is_lost: whether the secret before it is lost, for messages.
         :return: what the entry is to say.
         :raises LostLeaseError: if another process has taken the lease.
-        :raises CopassError: if the server does not rotate, or the store does not take the secret.
+        :raises SourceChangedError: if the server offers no rotation.
+        :raises CopassError: if the call fails, or the store does not take the secret.
         """
         source_id = source.data_source_id
         before = self._lease.held
@@ -167,6 +168,16 @@ class Minter:
             self.writer.key(source_id),
         )
         return self.completed(source_id, is_stored=True)
+
+    def complete(self, completed: Completed) -> None:
+        """Complete the entry of a source whose secret was just stored; raises what :meth:`Lease.complete` raises."""
+        late_at = self._lease.late_at
+        try:
+            self._lease.complete(completed)
+        finally:
+            if self._lease.late_at != late_at and completed.key:
+                # The entry that this has replaced may have told of a newer rotation.
+                self._at_risk.source_ids.add(completed.source_id)
 
     def check(self, source_id: str) -> None:
         """Refuse a key that may not be written, or that is known to be taken, before a secret is minted for nothing.

@@ -15,6 +15,7 @@ from airflow_provider_copass.errors import (
     CopassNotFoundError,
     DuplicateSourcesError,
     EntryBusyError,
+    SourceChangedError,
     SourceMissingError,
 )
 from airflow_provider_copass.registration.decide import DATE_SLACK, ids_to_look_up, may_still_act
@@ -198,14 +199,14 @@ class Operation(Generic[T]):
         pause = timing.poll_interval
         while True:
             unsettled = [(lease, write) for lease in leases for write in lease.unsettled()]
-            hiding = [lease for lease in leases if lease.may_hide_a_write()]
+            is_hidden = any(lease.may_hide_a_write() for lease in leases)
             inventory = yield from look()
             for lease in leases:
                 lease.verify()
             is_open = any(
                 may_still_act(write, lease.identity, lease.held, inventory, timing) for lease, write in unsettled
             )
-            if not is_open and all(inventory.matching(lease.identity) for lease in hiding):
+            if not is_open and not is_hidden:
                 for lease in leases:
                     lease.resolve(inventory)
                 return inventory
@@ -256,8 +257,15 @@ class Operation(Generic[T]):
             known.source_id,
         )
         minter = Minter(lease, StoreKey(known.key), self.at_risk, self._rt)
-        minted = yield from minter.mint(source, by=self.minted_by)
-        lease.complete(replace(minted, location=known.location))
+        try:
+            minted = yield from minter.mint(source, by=self.minted_by)
+        except SourceChangedError:
+            if self.at_risk.keys.get(known.key, known.source_id) != known.source_id:
+                raise
+            # The server offers no rotation, so nothing has voided the secret of this source that was stored.
+            lease.release()
+            return
+        minter.complete(replace(minted, location=known.location))
 
     def delete_source(self, source_id: str, lease: Lease) -> Steps[None]:
         """Delete a source, with the lease in hand; one that is gone already is fine."""

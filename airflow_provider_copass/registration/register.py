@@ -375,7 +375,7 @@ class Registration(Operation[Registered]):
 
     def _end(self, completed: Completed, source: Source, outcome: Word) -> Registered:
         """Complete the entry."""
-        self._lease.complete(completed)
+        self._minter.complete(completed)
         return Registered(without_secret(source), outcome, completed.key or None)
 
     def _delete_created_beside(self, known: Completed, duplicates: tuple[str, ...]) -> Steps[tuple[str, ...]]:

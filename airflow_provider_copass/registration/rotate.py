@@ -95,7 +95,7 @@ class Rotation(Operation[Registered]):
         # If this process loses the lease now, it goes on with this source, whatever its name is then.
         self._ref = SourceRef(self._ref.sandbox_id, data_source_id=source_id)
         completed = yield from minter.mint(source, by=self.minted_by, is_lost=is_unfinished)
-        lease.complete(completed)
+        minter.complete(completed)
         if not completed.key:
             raise SecretMissingError(
                 f"Copass answered the rotation of source {source_id} without a secret. It may have voided the one "

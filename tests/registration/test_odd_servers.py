@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_copass.errors import CopassRateLimitError, SourceChangedError
+from airflow_provider_copass.errors import CopassRateLimitError, SourceChangedError, error_class
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable, live_of
 from tests.registration.simulation import Fault, World, run_all, run_to, server_error, turned_away
@@ -103,3 +103,18 @@ def test_a_deletion_that_is_always_turned_away_fails_the_task() -> None:
     refused = acts.delete(world, faults=TURNED_AWAY)
     assert isinstance(refused.error, CopassRateLimitError)
     assert_once(world, acts.register(world, task=acts.OTHER))
+
+
+@both
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_server_without_rotation_is_no_matter_for_an_entry_that_is_completed_late(way: str, status: int) -> None:
+    """The secret cannot be minted once more, nor can anybody have voided it."""
+    world = World()
+    no_rotation = Fault(applies=False, error=lambda: error_class(status)("no", status=status))
+    writes = acts.register_one(way, World()).trace.count("before write entry")
+    late = acts.register_one(
+        way, world, freezes={("before write entry", writes - 1): 10}, faults={"rotate": no_rotation}
+    )
+    assert late.frozen_at
+    assert "before rotate" in late.trace
+    assert_once(world, late)

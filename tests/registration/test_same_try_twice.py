@@ -11,7 +11,7 @@ import pytest
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_true
 from tests.registration.each_boundary import killed_at_each, paused_at_each
-from tests.registration.simulation import Process, World, run_all
+from tests.registration.simulation import Fault, Process, World, run_all, run_to
 
 LONGEST = acts.SETTLE + 15
 """Seconds: one wait for a write in flight, and what the steps take."""
@@ -32,6 +32,13 @@ def rotation(world: World, **script: Any) -> Process:
     if not world.rows:
         assert_green(acts.register(world, task=acts.OTHER))
     return acts.start_rotate(world, attempt=1, **script)
+
+
+def minting(world: World, **script: Any) -> Process:
+    """Start the try of a task whose secret is lost, and that may mint one."""
+    if not world.rows:
+        acts.seed(world)
+    return acts.start_register(world, on_missing_secret="rotate", attempt=1, **script)
 
 
 each_way = pytest.mark.parametrize("start", [one, of_list, rotation])
@@ -63,6 +70,22 @@ def test_the_first_process_is_paused(start: Callable[..., Process]) -> None:
         assert second.elapsed < LONGEST, (first.trace[-1], second.elapsed)
         run_all(world, [first])
         assert_once(world, second)
+        assert_true(world, first)
+
+
+@pytest.mark.parametrize(("pause", "late"), [(100, None), (4, 24.0)])
+@pytest.mark.parametrize("start", [minting, rotation])
+def test_the_first_process_is_late_and_the_second_one_was_killed(
+    start: Callable[..., Process], pause: float, late: float | None
+) -> None:
+    """The first is paused right before a write of the entry, which hides that the second has begun to rotate."""
+    for nth, kill_at in itertools.product(range(5), range(12, 30)):
+        world = World()
+        first = start(world, freezes={("before write entry", nth): pause})
+        while not (first.frozen_at or first.is_over):
+            run_to(world, first, len(first.trace))
+        second = start(world, faults={("rotate", 0): Fault(late=late)} if late else {}, kill_at=kill_at)
+        run_all(world, [second, first])
         assert_true(world, first)
 
 
