@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_copass.errors import CopassError, JournalError, SecretKeyTakenError
-from airflow_provider_copass.registration.driver import LeasePause, Read, SendWrite
+from airflow_provider_copass.registration.driver import Read, SendWrite
 from airflow_provider_copass.registration.journal import (
     Completed,
     Pending,
@@ -27,7 +27,7 @@ from airflow_provider_copass.registration.journal import (
 from airflow_provider_copass.registration.ports import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection
 
     from airflow_provider_copass.api.calls import Call
     from airflow_provider_copass.registration.driver import Steps
@@ -409,33 +409,6 @@ class LocationClaim:
         """Look whether the note still names the identity, unless the last look was a moment ago."""
         if self._looked.age(self._rt.clock) > _FRESH * self._rt.timing.lease_pause:
             self.verify()
-
-
-def acquire(
-    leases: Sequence[Lease],
-    locations: Sequence[LocationClaim] = (),
-    *,
-    seen: tuple[Entry | None, Moment] | None = None,
-) -> Steps[None]:
-    """Claim leases and locations, each in its order, and wait the lease pause. Each is verified by its next look.
-
-    :param seen: what the entry of the only lease was a moment ago; None to read it.
-    :raises HeldError: if another process holds one.
-    """
-    ordered = sorted(leases, key=lambda lease: lease.name)
-    if seen is None:
-        texts, looked = yield Read(tuple(lease.name for lease in ordered))
-        entries = [from_text(texts[lease.name], name=lease.name) for lease in ordered]
-    else:
-        entries, looked = [seen[0]], seen[1]
-    for lease, entry in zip(ordered, entries, strict=True):
-        if not lease.may_acquire(entry):
-            raise HeldError(lease.name)
-    for lease, entry in zip(ordered, entries, strict=True):
-        lease.claim(entry, looked)
-    for location in sorted(locations, key=lambda location: location.name):
-        yield from location.claim()
-    yield LeasePause()
 
 
 def give_back(leases: Collection[Lease]) -> None:

@@ -19,14 +19,13 @@ from airflow_provider_copass.errors import (
     SourceMissingError,
 )
 from airflow_provider_copass.registration.decide import DATE_SLACK, ids_to_look_up, may_still_act
-from airflow_provider_copass.registration.driver import Driver, GetSource, ListSources, Read, Wait
+from airflow_provider_copass.registration.driver import Driver, GetSource, LeasePause, ListSources, Read, Wait
 from airflow_provider_copass.registration.inventory import Inventory
-from airflow_provider_copass.registration.journal import completed_of, known_of
+from airflow_provider_copass.registration.journal import completed_of, from_text, known_of
 from airflow_provider_copass.registration.lease import (
     HeldError,
     Lease,
     LookAgainError,
-    acquire,
     give_back,
     read_entry,
 )
@@ -152,9 +151,26 @@ class Operation(Generic[T]):
         locations: Sequence[LocationClaim] = (),
         seen: tuple[Entry | None, Moment] | None = None,
     ) -> Steps[None]:
-        """Acquire leases; the parameters and errors are those of :func:`acquire`."""
+        """Claim leases and locations, each in its order, and wait the lease pause. Each is verified by its next look.
+
+        :param seen: what the entry of the only lease was a moment ago; None to read it.
+        :raises HeldError: if another process holds one.
+        """
         self._locations |= {location.name for location in locations}
-        yield from acquire(leases, locations, seen=seen)
+        ordered = sorted(leases, key=lambda lease: lease.name)
+        if seen is None:
+            texts, looked = yield Read(tuple(lease.name for lease in ordered))
+            entries = [from_text(texts[lease.name], name=lease.name) for lease in ordered]
+        else:
+            entries, looked = [seen[0]], seen[1]
+        for lease, entry in zip(ordered, entries, strict=True):
+            if not lease.may_acquire(entry):
+                raise HeldError(lease.name)
+        for lease, entry in zip(ordered, entries, strict=True):
+            lease.claim(entry, looked)
+        for location in sorted(locations, key=lambda location: location.name):
+            yield from location.claim()
+        yield LeasePause()
 
     def list_all(self, identity: Identity, entry: Entry | None) -> Steps[Inventory]:
         """List what lives, and read what the entry knows and the list does not show.
