@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_copass.errors import SourceChangedError
 from airflow_provider_copass.registration.drift import CHANGEABLE, Declared
 from airflow_provider_copass.registration.journal import entry_name
 
@@ -69,7 +68,7 @@ def assess(
     mode = source.ingestion_mode or spec.source.ingestion_mode
     if not spec.is_realtime or mode != "realtime" or known.unissued_mode == mode:
         return Assessment(spec, changes, fixed, "not needed", known)
-    check_key(spec, writer, known)
+    writer.check_same_key(known)
     source_id = source.data_source_id
     key, entry = writer.key(source_id), entry_name(spec.identity)
     is_left = writer.is_left_by(before, source_id)
@@ -88,18 +87,3 @@ def assess(
         "invalidates the old one; or 'ignore' to continue without it."
     )
     return Assessment(spec, changes, fixed, "missing", known, way_out)
-
-
-def check_key(spec: SourceSpec, writer: SecretWriter, known: Completed) -> None:
-    """Refuse a key that is not the one under which the secret of a source is known to be.
-
-    :raises SourceChangedError: if its readers would be left with a void secret, or none.
-    """
-    source_id = known.source_id
-    if known.key and not writer.names(known, source_id):
-        raise SourceChangedError(
-            f"The webhook secret of source {source_id} is in the {known.store} {known.key!r}, and this task "
-            f"declares the {writer.store} {writer.key(source_id)!r}. Nothing was done. Declare the same; or move the "
-            f"secret there by hand and delete the journal entry {entry_name(spec.identity)!r}.",
-            data_source_ids=(source_id,),
-        )

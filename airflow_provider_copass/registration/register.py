@@ -13,7 +13,7 @@ from airflow_provider_copass.errors import (
     SourceChangedError,
     SourceExistsError,
 )
-from airflow_provider_copass.registration.assess import assess, check_key
+from airflow_provider_copass.registration.assess import assess
 from airflow_provider_copass.registration.decide import DATE_SLACK, created_by, decide, may_still_act
 from airflow_provider_copass.registration.drift import Declared
 from airflow_provider_copass.registration.driver import GetSource, ListSources
@@ -362,7 +362,7 @@ class Registration(Operation[Registered]):
             return self._end(self._registered_here(self._minter.completed(source_id, is_stored=True)), source, outcome)
         same = known_of(held, source_id)
         if same is not None:
-            check_key(self.spec, self._writer, same)
+            self._writer.check_same_key(same)
         self._minter.check(source_id)
         self._rt.log.warning(
             "The webhook secret of source %s was not stored by the try that got it; minting a new one.", source_id

@@ -118,10 +118,5 @@ class Rotation(Operation[Registered]):
 
         :raises SourceChangedError: if the secret is under another key, whose readers would be left with a void one.
         """
-        if known.key and not writer.names(known, known.source_id):
-            raise SourceChangedError(
-                f"The webhook secret of source {known.source_id} is in the {known.store} {known.key!r}, and this task "
-                f"declares the {writer.store} {writer.key(known.source_id)!r}. Nothing was rotated. Declare the same.",
-                data_source_ids=(known.source_id,),
-            )
+        writer.check_same_key(known)
         return known.rotated_by == self.minted_by and bool(known.key) and writer.holds(known.source_id)

@@ -12,7 +12,7 @@ from airflow_provider_copass.errors import (
     SecretStoreError,
     SourceChangedError,
 )
-from airflow_provider_copass.registration.journal import location_name
+from airflow_provider_copass.registration.journal import entry_name, location_name
 from airflow_provider_copass.registration.ports import SecretOwner
 from airflow_provider_copass.registration.spec import id_in_key, previous_key
 
@@ -107,6 +107,20 @@ class SecretWriter:
             raise SecretKeyTakenError(
                 f"The {self.store} {self.key()!r} holds a value already. It was not overwritten, and nothing was "
                 "registered. Remove it if it is left over from a source that is gone, or choose another store_as."
+            )
+
+    def check_same_key(self, known: Completed) -> None:
+        """Refuse a key that is not the one under which the secret of a source is known to be.
+
+        :raises SourceChangedError: if its readers would be left with a void secret, or none.
+        """
+        source_id, key = known.source_id, self.key(known.source_id)
+        if known.key and not self._names(known, key):
+            raise SourceChangedError(
+                f"The webhook secret of source {source_id} is in the {known.store} {known.key!r}, and this task "
+                f"declares the {self.store} {key!r}. Nothing was done. Declare the same; or move the secret there by "
+                f"hand and delete the journal entry {entry_name(self._identity)!r}.",
+                data_source_ids=(source_id,),
             )
 
     def check_free(self, source_id: str, known: Completed | Tombstone | None, *, is_ours: bool) -> None:
@@ -246,10 +260,6 @@ class SecretWriter:
             f"{source_id}.",
             data_source_ids=(source_id,),
         )
-
-    def names(self, known: Completed, source_id: str) -> bool:
-        """Tell whether the journal knows the secret of a source to be under the key that is declared."""
-        return self._names(known, self.key(source_id))
 
     def _is_taken(
         self, key: str, source_id: str, known: Completed | Tombstone | None, *, is_ours: bool = False
