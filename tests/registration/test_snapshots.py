@@ -12,7 +12,7 @@ from airflow_provider_copass.errors import CopassCallError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable, assert_true, live_of
 from tests.registration.each_boundary import paused_at_each
-from tests.registration.simulation import Fault, Process, World, run_all
+from tests.registration.simulation import Fault, Process, World, run_all, run_to
 
 # A rename.
 
@@ -32,7 +32,7 @@ def assert_one_of_each_name(world: World, *processes: Process) -> None:
 @pytest.mark.parametrize("act", [acts.start_delete, acts.start_disconnect, acts.start_register])
 def test_an_entry_that_is_written_late_does_not_bring_back_a_source_that_was_renamed(act: acts.Act) -> None:
     """A task is paused right before it claims the lease; meanwhile the source is renamed, and its entry moved."""
-    world = registered()
+    world = acts.registered()
     world.store.clear()
     how = {"on_missing_secret": "rotate"} if act is acts.start_register else {}
     paused = act(world, task=acts.OTHER, freezes={("before write entry", 0): 100}, **how)
