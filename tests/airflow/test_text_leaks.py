@@ -66,7 +66,7 @@ class Played:
 
     def log(self, word: str) -> str:
         """Return the log of a task's last try."""
-        return read_log(self.home, DAG_ID, self.run_id, self.tasks[word])
+        return read_log(self.home.logs, DAG_ID, self.run_id, self.tasks[word])
 
     def copied(self, query: str) -> list[tuple[Any, ...]]:
         """Return what the copy of the database answers, which was made while some waited."""
