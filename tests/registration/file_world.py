@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import SecretStr
 
 from airflow_provider_copass.api import ClientSettings, CopassClient, RetryPolicy
 from airflow_provider_copass.api.requests import read_register
+from airflow_provider_copass.errors import CopassError
 from airflow_provider_copass.registration import Registered, Registration, Runtime, SourceSpec, Timing
 from airflow_provider_copass.registration.journal import Completed, from_text
 from airflow_provider_copass.registration.ports import SecretOwner
 from tests.registration.acts import owner
+from tests.registration.simulation.ports import MemoryLog
+
+T = TypeVar("T")
 
 SANDBOX = "sb_demo"
 QUICK = Timing(settle_timeout=1.5, lease_pause=0.4, wait_timeout=60, takeover_after=20, poll_interval=0.1)
@@ -99,19 +104,6 @@ class Clock:
     sleep = staticmethod(time.sleep)
 
 
-class Log:
-    """Remembers what was said."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def info(self, msg: str, /, *args: object) -> None:
-        """Remember."""
-        self.said.append(msg % args)
-
-    warning = info
-
-
 def client_for(
     url: str,
     token: str,
@@ -136,7 +128,7 @@ def runtime(
             "sandbox_id": SANDBOX,
             "secrets": FolderStore(folder / "secrets"),
             "journal": Folder(folder / "journal"),
-            "log": Log(),
+            "log": MemoryLog(),
             "clock": Clock(),
             "owner": owner(task, attempt),
             "token": secrets.token_hex(16),
@@ -155,6 +147,14 @@ def realtime(name: str = "n", on_missing_secret: str = "fail") -> SourceSpec:
 def register_one(client: CopassClient, folder: Path, name: str = "n", **how: Any) -> Registered:
     """Run one try of a registration of a realtime source to its end."""
     return Registration(realtime(name), runtime(client, folder, **how)).run()
+
+
+def until_it_works(attempt: Callable[[int], T], *, tries: int = 4) -> T:
+    """Try a task as often as Airflow would; raises what the last try raises."""
+    for number in range(1, tries):
+        with suppress(CopassError):
+            return attempt(number)
+    return attempt(tries)
 
 
 def assert_kept(folder: Path, told: Mapping[str, str | None]) -> dict[str, str]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 import pytest
@@ -17,9 +15,15 @@ from airflow_provider_copass.errors import CopassError
 from airflow_provider_copass.operators._threads import Threads
 from airflow_provider_copass.registration import Registered, register_many
 from tests.harness.emulator import Emulator, fingerprint
-from tests.registration.file_world import QUICK, assert_kept, client_for, realtime, register_one, runtime
-
-T = TypeVar("T")
+from tests.registration.file_world import (
+    QUICK,
+    assert_kept,
+    client_for,
+    realtime,
+    register_one,
+    runtime,
+    until_it_works,
+)
 
 THREADS = 16
 TRIES = 40
@@ -64,17 +68,6 @@ class Storm(httpx.BaseTransport):
         self._inner.close()
 
 
-def until_it_works(attempt: Callable[[int], T]) -> T:
-    """Try a task as often as it takes."""
-    failure: CopassError | None = None
-    for number in range(1, TRIES + 1):
-        try:
-            return attempt(number)
-        except CopassError as error:
-            failure = error
-    raise AssertionError(f"it does not work in {TRIES} tries") from failure
-
-
 def chaos(folder: Path, count: int, seed: int) -> None:
     """Register many sources through the storm, each by itself and a quarter of them in a list as well."""
     storm = Storm(seed)
@@ -85,7 +78,7 @@ def chaos(folder: Path, count: int, seed: int) -> None:
             def attempt(number: int) -> Registered:
                 return register_one(client, folder, name, task=f"dag/run/{name}/-1", attempt=number, timing=TIMING)
 
-            return [until_it_works(attempt)]
+            return [until_it_works(attempt, tries=TRIES)]
 
         def in_a_list(task: str, names: list[str]) -> list[Registered]:
             def attempt(number: int) -> list[Registered]:
@@ -99,7 +92,7 @@ def chaos(folder: Path, count: int, seed: int) -> None:
                     raise failed[0] or CopassError("skipped")
                 return [outcome.registered for outcome in outcomes if outcome.registered is not None]
 
-            return until_it_works(attempt)
+            return until_it_works(attempt, tries=TRIES)
 
         with ThreadPoolExecutor(THREADS) as pool:
             jobs = [pool.submit(in_a_list, "list", names[: count // 4])]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ from tests.registration.file_world import (
     realtime,
     register_one,
     runtime,
+    until_it_works,
 )
 
 LOST: dict[str, tuple[str, dict[str, Any]]] = {
@@ -61,14 +61,6 @@ def client(emulator: Emulator) -> Iterator[CopassClient]:
     """A client of the emulated account."""
     with client_for(emulator.url, emulator.token) as client:
         yield client
-
-
-def until_it_works(attempt: Callable[[int], Any]) -> Any:
-    """Try a task as often as Airflow would."""
-    for number in (1, 2, 3):
-        with suppress(CopassError):
-            return attempt(number)
-    return attempt(4)
 
 
 def assert_good(emulator: Emulator, folder: Path, *told: Registered) -> None:

@@ -154,9 +154,7 @@ def test_duplicates_are_told() -> None:
     """Somebody registers one of the names by hand while the list is at work: both ids are named, none is touched."""
     world = World()
     of_list = acts.start_register_list(world, NAMES)
-    while "before register" not in of_list.trace:
-        world.advance(max(world.now, of_list.wakes_at))
-        of_list.step()
+    assert run_to(world, of_list, "before register")
     by_hand = acts.seed(world, "c")
     run_all(world, [of_list])
     assert_green(of_list)
@@ -169,9 +167,7 @@ def test_a_single_task_that_is_at_work_is_waited_for() -> None:
     """A list that begins while a task has sent its POST creates the others first, and reuses the source."""
     world = World()
     single = acts.start_register(world, "b")
-    while "after register" not in single.trace:
-        world.advance(max(world.now, single.wakes_at))
-        single.step()
+    assert run_to(world, single, "after register")
     of_list = acts.start_register_list(world, NAMES, task=NEXT)
     run_all(world, [of_list, single])
     assert outcomes(of_list) == ["created", "unchanged", "created", "created", "created"]
