@@ -1,4 +1,4 @@
-"""What surrounds an operator: where its connection leads to, and Airflow's timeout."""
+"""What surrounds an operator: where its connection leads to, its log, and Airflow's timeout."""
 
 from __future__ import annotations
 
@@ -36,3 +36,17 @@ def _alarm() -> Iterator[Callable[[], None]]:
     before = signal.signal(signal.SIGALRM, ring)
     yield lambda: os.kill(os.getpid(), signal.SIGALRM)
     signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture(name="logged")
+def _logged(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """All that was logged since the last look, at any level, wherever this Airflow writes it."""
+    caplog.set_level("DEBUG")
+
+    def look() -> str:
+        captured = capfd.readouterr()
+        text = f"{caplog.text}{captured.out}{captured.err}"
+        caplog.clear()
+        return text
+
+    return look

@@ -140,15 +140,7 @@ def test_every_field_is_sent(account: Emulator) -> None:
     }
 
 
-def logged_jobs(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> dict[int, str]:
-    """Return which text is which job, as the log has it."""
-    lines = re.findall(r"Text (\d+) of \d+ was taken as job ([0-9a-f-]+)", f"{caplog.text}{capfd.readouterr()}")
-    return {int(number): job_id for number, job_id in lines}
-
-
-def test_a_list_of_texts_is_a_job_each_in_its_order(
-    account: Emulator, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_list_of_texts_is_a_job_each_in_its_order(account: Emulator, logged: Callable[[], str]) -> None:
     """However the answers come in: the third one is late."""
     texts = [f"text {number}" for number in range(9)]
     account.add_fault(operation="ingest", action={"delay": 0.3}, match={"text": "text 2"})
@@ -156,7 +148,8 @@ def test_a_list_of_texts_is_a_job_each_in_its_order(
     assert len(set(job_ids)) == 9
     assert in_any_order(sent(account)) == in_any_order([told(text) for text in texts])
     assert pushed == {"job_ids": job_ids}
-    assert logged_jobs(caplog, capfd) == dict(enumerate(job_ids, 1))
+    lines = re.findall(r"Text (\d+) of \d+ was taken as job ([0-9a-f-]+)", logged())
+    assert {int(number): job_id for number, job_id in lines} == dict(enumerate(job_ids, 1))
 
 
 def test_four_texts_are_sent_at_once(account: Emulator) -> None:
@@ -276,12 +269,11 @@ def test_a_text_that_cannot_be_rendered_is_not_in_the_error() -> None:
     assert CANARY not in str(error.value)
 
 
-def test_nothing_of_a_text_is_logged(account: Emulator, caplog: pytest.LogCaptureFixture, capfd: Any) -> None:
+def test_nothing_of_a_text_is_logged(account: Emulator, logged: Callable[[], str]) -> None:
     """Neither in a success nor in a failure; which text is which job is."""
     account.add_fault(**LOST, skip=1)
-    with caplog.at_level("DEBUG"):
-        failed([f"{CANARY} {number}" for number in range(3)])
-    said = f"{caplog.text}{capfd.readouterr()}"
+    failed([f"{CANARY} {number}" for number in range(3)])
+    said = logged()
     assert "of 3 was taken as job" in said
     assert CANARY not in said
 
@@ -391,10 +383,10 @@ def test_what_is_known_to_be_taken_is_not_resent_by_a_retry(account: Emulator) -
     assert "number 1 were taken" in message
 
 
-def test_a_second_try_says_that_it_ingests_all(account: Emulator, caplog: pytest.LogCaptureFixture, capfd: Any) -> None:
+def test_a_second_try_says_that_it_ingests_all(account: Emulator, logged: Callable[[], str]) -> None:
     """The first one may have been killed by the machine's end, which leaves no word."""
     execute("hello", try_number=2)
-    assert "This one ingests all of them" in f"{caplog.text}{capfd.readouterr()}"
+    assert "This one ingests all of them" in logged()
 
 
 def test_a_timeout_while_a_text_is_on_its_way_is_final(account: Emulator, alarm: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import SimpleNamespace
@@ -479,16 +480,12 @@ def test_the_values_of_a_field_that_is_no_template_are_taken(name: str, given: o
     [(kind, name) for kind, name in FIELDS if name in {"name", "provider", "new_name", "external_account_id"}],
 )
 @pytest.mark.parametrize("given", [" canary \n", "canary\u200b", "\ufeffcanary", "canary\u00a0"], ids=ascii)
-def test_outer_white_space_is_warned_of_and_kept(
-    kind: str, field: str, given: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_outer_white_space_is_warned_of_and_kept(kind: str, field: str, given: str, logged: Callable[[], str]) -> None:
     """A name out of a file ends in a line's end, or in what nobody sees; the field is named, and its value is not."""
-    with caplog.at_level("WARNING"):
-        assert is_accepted(kind, field, given)
-    captured = capfd.readouterr()
-    logged = f"{caplog.text}{captured.out}{captured.err}"
-    assert f"{field} begins or ends with white space" in logged
-    assert "canary" not in logged
+    assert is_accepted(kind, field, given)
+    text = logged()
+    assert f"{field} begins or ends with white space" in text
+    assert "canary" not in text
 
 
 def test_outer_white_space_is_sent(account: Emulator) -> None:
@@ -497,14 +494,10 @@ def test_outer_white_space_is_sent(account: Emulator) -> None:
     assert account.requests(operation="register")[0]["body"]["name"] == " A \n"
 
 
-def test_a_text_without_outer_white_space_is_not_warned_of(
-    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_text_without_outer_white_space_is_not_warned_of(logged: Callable[[], str]) -> None:
     """White space inside is usual."""
-    with caplog.at_level("WARNING"):
-        assert is_accepted("RegisterSourceOperator", "name", "a b")
-    captured = capfd.readouterr()
-    assert "white space" not in f"{caplog.text}{captured.out}{captured.err}"
+    assert is_accepted("RegisterSourceOperator", "name", "a b")
+    assert "white space" not in logged()
 
 
 # Clearing.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,15 @@ SOON = 15
 pytestmark = pytest.mark.usefixtures("no_account")
 
 
+def manifest(folder: Path, text: str, *, name: str = "m.yaml") -> str:
+    """Write a manifest; return its path."""
+    (folder / name).write_text(text, encoding="utf-8")
+    return str(folder / name)
+
+
 def refused(folder: Path, text: str, *, name: str = "m.yaml") -> str:
     """Write a manifest that has to be refused; return what is said."""
-    (folder / name).write_text(text, encoding="utf-8")
-    said = refusal(LIST, manifest=str(folder / name))
+    said = refusal(LIST, manifest=manifest(folder, text, name=name))
     assert "canary" not in said
     return said
 
@@ -113,8 +119,9 @@ def test_a_name_that_looks_like_another_one_is_refused_with_its_line(
 )
 def test_a_quoted_value_is_what_it_looks_like(account: Emulator, tmp_path: Path, written: str, sent: str) -> None:
     """And so is a whole number in plain digits."""
-    (tmp_path / "m.yaml").write_text(f"- provider: slack\n  name: {written}\n", encoding="utf-8")
-    assert registered(account, manifest=str(tmp_path / "m.yaml")) == [{"provider": "slack", "name": sent}]
+    assert registered(account, manifest=manifest(tmp_path, f"- provider: slack\n  name: {written}\n")) == [
+        {"provider": "slack", "name": sent}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -140,8 +147,7 @@ def test_settings_are_read_as_they_look_as_well(tmp_path: Path, settings: str) -
 def test_settings_may_hold_any_json(account: Emulator, tmp_path: Path) -> None:
     """Numbers with a fraction, true and false."""
     text = f"{ENTRY}  adapter_config: {{a: 1.50, b: [true, null, -3, 1.0e+2], c: {{d: text}}}}\n"
-    (tmp_path / "m.yaml").write_text(text, encoding="utf-8")
-    [body] = registered(account, manifest=str(tmp_path / "m.yaml"))
+    [body] = registered(account, manifest=manifest(tmp_path, text))
     assert body["adapter_config"] == {"a": 1.5, "b": [True, None, -3, 100.0], "c": {"d": "text"}}
 
 
@@ -156,9 +162,8 @@ def test_a_word_that_yaml_takes_for_true_or_false_is_refused_in_settings_too(tmp
 def test_what_is_quoted_is_a_text_in_a_dag_that_renders_natively_too(account: Emulator, tmp_path: Path) -> None:
     """Jinja's native environment would read each text as Python: no quotes could help."""
     text = '- {provider: slack, name: "1_000", adapter_config: {version: "1.10", word: "True", day: "{{ ds }}"}}\n'
-    (tmp_path / "m.yaml").write_text(text, encoding="utf-8")
     with DAG("native", render_template_as_native_obj=True, schedule=None):
-        task = RegisterList(task_id="register", manifest=str(tmp_path / "m.yaml"))
+        task = RegisterList(task_id="register", manifest=manifest(tmp_path, text))
     task.execute({"ti": TaskInstance(), "ds": "2026-01-01"})  # type: ignore[typeddict-item]
     [body] = [request["body"] for request in account.requests(operation="register")]
     assert body["name"] == "1_000"
@@ -214,15 +219,11 @@ def test_an_optional_field_of_an_entry_that_rendered_to_nothing_is_not_given(acc
 
 
 def test_texts_with_outer_white_space_are_warned_of_by_their_places(
-    account: Emulator, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    account: Emulator, logged: Callable[[], str]
 ) -> None:
     """In one line, without the values, which are sent as they are."""
-    with caplog.at_level("WARNING"):
-        sent = registered(
-            account, sources=[{"provider": "slack", "name": f"canary {number}\n"} for number in range(12)]
-        )
-    captured = capfd.readouterr()
-    warnings = [line for line in f"{caplog.text}{captured.out}{captured.err}".splitlines() if "white space" in line]
+    sent = registered(account, sources=[{"provider": "slack", "name": f"canary {number}\n"} for number in range(12)])
+    warnings = [line for line in logged().splitlines() if "white space" in line]
     assert warnings
     assert "name of sources[0], name of sources[1]" in warnings[0]
     assert "and 2 more" in warnings[0]
@@ -274,8 +275,7 @@ def test_a_list_as_json_text_has_no_key_twice_either() -> None:
 def test_what_a_merge_overrides_is_not_there_twice(account: Emulator, tmp_path: Path) -> None:
     """That is what it is for."""
     text = "- &base {provider: slack, name: a, kind: ephemeral}\n- {<<: *base, name: b}\n"
-    (tmp_path / "m.yaml").write_text(text, encoding="utf-8")
-    sent = registered(account, manifest=str(tmp_path / "m.yaml"))
+    sent = registered(account, manifest=manifest(tmp_path, text))
     assert sorted(body["name"] for body in sent) == ["a", "b"]
     assert {body["kind"] for body in sent} == {"ephemeral"}
 
@@ -322,8 +322,7 @@ def test_aliases_in_measure_are_fine(account: Emulator, tmp_path: Path) -> None:
     """As they save a list of a hundred sources from saying everything a hundred times."""
     shared = "- &base {provider: slack, name: a, adapter_config: &settings {channels: [a, b, c]}}\n"
     text = shared + "".join(f"- {{<<: *base, name: n{number}, adapter_config: *settings}}\n" for number in range(100))
-    (tmp_path / "m.yaml").write_text(text, encoding="utf-8")
-    assert len(registered(account, manifest=str(tmp_path / "m.yaml"))) == 101
+    assert len(registered(account, manifest=manifest(tmp_path, text))) == 101
 
 
 def test_a_large_list_without_aliases_is_fine() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -267,17 +268,13 @@ def test_update_leaves_alone_what_the_task_does_not_declare(account: Emulator) -
     assert (source["ingestion_mode"], source["kind"]) == ("realtime", "ephemeral")
 
 
-def test_reuse_warns_of_nothing_that_the_task_does_not_declare(
-    account: Emulator, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_reuse_warns_of_nothing_that_the_task_does_not_declare(account: Emulator, logged: Callable[[], str]) -> None:
     """A realtime source is not said to differ from a task that names no mode."""
     account.seed([{"provider": "slack", "name": "n", "ingestion_mode": "realtime", "kind": "ephemeral"}])
-    with caplog.at_level("INFO"):
-        register_once()
-    captured = capfd.readouterr()
-    logged = f"{caplog.text}{captured.out}{captured.err}"
-    assert "exists as source" in logged
-    assert "differs" not in logged
+    register_once()
+    text = logged()
+    assert "exists as source" in text
+    assert "differs" not in text
 
 
 def test_a_new_source_without_a_mode_is_what_the_server_makes_of_it(account: Emulator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,16 +71,12 @@ def test_the_source_is_pushed_without_its_settings(account: Emulator) -> None:
     assert update(poll_interval_seconds=60, do_xcom_push=False)[1] == {}
 
 
-def test_what_is_logged_names_keys_and_no_value(
-    account: Emulator, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """Neither of what is sent nor of what was there; wherever this Airflow writes it."""
-    with caplog.at_level("INFO"):
-        update(adapter_config={"token": "canary"}, external_account_id="canary")
-    captured = capfd.readouterr()
-    logged = f"{caplog.text}{captured.out}{captured.err}"
-    assert "adapter_config.token" in logged
-    assert "canary" not in logged
+def test_what_is_logged_names_keys_and_no_value(account: Emulator, logged: Callable[[], str]) -> None:
+    """Neither of what is sent nor of what was there."""
+    update(adapter_config={"token": "canary"}, external_account_id="canary")
+    text = logged()
+    assert "adapter_config.token" in text
+    assert "canary" not in text
 
 
 def test_a_renamed_source_is_reused_under_its_new_name(account: Emulator) -> None:
