@@ -36,6 +36,7 @@ def _gated(kind: type[Any]) -> type[Any]:
     def refuse(self: Any, *_: object, **__: object) -> None:
         raise AcceptedError
 
+    # Private, and the one place that every operator comes by between its fields and its first request.
     return type(kind.__name__, (kind,), {"_runtime": refuse})
 
 

@@ -61,7 +61,10 @@ class MemoryJournal(dict[str, str]):
 
 
 class InMemory:
-    """An operator whose journal is in memory, and which waits for short times only."""
+    """An operator whose journal is in memory, and which waits for short times only.
+
+    It overrides what is private: for a user there is one journal, and the times follow from the connection.
+    """
 
     journal = MemoryJournal()
     timing = Timing(settle_timeout=0.3, lease_pause=0.05, wait_timeout=1, poll_interval=0.05)
