@@ -182,7 +182,7 @@ def test_another_key_than_the_recorded_one_is_refused(world: World) -> None:
     error = acts.error_of(acts.rotate(world, store_as="another_secret"))
     assert isinstance(error, SourceChangedError)
     assert f"is in the test store '{KEY}'" in str(error)
-    assert "Nothing was rotated" in str(error)
+    assert "Nothing was done" in str(error)
     assert world.rotations == 0
 
 
