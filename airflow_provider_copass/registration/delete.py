@@ -16,12 +16,12 @@ from airflow_provider_copass.registration.journal import (
     known_of,
     location_name,
 )
-from airflow_provider_copass.registration.lease import LookAgainError, read_entry
-from airflow_provider_copass.registration.operation import Operation, identity_of, look_up_steps, only_one
+from airflow_provider_copass.registration.lease import read_entry
+from airflow_provider_copass.registration.operation import Operation, look_up_steps, only_one
 from airflow_provider_copass.registration.secret_writer import SecretRemover
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.api.calls import Call
@@ -59,20 +59,17 @@ class Deletion(Operation["str | None"]):
         self._kind: Literal["delete", "disconnect"] = kind
         self._store_key = store_key
         self._purge = purge
-        self._identity = ref.identity
         self._begun = ""
         self._ended = ""
 
     def attempt(self) -> Steps[str | None]:
         """Find out which identity it is; then act with the lease in hand."""
-        if self._ref.data_source_id:
+        identity = self._ref.identity
+        if identity is None:
             source = yield from look_up_steps(self._ref)
             if source is None or (self._kind == "disconnect" and not source.is_live):
                 return self._nothing_left(source)
-            self._identity = identity_of(self._ref, source)
-        identity = self._identity
-        if identity is None:
-            raise LookAgainError
+            identity = self.identity_of(source)
         lease = self.lease_on(identity)
         entry, looked = yield from read_entry(lease.name)
         if self._ref.identity is not None and deleted_by_of(entry) == self._rt.owner.instance:
@@ -142,8 +139,12 @@ class Deletion(Operation["str | None"]):
                     self._rt.journal.remove(location_name(self._rt.secrets.name, self._rt.secrets.location(key)))
             self.at_risk.discard(source_id)
         write = Write(self._kind, self._rt.clock.now(), self._rt.owner.instance, source_id)
+        make: Callable[[str, str], Call[Any]] = (
+            calls.delete_source if self._kind == "delete" else calls.disconnect_source
+        )
+        call = make(self._rt.sandbox_id, source_id)
         try:
-            yield from lease.send(self._call(source_id), source_id, note=lambda pending: replace(pending, write=write))
+            yield from lease.send(call, source_id, note=lambda pending: replace(pending, write=write))
         except CopassNotFoundError:
             pass
         except CopassCallError as error:
@@ -166,10 +167,6 @@ class Deletion(Operation["str | None"]):
                 raise
         lease.verify()
         self._rt.log.info("Purged what came in through source %s.", source_id)
-
-    def _call(self, source_id: str) -> Call[Any]:
-        make = calls.delete_source if self._kind == "delete" else calls.disconnect_source
-        return make(self._rt.sandbox_id, source_id)
 
     def _end(self, lease: Lease, source_id: str, *, is_secret_removed: bool = False) -> str:
         """Let the entry tell that the source is gone."""

@@ -140,6 +140,10 @@ class Operation(Generic[T]):
             limit = 2 * timing.takeover_after if self.owes else timing.wait_timeout
             is_last = clock.monotonic() - since > limit
 
+    def identity_of(self, source: Source) -> Identity:
+        """Return the identity of a source as it is now."""
+        return Identity(self._rt.sandbox_id, source.provider, source.name)
+
     def lease_on(self, identity: Identity) -> Lease:
         """Return this process's lease on an identity, which remembers whether it was lost."""
         return self._leases.setdefault(identity, Lease(identity, self._rt))
@@ -202,7 +206,7 @@ class Operation(Generic[T]):
 
         :raises LookAgainError: if it has another identity now.
         """
-        if source is not None and Identity(self._rt.sandbox_id, source.provider, source.name) != lease.identity:
+        if source is not None and self.identity_of(source) != lease.identity:
             raise LookAgainError
         return (yield from self.look_up_known(lease.held, Inventory.of([] if source is None else [source])))
 
@@ -242,8 +246,7 @@ class Operation(Generic[T]):
         for source_id in sorted(source_ids):
             source: Source | None = yield GetSource(source_id)
             if source is not None and source.is_live:
-                lease = self.lease_on(Identity(self._rt.sandbox_id, source.provider, source.name))
-                yield from self._mint_for(source, lease)
+                yield from self._mint_for(source, self.lease_on(self.identity_of(source)))
         for source_id in source_ids:
             self.at_risk.discard(source_id)
 
@@ -377,11 +380,6 @@ def missing(ref: SourceRef) -> SourceMissingError:
         f"There is no live {ref} in sandbox {ref.sandbox_id!r}. Nothing was done. Check its name or id, or register it "
         "first."
     )
-
-
-def identity_of(ref: SourceRef, source: Source) -> Identity:
-    """Return the identity of a source as it is now."""
-    return Identity(ref.sandbox_id, source.provider, source.name)
 
 
 def now_on_server(runtime: Runtime, inventory: Inventory) -> float:

@@ -8,7 +8,7 @@ from airflow_provider_copass.errors import SecretMissingError, SourceChangedErro
 from airflow_provider_copass.registration.journal import Completed, known_of
 from airflow_provider_copass.registration.lease import read_entry
 from airflow_provider_copass.registration.minter import Minter
-from airflow_provider_copass.registration.operation import Operation, identity_of, missing, require_steps
+from airflow_provider_copass.registration.operation import Operation, missing, require_steps
 from airflow_provider_copass.registration.register import Registered, without_secret
 from airflow_provider_copass.registration.spec import SourceRef
 
@@ -41,7 +41,7 @@ class Rotation(Operation[Registered]):
     def attempt(self) -> Steps[Registered]:
         """Look; if this task instance has not rotated yet, do so with the lease in hand."""
         source = yield from self._look()
-        lease = self.lease_on(identity_of(self._ref, source))
+        lease = self.lease_on(self.identity_of(source))
         minter = Minter(lease, self._store_key, self.at_risk, self._rt)
         minter.writer.check()
         entry, _ = yield from read_entry(lease.name)

@@ -17,12 +17,10 @@ from airflow_provider_copass.registration.journal import Completed, Pending, Wri
 from airflow_provider_copass.registration.lease import LookAgainError, read_entry
 from airflow_provider_copass.registration.operation import (
     Operation,
-    identity_of,
     missing,
     only_one,
     require_steps,
 )
-from airflow_provider_copass.registration.spec import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.journal import Entry
     from airflow_provider_copass.registration.lease import Lease
     from airflow_provider_copass.registration.ports import Runtime
-    from airflow_provider_copass.registration.spec import SourceRef
+    from airflow_provider_copass.registration.spec import Identity, SourceRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class Update(Operation[Updated]):
     def attempt(self) -> Steps[Updated]:
         """Look; if anything differs, look again with the lease in hand and send it."""
         source = yield from require_steps(self._ref)
-        lease = self.lease_on(identity_of(self._ref, source))
+        lease = self.lease_on(self.identity_of(source))
         entry, _ = yield from read_entry(lease.name)
         known = known_of(entry, source.data_source_id)
         if not self._declared.unsent(source, known):
@@ -89,7 +87,7 @@ class Update(Operation[Updated]):
             return Updated(source)
         yield from self.acquire([lease])
         source = yield from require_steps(self._ref)
-        if identity_of(self._ref, source) != lease.identity:
+        if self.identity_of(source) != lease.identity:
             raise LookAgainError
         lease.verify()
         known = known_of(lease.held, source.data_source_id)
@@ -116,7 +114,7 @@ class Rename(Operation[Updated]):
     def attempt(self) -> Steps[Updated]:
         """Find out between which names it is; then hold the leases on both."""
         source = yield from self._look()
-        new = Identity(self._ref.sandbox_id, source.provider, self._new_name)
+        new = replace(self.identity_of(source), name=self._new_name)
         if source.name != self._new_name:
             self._old_name = source.name
         else:
@@ -212,7 +210,7 @@ class Rename(Operation[Updated]):
         found: Source | None = inventory.by_id.get(source_id)
         if found is None:
             found = yield GetSource(source_id)
-        if found is None or identity_of(self._ref, found) not in {new, old}:
+        if found is None or self.identity_of(found) not in {new, old}:
             raise LookAgainError
         if self._ref.identity is not None and not found.is_live:
             raise LookAgainError
