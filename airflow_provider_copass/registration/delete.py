@@ -175,7 +175,7 @@ class Deletion(Operation["str | None"]):
             left = of_it if of_it is not None and not is_secret_removed else Completed(source_id)
             lease.complete(Tombstone(source_id, self._rt.owner.instance, left.store, left.key, left.location))
         elif of_it is not None or source_id in {lease.held.rotating, *lease.held.created_ids}:
-            lease.remove()
+            lease.complete(None)
         else:
             lease.drop_write()
             lease.release()

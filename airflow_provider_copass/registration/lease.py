@@ -17,7 +17,6 @@ from airflow_provider_copass.registration.driver import Read, SendWrite
 from airflow_provider_copass.registration.journal import (
     Completed,
     Pending,
-    Tombstone,
     completed_of,
     entry_name,
     from_text,
@@ -135,7 +134,11 @@ class Lease:
         """
         if isinstance(entry, Pending) and entry.lease_token not in {"", self._rt.token}:
             self._rt.log.info("Taking over the lease from %s.", entry.owner)
-        known = entry if isinstance(entry, Pending) else _pending(entry, self._rt.owner)
+        if isinstance(entry, Pending):
+            known = entry
+        else:
+            generation = entry.secret_generation if isinstance(entry, Completed) else 0
+            known = Pending("", self._rt.owner, secret_generation=generation, previous=entry)
         if known.lease_token == self._rt.token and known.write is not None and known.write == self._unsent:
             # This process noted it, and then was too late to send it.
             known = replace(known, write=None)
@@ -239,17 +242,15 @@ class Lease:
             self.touched.add(source_id or getattr(result, "data_source_id", self.identity.label))
             return result
 
-    def complete(self, entry: Completed | Tombstone) -> None:
+    def complete(self, entry: Entry | None) -> None:
         """Write how the work ended; the lease ends with it.
 
+        :param entry: what the entry says from now on; None to remove it.
         :raises LostLeaseError: if another process holds it now.
         :raises LookAgainError: if this took too long, so that it may have held it.
         """
-        self._end(to_text(entry))
-
-    def remove(self) -> None:
-        """Remove the entry; the lease ends with it. It raises what :meth:`complete` raises."""
-        self._end(None)
+        self.verify_unless_fresh()
+        self._put(entry, self._looked)
 
     def release(self) -> None:
         """Give the lease back: with the facts that the next holder needs, or the entry as it was.
@@ -257,20 +258,7 @@ class Lease:
         It raises what :meth:`complete` raises.
         """
         held = self.held
-        left = replace(held, lease_token="", since=self._rt.clock.now()) if held.has_facts else held.previous
-        self._end(None if left is None else to_text(left))
-
-    def _end(self, text: str | None) -> None:
-        self.verify_unless_fresh()
-        within = self._seconds_left(self._looked)
-        self.pending = None
-        try:
-            if text is None:
-                self._rt.journal.remove(self.name)
-            else:
-                self._rt.journal.write(self.name, text, within=within)
-        finally:
-            self._check_in_time(self._looked)
+        self.complete(replace(held, lease_token="", since=self._rt.clock.now()) if held.has_facts else held.previous)
 
     def amend(self, **fields: Any) -> None:
         """Let the next write of the entry say something else, too."""
@@ -328,30 +316,29 @@ class Lease:
     def _write(self, pending: Pending, looked: Moment) -> None:
         rt = self._rt
         mine = replace(pending, lease_token=rt.token, owner=rt.owner, since=rt.clock.now())
-        self.pending = None
-        within = self._seconds_left(looked)
-        try:
-            rt.journal.write(self.name, to_text(mine), within=within)
-        finally:
-            # One that failed may have been written all the same.
-            self._check_in_time(looked)
+        self._put(mine, looked)
         self.pending = mine
 
-    def _seconds_left(self, looked: Moment) -> float:
-        """Return for how long the entry may be written: later, that could replace what another process has written.
+    def _put(self, entry: Entry | None, looked: Moment) -> None:
+        """Write the entry, or remove it, and hold nothing after it.
 
-        :raises LookAgainError: if it is too late already.
+        :raises LookAgainError: if it is too late for that, or was: it could replace what another process has written.
         """
-        left = self._rt.timing.lease_pause - looked.age(self._rt.clock)
+        journal, clock, limit = self._rt.journal, self._rt.clock, self._rt.timing.lease_pause
+        left = limit - looked.age(clock)
         if left < 0:
             raise LookAgainError
-        return left
-
-    def _check_in_time(self, looked: Moment) -> None:
-        """Hold nothing after a write that took too long."""
-        if looked.age(self._rt.clock) > self._rt.timing.lease_pause:
-            self.late_at = self._rt.clock.monotonic()
-            raise LookAgainError
+        self.pending = None
+        try:
+            if entry is None:
+                journal.remove(self.name)
+            else:
+                journal.write(self.name, to_text(entry), within=left)
+        finally:
+            # One that failed may have been written all the same.
+            if looked.age(clock) > limit:
+                self.late_at = clock.monotonic()
+                raise LookAgainError
 
 
 class LocationClaim:
@@ -423,8 +410,3 @@ def give_back(leases: Collection[Lease]) -> None:
                 lease.release()
     if late != [lease.late_at for lease in leases]:
         raise LookAgainError
-
-
-def _pending(entry: Completed | Tombstone | None, owner: Owner) -> Pending:
-    generation = entry.secret_generation if isinstance(entry, Completed) else 0
-    return Pending("", owner, 0.0, secret_generation=generation, previous=entry)

@@ -309,10 +309,12 @@ def end_with(lease: Lease, known: Completed) -> None:
     if held.rotating or held.created_ids or held.write is not None:
         lease.note(replace(held, previous=known if not is_nothing_known else held.previous))
         lease.release()
-    elif is_nothing_known:
-        lease.remove() if held.previous is None or known_of(held, known.source_id) is not None else lease.release()
-    else:
+    elif not is_nothing_known:
         lease.complete(known)
+    elif held.previous is None or known_of(held, known.source_id) is not None:
+        lease.complete(None)
+    else:
+        lease.release()
 
 
 def _without(held: Pending, source_id: str) -> Pending:
