@@ -185,16 +185,12 @@ class Deletion(Operation["str | None"]):
         """Return the keys of the secrets that are to be removed."""
         if self._store_key is None or self._rt.secrets is None:
             return ()
-        remover = SecretRemover(lease.identity, self._store_key, self._rt.secrets)
-        keys = remover.keys(
+        return SecretRemover(lease.identity, self._store_key, self._rt.secrets, self._rt.log).keys(
             source.data_source_id,
             known_of(lease.held, source.data_source_id),
             is_realtime=source.ingestion_mode in {"", "realtime"},
             rotations=lease.held.secret_generation,
         )
-        for line in remover.left:
-            self._rt.log.warning("%s", line)
-        return keys
 
     def _nothing_left(self, source: Source | None) -> str | None:
         """Say that there is nothing to do."""

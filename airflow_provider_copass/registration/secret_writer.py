@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from airflow_provider_copass.registration.journal import Completed, Pending, Tombstone
-    from airflow_provider_copass.registration.ports import Runtime, Secrets
+    from airflow_provider_copass.registration.ports import Log, Runtime, Secrets
     from airflow_provider_copass.registration.spec import Identity, StoreKey
 
 ANY_ID = "00000000-0000-4000-8000-000000000000"
@@ -292,14 +292,14 @@ class SecretRemover:
     :param identity: the source's identity.
     :param store_key: its key, if the journal does not know it.
     :param secrets: the store.
+    :param log: where to say what is left, and why.
     """
 
-    def __init__(self, identity: Identity, store_key: StoreKey, secrets: Secrets) -> None:
+    def __init__(self, identity: Identity, store_key: StoreKey, secrets: Secrets, log: Log) -> None:
         self._identity = identity
         self._store_key = store_key
         self._secrets = secrets
-        self.left: list[str] = []
-        """Why something was left, for the log."""
+        self._log = log
 
     def keys(self, source_id: str, known: Completed | None, *, is_realtime: bool, rotations: int) -> list[str]:
         """Return the keys that are this source's.
@@ -310,7 +310,6 @@ class SecretRemover:
         :raises CopassInputError: if the store cannot hold the key.
         :raises SourceChangedError: if the secret is in another store.
         """
-        self.left.clear()
         secrets = self._secrets
         if known is not None and known.key:
             if known.store != secrets.name:
@@ -343,11 +342,14 @@ class SecretRemover:
         if owner == source_id or (owner is None and is_own):
             return True
         if owner is not None:
-            self.left.append(f"The {self._secrets.name} {key!r} holds another source's secret; it is left there.")
+            self._log.warning("The %s %r holds another source's secret; it is left there.", self._secrets.name, key)
         elif self._may_hold(key):
-            self.left.append(
-                f"The {self._secrets.name} {key!r} is left there: nothing shows that it is the webhook secret of "
-                f"source {source_id}, and it may be another source's. If it is not needed, delete it by hand."
+            self._log.warning(
+                "The %s %r is left there: nothing shows that it is the webhook secret of source %s, and it may be "
+                "another source's. If it is not needed, delete it by hand.",
+                self._secrets.name,
+                key,
+                source_id,
             )
         return False
 
