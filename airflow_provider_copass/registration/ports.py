@@ -197,14 +197,6 @@ class Timing:
     poll_interval: float = 1.0
 
 
-def no_mask(_: SecretStr) -> None:
-    """Mask nothing: there is no log that a secret could reach."""
-
-
-def no_count(_: int) -> None:
-    """Count nothing."""
-
-
 @dataclass(frozen=True)
 class Runtime:
     """What one try of a task works with, the same for all that it does.
@@ -234,6 +226,6 @@ class Runtime:
     token: str = field(repr=False)
     timing: Timing = field(default_factory=Timing)
     pool: Pool = field(default_factory=Inline)
-    mask: Callable[[SecretStr], None] = no_mask
-    on_duplicates: Callable[[int], None] = no_count
+    mask: Callable[[SecretStr], None] = lambda _: None
+    on_duplicates: Callable[[int], None] = lambda _: None
     setups: frozenset[str] = frozenset()

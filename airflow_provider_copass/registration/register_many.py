@@ -159,33 +159,25 @@ def register_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome
         registration.check()
     driver = Driver(quiet, on_end=brake.count)
     results: dict[Registration, Registered | CopassError] = {}
+
+    def run(some: Sequence[Registration], *, is_patient: bool) -> None:
+        if brake.is_on:
+            results.update({each: results.get(each) or SkippedError() for each in some})
+            return
+        ended = driver.run([each.steps(is_patient=is_patient) for each in some])
+        results.update(zip(some, ended, strict=True))
+
     for begin in range(0, len(registrations), CHUNK):
         chunk = registrations[begin : begin + CHUNK]
         # What another task holds is left for later: no task waits for a whole list.
-        _run(chunk, driver, brake, results, is_patient=False)
+        run(chunk, is_patient=False)
         if len(registrations) > CHUNK:
             runtime.log.info("%d of %d sources are done.", len(results), len(registrations))
     held = [each for each in registrations if isinstance(results[each], EntryBusyError)]
     if held:
-        _run(held, driver, brake, results, is_patient=True)
+        run(held, is_patient=True)
     _warn_of_duplicates([each for each in results.values() if isinstance(each, Registered)], specs, runtime)
     return [_outcome(each.spec, results[each]) for each in registrations]
-
-
-def _run(
-    registrations: Sequence[Registration],
-    driver: Driver,
-    brake: Brake,
-    results: dict[Registration, Registered | CopassError],
-    *,
-    is_patient: bool,
-) -> None:
-    """Run some registrations side by side."""
-    if brake.is_on:
-        results.update({each: results.get(each) or SkippedError() for each in registrations})
-        return
-    ended = driver.run([each.steps(is_patient=is_patient) for each in registrations])
-    results.update(zip(registrations, ended, strict=True))
 
 
 def _outcome(spec: SourceSpec, result: Registered | CopassError) -> Outcome:

@@ -201,7 +201,7 @@ class SourceRef:
         object.__setattr__(self, "name", read.name)
 
     def __str__(self) -> str:
-        return f"source {self.data_source_id}" if self.data_source_id else f"{self.provider} source {self.name!r}"
+        return f"source {self.data_source_id}" if self.identity is None else self.identity.label
 
     @property
     def identity(self) -> Identity | None:
@@ -216,15 +216,10 @@ def check_choices(if_exists: object, on_missing_secret: object) -> None:
 
     :raises CopassInputError: naming the field and the words.
     """
-    _check_choice("if_exists", if_exists, IF_EXISTS)
-    _check_choice("on_missing_secret", on_missing_secret, ON_MISSING_SECRET)
-
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Refuse a word that is none of the known ones.
-
-    :raises CopassInputError: naming the field and the words.
-    """
-    # By type first: a blank cell of a table, and what Jinja did not find, raise if they are compared.
-    if not isinstance(value, str) or value not in choices:
-        raise CopassInputError(f"{name} must be one of {', '.join(map(repr, choices))}.", fields=(name,))
+    for name, value, choices in (
+        ("if_exists", if_exists, IF_EXISTS),
+        ("on_missing_secret", on_missing_secret, ON_MISSING_SECRET),
+    ):
+        # By type first: a blank cell of a table, and what Jinja did not find, raise if they are compared.
+        if not isinstance(value, str) or value not in choices:
+            raise CopassInputError(f"{name} must be one of {', '.join(map(repr, choices))}.", fields=(name,))
