@@ -95,6 +95,9 @@ def _is_hopeless(error: CopassError) -> TypeGuard[CopassStatusError]:
     return isinstance(error, CopassAuthenticationError | CopassPermissionError)
 
 
+OutcomeWord = Literal["created", "unchanged", "updated", "failed", "skipped"]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one source of a list, or what would become of it.
@@ -110,7 +113,7 @@ class Outcome:
     """
 
     spec: SourceSpec
-    outcome: Literal["created", "unchanged", "updated", "failed", "skipped"]
+    outcome: OutcomeWord
     registered: Registered | None = None
     error: CopassError | None = None
     changed: tuple[str, ...] = ()
@@ -231,6 +234,7 @@ def _planned(
     registration: Registration, text: str | None, name: str, inventory: Inventory, runtime: Runtime
 ) -> Outcome:
     spec = registration.spec
+    outcome: OutcomeWord
     try:
         entry = from_text(text, name=name)
         if isinstance(entry, Pending) and entry.lease_token:
@@ -244,22 +248,15 @@ def _planned(
             return Outcome(spec, "created")
         source_id = source.data_source_id
         if decision.step == "finish":
-            outcome: Literal["created", "unchanged"] = "created" if known_of(entry, source_id) is None else "unchanged"
+            outcome = "created" if known_of(entry, source_id) is None else "unchanged"
             return Outcome(spec, outcome, why="an interrupted try is finished", planned_id=source_id)
         known = known_of(entry, source_id) or Completed(source_id)
         seen = registration.assess(known, source, before=settled_part(entry))
-        if seen.secret == "missing" and spec.on_missing_secret != "ignore":
-            return _planned_secret(spec, source_id, seen.differing)
     except CopassError as error:
         return Outcome(spec, "failed", error=error, why=str(error))
-    is_update = bool(seen.changes) and spec.if_exists == "update"
-    return Outcome(spec, "updated" if is_update else "unchanged", changed=seen.differing, planned_id=source_id)
-
-
-def _planned_secret(spec: SourceSpec, source_id: str, differing: tuple[str, ...]) -> Outcome:
-    """Tell what would be done about a secret that is missing."""
-    if spec.on_missing_secret == "rotate":
-        why = "its webhook secret is not in the store: a new one is minted"
-        return Outcome(spec, "updated", changed=differing, why=why, planned_id=source_id)
-    why = "its webhook secret is not in the store, and on_missing_secret is 'fail'"
-    return Outcome(spec, "failed", changed=differing, why=why, planned_id=source_id)
+    outcome, why = "updated" if seen.asks_for_update else "unchanged", ""
+    if seen.asks_for_secret:
+        outcome, why = "updated", "its webhook secret is not in the store: a new one is minted"
+    elif seen.secret == "missing" and spec.on_missing_secret == "fail":
+        outcome, why = "failed", "its webhook secret is not in the store, and on_missing_secret is 'fail'"
+    return Outcome(spec, outcome, changed=seen.differing, why=why, planned_id=source_id)
