@@ -126,10 +126,10 @@ class Operation(Generic[T]):
             except LookAgainError:
                 pass
             except CopassError as error:
-                # No entry tells what this process owes since it lost a lease: no failure that may pass ends it.
-                was_lost = any(lease.was_lost for lease in self._leases.values())
+                # No entry tells what is owed by a process that lost a lease, or was late: it goes on if that can help.
+                is_untold = any(lease.was_lost or lease.was_late for lease in self._leases.values())
                 failures += 1
-                if error.is_final or is_last or not (self.owes and was_lost) or failures > _FAILURES:
+                if error.is_final or is_last or not (self.owes and is_untold) or failures > _FAILURES:
                     raise
             if is_last:
                 raise EntryBusyError(self._busy(held))

@@ -12,7 +12,7 @@ import pytest
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_true
 from tests.registration.each_boundary import killed_at_each, paused_at_each
-from tests.registration.simulation import Fault, Process, World, run_all, run_to
+from tests.registration.simulation import Fault, Process, World, run_all, run_to, server_error
 
 LONGEST = acts.SETTLE + 15
 """Seconds: one wait for a write in flight, and what the steps take."""
@@ -88,6 +88,27 @@ def test_the_first_process_is_late_and_the_second_one_was_killed(
         second = start(world, faults={("rotate", 0): Fault(late=late)} if late else {}, kill_at=kill_at)
         run_all(world, [second, first])
         assert_true(world, first)
+
+
+@pytest.mark.parametrize("start", [minting, rotation])
+def test_a_failed_look_keeps_no_late_process_from_minting_once_more(start: Callable[..., Process]) -> None:
+    """Only that process knows that its entry, completed too late, may hide a rotation of one that was killed."""
+    calm = World()
+    run_all(calm, [counted := start(calm)])
+    last = counted.trace.count("before write entry") - 1
+    world = World()
+    first = start(
+        world,
+        freezes={("before write entry", last): 100},
+        faults={("get", 0): Fault(applies=False, error=server_error)},
+    )
+    while not first.frozen_at:
+        run_to(world, first, len(first.trace))
+    second = start(world, kill_at=("after rotate", 0))
+    run_all(world, [second, first])
+    assert acts.is_killed(second)
+    assert "before get" in first.trace
+    assert_once(world, acts.until_green(acts.register, world, first=3, task="next/run/task/-1"))
 
 
 @each_way
