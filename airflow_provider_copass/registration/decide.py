@@ -80,11 +80,7 @@ def _is_begun(entry: Entry | None, source_id: str) -> bool:
 
 
 def ids_to_look_up(entry: Entry | None, inventory: Inventory) -> list[str]:
-    """Return the ids that the list does not show, and that must be read one by one before anything is decided.
-
-    :param entry: the journal entry.
-    :param inventory: the list.
-    """
+    """Return the ids that the list does not show, and that must be read one by one before anything is decided."""
     known = completed_of(entry)
     ids = set() if known is None else {known.source_id}
     if isinstance(entry, Pending):

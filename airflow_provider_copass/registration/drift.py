@@ -48,10 +48,7 @@ class Declared:
         }
 
     def differing(self, found: Source) -> dict[str, Any]:
-        """Return what differs, each with what is declared; of ``adapter_config`` each key: ``adapter_config.a``.
-
-        :param found: the source as the server shows it.
-        """
+        """Return what differs, each with what is declared; of ``adapter_config`` each key: ``adapter_config.a``."""
         differing: dict[str, Any] = {}
         for name, wanted in self.fields.items():
             if name == SETTINGS and wanted is not None:
@@ -65,10 +62,7 @@ class Declared:
         return differing
 
     def body(self, changes: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-        """Return what to send for some changes, and whether its ``adapter_config`` is to be merged into what is there.
-
-        :param changes: of what differs.
-        """
+        """Return what to send for changes, and whether its ``adapter_config`` is to be merged into what is there."""
         body = {name: value for name, value in changes.items() if "." not in name}
         settings = {name.partition(".")[2]: value for name, value in changes.items() if "." in name}
         if settings:
@@ -78,11 +72,7 @@ class Declared:
     def remember(self, sent: dict[str, Any], before: Source, after: Source, known: Completed, log: Log) -> Completed:
         """Keep a hash of what was sent and is not shown, so that it is not sent again in every run.
 
-        :param sent: what was sent.
-        :param before: the source before that.
-        :param after: the source after it.
-        :param known: what the journal knows of the source.
-        :return: what it knows now.
+        :return: what the journal is to know of the source.
         """
         hidden = [name for name in self.differing(after) if name in sent and name != "name"]
         if hidden:

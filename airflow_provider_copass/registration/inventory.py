@@ -44,9 +44,7 @@ class Inventory:
     def of_list(cls, listed: SourceList, *, now: float, took: float = 0.0) -> Inventory:
         """Make one of a list.
 
-        :param listed: the answer.
         :param now: seconds since the epoch, by our clock, when it came.
-        :param took: seconds that it took.
         :raises CopassAnswerError: if the list is cut short: from a part of it nothing can be concluded.
         """
         sources = listed.require_complete()

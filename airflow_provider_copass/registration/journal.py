@@ -232,19 +232,12 @@ def entry_name(identity: Identity) -> str:
 
 
 def location_name(store: str, location: str) -> str:
-    """Return the name of the note on a location of a store.
-
-    :param store: the store's name.
-    :param location: where the key lives.
-    """
+    """Return the name of the note on a location of a store."""
     return f"{LOCATION_PREFIX}{_digest(store, location)}"
 
 
 def kind_of_name(name: str) -> Literal["source", "location"] | None:
-    """Tell whether a Variable of this name is an entry on a source, or a note on a location; None if it is neither.
-
-    :param name: the Variable's key.
-    """
+    """Tell whether a Variable of this name is an entry on a source, or a note on a location; None if it is neither."""
     found = _NAME.fullmatch(name)
     if found is None:
         return None
@@ -271,10 +264,9 @@ def _fields(entry: Entry) -> dict[str, Any]:
 
 
 def from_text(text: str | None, *, name: str) -> Entry | None:
-    """Read an entry.
+    """Read an entry; None if there is none.
 
-    :param text: what the journal holds; None for nothing.
-    :param name: the entry's name, for the message.
+    :param name: its name, for the message.
     :raises EntryFormatError: if it is no entry, or one of a newer version; a guess could make a second source.
     """
     if text is None:
@@ -296,10 +288,7 @@ def from_text(text: str | None, *, name: str) -> Entry | None:
 
 
 def format_of(text: str) -> int | None:
-    """Return the version of the format that an entry is written in; None if the text is no entry.
-
-    :param text: what the journal holds.
-    """
+    """Return the version of the format that an entry is written in; None if the text is no entry."""
     try:
         return int(json.loads(text)["copass_entry"])
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):

@@ -69,7 +69,7 @@ class Minter:
         self.written: dict[str, str] = {}
         """The keys that this process has written, by the ids of their sources."""
 
-    def claim_locations(self, *, previous: bool = False) -> tuple[LocationClaim, ...]:
+    def claim_locations(self, *, previous: bool = False) -> None:
         """Prepare the claims on the locations of its keys.
 
         :param previous: the key of the secret before the present one as well.
@@ -77,7 +77,6 @@ class Minter:
         keys = [self.writer.key()] if self.writer.needs_location else []
         keys += [previous_key(key) for key in keys if previous]
         self.locations = tuple(LocationClaim(self.writer.location(key), key, self._lease, self._rt) for key in keys)
-        return self.locations
 
     def verify_locations(self) -> None:
         """Look whether the keys' locations are still claimed."""

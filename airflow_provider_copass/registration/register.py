@@ -77,7 +77,6 @@ class Registration(Operation[Registered]):
         self._writer = self._minter.writer
         if spec.is_realtime:
             self._minter.claim_locations()
-        self._declared = Declared(spec.source.body())
         self._posts = 0
         self._failure: CopassCallError | None = None
 
@@ -209,9 +208,8 @@ class Registration(Operation[Registered]):
         before, outcome = self._lease.held.previous, self._outcome(known.source_id)
         seen = self.assess(known, source, before)
         if seen.asks_for_update:
-            source, known = yield from send_changes(
-                self._declared, seen.changes, (source, known), [self._lease], self._rt
-            )
+            declared = Declared(self.spec.source.body())
+            source, known = yield from send_changes(declared, seen.changes, (source, known), [self._lease], self._rt)
             seen, outcome = self.assess(known, source, before), "updated"
         if seen.asks_for_secret:
             self._writer.check_write(known.source_id)

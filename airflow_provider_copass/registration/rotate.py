@@ -50,8 +50,8 @@ class Rotation(Operation[Registered]):
             self._rt.log.info("This task instance has rotated the secret of %s already.", known.source_id)
             return Registered(without_secret(source), "unchanged", known.key)
         minter.writer.check_write(source.data_source_id, previous=self._keep_previous)
-        locations = minter.claim_locations(previous=self._keep_previous)
-        yield from self.acquire([lease], locations=locations)
+        minter.claim_locations(previous=self._keep_previous)
+        yield from self.acquire([lease], locations=minter.locations)
         return (yield from self._work(lease, minter))
 
     def _look(self) -> Steps[Source]:

@@ -101,27 +101,18 @@ class StoreKey:
 
 
 def in_key(value: str) -> str:
-    """Put a value into the characters that a key may hold.
-
-    :param value: what a placeholder stands for.
-    """
+    """Put a placeholder's value into the characters that a key may hold."""
     return _DASHES.sub("-", _OUTSIDE.sub("_", value))
 
 
 def id_in_key(source_id: str) -> str:
-    """Put a source's id into the characters that a key may hold; two ids never become one.
-
-    :param source_id: the id.
-    """
+    """Put a source's id into the characters that a key may hold; two ids never become one."""
     good = in_key(source_id)
     return good if good == source_id else f"{good}-{hashlib.sha256(source_id.encode()).hexdigest()[:12]}"
 
 
 def previous_key(key: str) -> str:
-    """Return the key under which the secret before the present one is kept.
-
-    :param key: the key of the present one.
-    """
+    """Return the key under which the secret before the one of a key is kept."""
     return f"{key}_previous"
 
 
