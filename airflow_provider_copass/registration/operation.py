@@ -42,9 +42,6 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.ports import Moment, Runtime
     from airflow_provider_copass.registration.spec import SourceRef
 
-_FAILURES = 5
-"""How often a process that owes something tries again after a failure."""
-
 _LONGEST_POLL = 5.0
 """Seconds: no pause between two looks is longer."""
 
@@ -106,7 +103,7 @@ class Operation(Generic[T]):
         """
         clock, timing = self._rt.clock, self._rt.timing
         since: float | None = None
-        is_last, failures = False, 0
+        is_last = False
         # Many that wait for one do not look at the same moment, nor often: that alone could slow the one down.
         pause, jitter = timing.poll_interval, Random(self._rt.token)  # noqa: S311 - nothing secret
         self._began = clock.now()
@@ -128,13 +125,12 @@ class Operation(Generic[T]):
             except CopassError as error:
                 # No entry tells what is owed by a process that lost a lease, or was late: it goes on if that can help.
                 is_untold = any(lease.was_lost or lease.was_late for lease in self._leases.values())
-                failures += 1
-                if error.is_final or is_last or not (self.owes and is_untold) or failures > _FAILURES:
+                if error.is_final or is_last or not (self.owes and is_untold):
                     raise
             if is_last:
                 raise EntryBusyError(self._busy(held))
             since = clock.monotonic() if since is None else since
-            yield Wait(jitter.uniform(0.5, 1.0) * pause * 2**failures)
+            yield Wait(jitter.uniform(0.5, 1.0) * pause)
             pause = min(2 * pause, _LONGEST_POLL)
             # A process that was paused for long looks once more before it gives up.
             limit = 2 * timing.takeover_after if self.owes else timing.wait_timeout
