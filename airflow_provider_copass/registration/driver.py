@@ -109,7 +109,7 @@ class Driver:
         sent: dict[object, int] = {}
         while ready or asked or sent:
             if sent and (not ready or len(sent) >= self._rt.pool.width):
-                # An answer may hold a secret, so it comes before all else.
+                # An answer may hold a secret: nothing else is asked for or waited for before it is handled.
                 ticket, value, error = self._rt.pool.wait()
                 number = sent.pop(ticket)
             elif ready:
