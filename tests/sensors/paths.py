@@ -12,10 +12,18 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import TaskDeferred
 
+from airflow_provider_copass.sensors import IngestJobSensor, SourceStatusSensor, SourceSyncedSensor
 from airflow_provider_copass.sensors._base import CopassSensor
 from tests.operators.in_memory import TaskInstance
 
 PATHS = ("poke", "deferred")
+BY_ID = {"data_source_id": "ds-1"}
+GOOD: dict[type[Any], dict[str, Any]] = {
+    SourceSyncedSensor: {**BY_ID, "max_age": 60},
+    SourceStatusSensor: BY_ID,
+    IngestJobSensor: {"job_id": "job-1"},
+}
+"""Fields with which each sensor would look."""
 
 
 @dataclass(frozen=True)

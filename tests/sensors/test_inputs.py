@@ -13,16 +13,9 @@ from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.sensors import IngestJobSensor, SourceStatusSensor, SourceSyncedSensor
 from tests.operators.in_memory import TaskInstance
-from tests.operators.test_inputs import BlankCell
-from tests.sensors.paths import PATHS, wait
+from tests.operators.odd_values import BlankCell
+from tests.sensors.paths import BY_ID, GOOD, PATHS, wait
 
-BY_ID = {"data_source_id": "ds-1"}
-GOOD: dict[type[Any], dict[str, Any]] = {
-    SourceSyncedSensor: {**BY_ID, "max_age": 60},
-    SourceStatusSensor: BY_ID,
-    IngestJobSensor: {"job_id": "job-1"},
-}
-"""Fields with which each sensor would look."""
 DEFERRABLE = [
     (None, "False", False),
     (None, "True", True),

@@ -14,8 +14,8 @@ from airflow_provider_copass.errors import CopassError, CopassInputError
 from airflow_provider_copass.triggers import SourceSyncedTrigger
 from tests.hooks.connections import ENVIRONMENT, of
 from tests.operators.in_memory import TaskInstance
-from tests.operators.test_inputs_property import CANARY, EACH, is_connection_text, made, nothing, odd
-from tests.sensors.test_inputs import GOOD
+from tests.operators.odd_strategies import CANARY, EACH, is_connection_text, made, nothing, odd
+from tests.sensors.paths import GOOD
 
 BY_NAME = {"provider": "slack", "name": "chat"}
 FIELDS = [(kind, field) for kind in GOOD for field in kind.template_fields if field != "deferrable"]
