@@ -24,6 +24,7 @@ from weakref import WeakKeyDictionary
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import (
     ConnectionReadError,
+    CopassAnswerError,
     CopassAuthenticationError,
     CopassCallError,
     CopassError,
@@ -35,7 +36,7 @@ from airflow_provider_copass.waiting.targets import JobId, SourceId, SourceName,
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable
 
-    from airflow_provider_copass.api import AsyncCopassClient, Job, Source
+    from airflow_provider_copass.api import AsyncCopassClient, Job, Source, SourceList
     from airflow_provider_copass.waiting.conditions import Condition
 
 T = TypeVar("T")
@@ -323,8 +324,8 @@ async def _look_once(connection: _Connection, wanted: Collection[Target]) -> lis
     one_by_one: list[Target] = [*jobs]
     if len(sources) > _FEW or any(isinstance(target, SourceName) for target in sources):
         listed = await connection.send(calls.list_sources)
-        shown, rest = _in_list(sources, listed.result.sources)
-        found += [(target, source, listed.answered_at) for target, source in shown]
+        shown, rest = _in_list(sources, listed.result)
+        found += [(target, outcome, listed.answered_at) for target, outcome in shown]
         one_by_one += rest
     else:
         one_by_one += sources
@@ -332,19 +333,25 @@ async def _look_once(connection: _Connection, wanted: Collection[Target]) -> lis
 
 
 def _in_list(
-    sources: Iterable[Target], rows: Iterable[Source]
-) -> tuple[list[tuple[Target, Source | None]], list[Target]]:
+    sources: Iterable[Target], listed: SourceList
+) -> tuple[list[tuple[Target, Source | CopassError | None]], list[Target]]:
     """Divide targets into those of which a list tells, and those to be asked for by their ids.
 
-    :return: of the former each with its source, None for a name that no live source has; and the latter.
+    :return: of the former each with its source, None for a name that no live source has, or the error of a list that is
+        cut short, which tells nothing of a name; and the latter.
     """
+    cut: CopassError | None = None
+    try:
+        listed.require_complete()
+    except CopassAnswerError as error:
+        cut = error
     by_id: dict[str, Source] = {}
     by_name: defaultdict[tuple[str, str], list[Source]] = defaultdict(list)
-    for row in rows:
+    for row in listed.sources:
         by_id[row.data_source_id] = row
         if row.is_live:
             by_name[row.provider, row.name].append(row)
-    shown: list[tuple[Target, Source | None]] = []
+    shown: list[tuple[Target, Source | CopassError | None]] = []
     rest: list[Target] = []
     for target in sources:
         if isinstance(target, SourceId):
@@ -352,6 +359,8 @@ def _in_list(
                 shown.append((target, by_id[target.data_source_id]))
             else:
                 rest.append(target)
+        elif cut is not None:
+            shown.append((target, cut))
         elif isinstance(target, SourceName):
             matching = by_name[target.provider, target.name]
             if len(matching) <= 1:

@@ -186,6 +186,30 @@ def test_a_trigger_that_watches_alone_looks_no_sooner_than_its_interval_says(emu
     assert during(trigger(poll_interval=0.5), act) == []
 
 
+@pytest.mark.parametrize("cut", [{"has_more": True}, {"count": 2}], ids=str)
+@pytest.mark.parametrize("shows_it", [False, True])
+def test_a_list_that_is_cut_short_tells_nothing_of_a_name(
+    emulator: Emulator,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    cut: dict[str, Any],
+    *,
+    shows_it: bool,
+) -> None:
+    """The source may be in the rest, and so may another one of its name: the log says so, and no event is sent."""
+    seeded(emulator, last_sync_at=SECOND)
+    row = {"data_source_id": "ds-1", "provider": "slack", "name": "Support", "last_sync_at": FIRST, "status": "active"}
+    body = {"sources": [row] if shows_it else [], **cut}
+    emulator.add_fault(operation="list", action={"status": 200, "body": body}, times=2)
+
+    async def act(_: list[Any]) -> None:
+        await looks(emulator, 5)
+
+    with caplog.at_level("WARNING"):
+        assert during(trigger(), act) == []
+    assert "the list is cut short" in f"{caplog.text}{capsys.readouterr()}"
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 500])
 def test_no_failure_ends_the_watch(emulator: Emulator, status: int) -> None:
     """Nobody could start it again."""
