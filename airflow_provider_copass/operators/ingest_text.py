@@ -126,13 +126,19 @@ class IngestTextOperator(SourceRefOperator):
         self.timeout = timeout
         # Before rendering: a template of an id that finds nothing gives None as well, and is to be refused.
         self._has_source = any(each is not None for each in (self.data_source_id, self.provider, self.name))
+        self._given = [name for name in ("data_source_id", "provider", "name") if name in kwargs]
 
     def _run(self, hook: CopassHook, context: Context) -> str | list[str]:
         """Ingest the texts, and wait for their jobs where that is asked for."""
+        from airflow_provider_copass._inputs import read_required
         from airflow_provider_copass.operators._texts import Sending
         from airflow_provider_copass.registration import Requirement
 
         begun = datetime.now(UTC)
+        if not self._has_source and context["ti"].map_index not in (None, -1):
+            # What a mapped task is given is rendered when it is made: a None is that of a row without an id.
+            for name in self._given:
+                read_required(name, None)
         options = self._options()
         calls = self._calls(hook.sandbox_id, may_repeat=options.resend)
         ref = self._ref(hook) if self._has_source else None

@@ -118,6 +118,19 @@ def test_a_source_that_is_not_there_is_told_before_a_text_is_sent(account: Emula
     assert sent(account) == []
 
 
+@pytest.mark.parametrize("given", [{"data_source_id": None}, {"provider": None, "name": None}], ids=str)
+def test_a_mapped_task_s_none_is_not_a_text_of_no_source(account: Emulator, given: dict[str, Any]) -> None:
+    """A row without an id is a mistake; a DAG that gives None itself, or a row without the field, means no source."""
+    ti = TaskInstance()
+    ti.map_index = 0
+    with pytest.raises(AirflowFailException, match=f"{next(iter(given))} rendered to None"):
+        Ingest(task_id="task", text="hello", **given).execute({"ti": ti})  # type: ignore[typeddict-item]
+    assert account.requests() == []
+    Ingest(task_id="task", text="hello").execute({"ti": ti})  # type: ignore[typeddict-item]
+    execute("hello", **given)
+    assert sent(account) == [told("hello")] * 2
+
+
 def test_every_field_is_sent(account: Emulator) -> None:
     """As templates and tables give them."""
     fields = {
