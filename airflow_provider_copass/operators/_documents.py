@@ -21,7 +21,7 @@ _GROWTH = 10
 _SMALL = 64
 _DEEPEST = 100
 
-_INT = re.compile(r"-?(0|[1-9][0-9]{0,999})")
+_INT = re.compile(r"0|-?[1-9][0-9]{0,999}")
 _FLOAT = re.compile(r"[-+]?[0-9]*\.?[0-9]*([eE][-+]?[0-9]+)?")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:\n]', re.DOTALL)

@@ -73,17 +73,19 @@ class Manifest:
         from airflow_provider_copass.errors import CopassInputError
 
         text = self._text()
+        kind, load = ("JSON", load_json) if self.name.lower().endswith(".json") else ("YAML", load_yaml)
         try:
-            read = load_json(text) if self.name.lower().endswith(".json") else load_yaml(text)
+            read = load(text)
         except DocumentError as error:
             refusal = f"is refused as it is written: {error}"
         except json.JSONDecodeError as error:
             refusal = f"is not JSON: line {error.lineno}, column {error.colno}"
         except RecursionError:
             refusal = "is nested too deeply"
-        except Exception as error:  # noqa: BLE001 - a YAML error, whose text quotes the line
+        except Exception as error:  # noqa: BLE001 - a YAML error, whose text quotes the line, or too long a number
             mark = getattr(error, "problem_mark", None)
-            refusal = "is not YAML" if mark is None else f"is not YAML: line {mark.line + 1}, column {mark.column + 1}"
+            place = "" if mark is None else f": line {mark.line + 1}, column {mark.column + 1}"
+            refusal = f"is not {kind}{place}"
         else:
             return read["sources"] if isinstance(read, dict) and set(read) == {"sources"} else read
         raise CopassInputError(f"{self._label} {refusal}.", fields=("manifest",))

@@ -86,7 +86,20 @@ def test_a_value_that_looks_like_another_one_is_refused_with_its_line(tmp_path: 
 
 @pytest.mark.parametrize(
     "name",
-    ["2026.10", "10:20", "1_000", "0x1F", "1:30:00", "2026-10-01", "2026-10-01 10:00:00", "yes", "NO", "True", "-017"],
+    [
+        "2026.10",
+        "10:20",
+        "1_000",
+        "0x1F",
+        "1:30:00",
+        "2026-10-01",
+        "2026-10-01 10:00:00",
+        "yes",
+        "NO",
+        "True",
+        "-017",
+        "-0",
+    ],
 )
 @pytest.mark.parametrize(
     ("style", "line"),
@@ -192,6 +205,12 @@ def test_a_number_with_a_fraction_in_json_is_refused(tmp_path: Path, name: str) 
     said = refused(tmp_path, f'[{{"provider": "slack", "name": {name}}}]', name="m.json")
     assert "m.json[0]" in said
     assert "name must be" in said
+
+
+def test_a_json_file_with_a_number_that_python_does_not_read_is_not_called_yaml(tmp_path: Path) -> None:
+    """Python makes no number of more than 4,300 digits."""
+    said = refused(tmp_path, '[{"provider": "slack", "name": ' + "9" * 5000 + "}]", name="m.json")
+    assert "is not JSON" in said
 
 
 def test_a_table_with_blank_cells_names_each_one() -> None:
