@@ -23,9 +23,9 @@ for _name in [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "
 from airflow_provider_copass.emulator import Emulator  # noqa: E402 - see above
 from tests.harness.own_words import WARNINGS  # noqa: E402 - see above
 
-# `--hypothesis-profile=rounds` is what `make test-rounds` says.
-settings.register_profile("usual", max_examples=150)
-settings.register_profile("rounds", max_examples=1000)
+# `--hypothesis-profile=rounds` is what `make test-rounds` says. How long an example takes is the machine's to say.
+settings.register_profile("usual", max_examples=150, deadline=None)
+settings.register_profile("rounds", max_examples=1000, deadline=None)
 settings.load_profile("usual")
 
 

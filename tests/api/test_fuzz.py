@@ -72,7 +72,7 @@ statuses = st.sampled_from(
 
 @pytest.mark.rounds
 @given(st.sampled_from(CALLS), statuses, headers, bodies)
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000)
 def test_no_answer_brings_forth_another_error_or_a_secret(
     call: calls.Call[Any], status: int, given_headers: dict[str, str], body: bytes
 ) -> None:
@@ -99,7 +99,7 @@ def test_no_answer_brings_forth_another_error_or_a_secret(
 @given(
     st.dictionaries(st.sampled_from(["provider", "name", "ingestion_mode", "kind", "adapter_config", "other"]), values)
 )
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_no_input_brings_forth_another_error_or_its_value(given_fields: dict[str, Any]) -> None:
     """What is asked for is read, or refused with a ``CopassInputError`` that shows no value."""
     for read in (lambda: read_register(**given_fields), lambda: read_update(given_fields)):  # type: ignore[arg-type]
@@ -112,7 +112,7 @@ def test_no_input_brings_forth_another_error_or_its_value(given_fields: dict[str
 
 
 @given(values | st.text())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_no_template_and_no_entry_raises_another_error(value: Any) -> None:
     """A key's template and a journal entry's text are good, or are refused by an error of our own."""
     text = value if isinstance(value, str) else json.dumps(value)

@@ -67,7 +67,7 @@ class InMemory:
     """
 
     journal = MemoryJournal()
-    timing = Timing(settle_timeout=0.3, lease_pause=0.05, wait_timeout=1, poll_interval=0.05)
+    timing = Timing(settle_timeout=0.3, lease_pause=0.1, wait_timeout=1, poll_interval=0.05)
 
     def _journal(self, *, may_write: bool = True) -> MemoryJournal:
         del may_write

@@ -114,7 +114,7 @@ odd = st.recursive(
     max_leaves=6,
 )
 # How many cases is the profile's to say: `make test-rounds` tries thousands.
-EACH = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EACH = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def is_connection_text(name: str, value: object) -> bool:

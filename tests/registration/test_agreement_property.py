@@ -165,7 +165,7 @@ def told_of(world: World, process: Process) -> object:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     steps=st.lists(st.one_of(of_a_task(), hands, waits), min_size=1, max_size=5),
     task=tasks,

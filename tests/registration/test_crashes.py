@@ -206,7 +206,7 @@ def test_an_effect_later_than_a_write_may_be_is_reported_and_not_deleted() -> No
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_raced_in_any_order_there_is_one_source_of_each_name(data: st.DataObject) -> None:
     """Up to six tasks, each with one source or a list, interleave at every boundary as they like."""
     world = World()

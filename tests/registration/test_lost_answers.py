@@ -51,7 +51,7 @@ LOST: dict[str, tuple[str, dict[str, Any]]] = {
     "cut off after the effect": ("after", {"truncate": 20}),
     "429 before the effect": ("before", {"status": 429}),
 }
-TIMING = replace(QUICK, settle_timeout=0.3, lease_pause=0.06, poll_interval=0.03)
+TIMING = replace(QUICK, settle_timeout=0.3, lease_pause=0.2, poll_interval=0.03)
 REF = SourceRef(SANDBOX, provider="slack", name="n")
 each_lost = pytest.mark.parametrize(("when", "action"), LOST.values(), ids=LOST)
 
