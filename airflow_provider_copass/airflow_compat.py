@@ -17,7 +17,8 @@ from airflow.providers.common.compat.sdk import BaseHook, BaseOperator
 from airflow_provider_copass.client_logs import suppress_client_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeVar
 
     from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue
     from airflow.providers.common.compat.sdk import Context as Context  # noqa: PLC0414 - re-exported for typing
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseEventTrigger as EventTrigger
     from airflow.triggers.base import BaseTrigger, TriggerEvent
     from pydantic import SecretStr
+
+    T = TypeVar("T")
 
 __all__ = [
     "DEFAULT_BACKENDS",
@@ -38,6 +41,7 @@ __all__ = [
     "PokeReturnValue",
     "TriggerEvent",
     "airflow_version",
+    "call_in_thread",
     "cli_config",
     "configured",
     "connection_variable",
@@ -281,6 +285,20 @@ async def get_async_connection(conn_id: str, hook: type[BaseHook]) -> Any:
     from airflow.providers.common.compat.connection import get_async_connection as get
 
     return await get(conn_id, hook)
+
+
+async def call_in_thread(function: Callable[[], T]) -> T:
+    """Call what may ask Airflow's supervisor, without blocking the event loop.
+
+    A thread of ``asyncio.to_thread`` will not do: the question is put on an event loop of its own there, and on Airflow
+    3.1 that loop may read the answer to another one, which ends the trigger runner with all its triggers.
+
+    :param function: is called without an argument.
+    :return: what it returns.
+    """
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(function)()
 
 
 def failing_backends(conn_id: str) -> list[tuple[str, type[Exception]]]:

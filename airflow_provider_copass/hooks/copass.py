@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass import __version__
 from airflow_provider_copass._tracebacks import fresh_tracebacks
-from airflow_provider_copass.airflow_compat import BaseHook, airflow_version, get_async_connection, mask_secret
+from airflow_provider_copass.airflow_compat import (
+    BaseHook,
+    airflow_version,
+    call_in_thread,
+    get_async_connection,
+    mask_secret,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,8 +150,8 @@ class CopassHook(BaseHook):
             if self._connection is None:
                 with suppress_client_logs():
                     found = await get_async_connection(self.copass_conn_id, type(self))
-                # In a thread: to mask what is in extra, Airflow may ask its supervisor, which blocks.
-                self._connection = await asyncio.to_thread(self._read, found)
+                # To mask what is in extra, Airflow may ask its supervisor, which blocks.
+                self._connection = await call_in_thread(lambda: self._read(found))
             return self._connection
 
     async def aclose(self) -> None:

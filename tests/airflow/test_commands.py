@@ -56,7 +56,9 @@ def test_both_command_lines_say_the_same(home: AirflowHome, command: tuple[str, 
     ended = [typed(home, door, *arguments) for door in DOORS]
     assert [each.returncode for each in ended] == [code] * len(DOORS)
     assert len({each.stdout for each in ended}) == 1
-    last_lines = {each.stderr.splitlines()[-1] if each.stderr else "" for each in ended}
+    # Airflow 3.1 tells there which parts of alembic it has loaded.
+    told = [[line for line in each.stderr.splitlines() if "[alembic." not in line] for each in ended]
+    last_lines = {lines[-1] if lines else "" for lines in told}
     assert len(last_lines) == 1
     assert (last_lines == {""}) == (code != 1)
     assert "Traceback" not in ended[-1].stderr

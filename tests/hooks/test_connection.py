@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import Connection
+from asgiref.sync import async_to_sync
 
 from airflow_provider_copass.api import CopassInputError
 from airflow_provider_copass.emulator import Emulator
@@ -314,3 +316,43 @@ def test_an_extra_that_is_no_object_is_refused_in_a_task(monkeypatch: pytest.Mon
     """Whether a person typed it into the form or a script into the variable."""
     with pytest.raises(CopassInputError, match="extra must be a JSON object"):
         settings_of(monkeypatch, as_json(password=TOKEN, extra="sandbox_id: olk_canary"))
+
+
+class ConnectionThatAsks(Connection):  # type: ignore[misc]
+    """One that asks Airflow's supervisor when its extra is read, as Airflow 3 does in order to mask it."""
+
+    asked_on: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def extra_dejson(self) -> dict[str, Any]:
+        """Ask, as the trigger runner of Airflow 3.1 does."""
+
+        async def ask() -> asyncio.AbstractEventLoop:
+            return asyncio.get_running_loop()
+
+        type(self).asked_on = async_to_sync(ask)()
+        return {"sandbox_id": "sb"}
+
+
+class HookThatAsks(CopassHook):
+    """A hook that finds such a connection."""
+
+    @classmethod
+    def get_connection(cls, conn_id: str) -> Any:
+        """Return it."""
+        return ConnectionThatAsks(conn_id=conn_id, conn_type="copass", password=TOKEN, extra='{"sandbox_id": "sb"}')
+
+    @classmethod
+    async def aget_connection(cls, conn_id: str) -> Any:
+        """Return it; later versions ask here."""
+        return cls.get_connection(conn_id)
+
+
+def test_what_airflow_asks_its_supervisor_is_asked_on_the_event_loop_of_the_triggerer() -> None:
+    """On another one it may read the answer to somebody else's question, which ends the triggerer of Airflow 3.1."""
+
+    async def read() -> asyncio.AbstractEventLoop:
+        await HookThatAsks().read_connection()
+        return asyncio.get_running_loop()
+
+    assert asyncio.run(read()) is ConnectionThatAsks.asked_on
