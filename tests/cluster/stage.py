@@ -17,7 +17,7 @@ from tests.harness import leak_search
 from tests.harness.airflow_processes import TaskOutcome
 from tests.harness.cluster import Cluster
 from tests.harness.database_servers import Redis
-from tests.harness.processes import CHECKOUT, wait_for
+from tests.harness.processes import CHECKOUT, NotReadyError, wait_for
 from tests.harness.wiretap import Wiretap
 
 DAGS = CHECKOUT / "tests" / "cluster" / "dags"
@@ -179,25 +179,27 @@ class Tortured:
 def torture(stage: Stage, *, count: int, realtime: int, kills: int, seconds: float = 1500) -> Tortured:
     """Let two DAGs ask for the same sources while workers are killed, and wait until both are over.
 
-    A worker is killed when two answers at least wait, a while after their requests took effect.
+    Each answer to a registration is held back after it took effect. A worker is killed when two at least wait, or after
+    a minute; then those that wait are sent.
     """
     word = f"round{secrets.token_hex(3)}"
-    fault = stage.emulator.add_fault(operation="register", when="after", action={"delay": 4}, times=None)
+    held = stage.emulator.add_fault(operation="register", when="after", action="hold", times=None)
     conf = {"word": word, "count": count, "realtime": realtime}
     runs = {dag_id: stage.cluster.trigger(dag_id, conf) for dag_id in ("torture_one", "torture_two")}
     for number in range(kills):
         victim = stage.cluster.workers[number % len(stage.cluster.workers)]
 
         def two_wait() -> bool:
-            [row] = stage.emulator.faults(fault)
+            [row] = stage.emulator.faults(held)
             over = all(stage.state(*run) in ENDED for run in runs.items())
             return row["waiting"] >= 2 or over
 
-        with suppress(TimeoutError):
-            stage.until(two_wait, "two answers that wait", seconds=300)
+        with suppress(NotReadyError):
+            stage.until(two_wait, "two answers that wait", seconds=60)
         if all(stage.state(*run) in ENDED for run in runs.items()):
             break
         stage.kill_worker(victim)
+        stage.emulator.release(held)
         stage.cluster.restart_worker(victim)
     stage.emulator.clear_faults()
     stage.wait_ended(runs, seconds=seconds)

@@ -30,13 +30,13 @@ def _played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
 
 @pytest.fixture(name="round_", scope="module")
 def _round(played: Played) -> Tortured:
-    return torture(played.stage, count=8, realtime=3, kills=KILLS)
+    return torture(played.stage, count=16, realtime=5, kills=KILLS)
 
 
 def test_sources_are_there_once_with_their_secrets_though_workers_die(
     played: Played, round_: Tortured, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
-    """Eight sources, asked for by four tasks each, and whole workers that lose their power while answers wait."""
+    """Sixteen sources, asked for by four tasks each, and whole workers that lose their power while answers wait."""
     stage = played.stage
     record_testsuite_property("kills", len(stage.kills))
     assert {dag: stage.state(dag, run) for dag, run in round_.runs.items()} == dict.fromkeys(round_.runs, "success")
