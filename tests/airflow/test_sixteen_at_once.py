@@ -35,7 +35,7 @@ class Ran:
 @pytest.fixture(name="ran", scope="module")
 def _ran(migrated: AirflowHome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     with Emulator() as emulator:
-        connection = json.loads(connection_to(emulator, timeout=120))
+        connection = json.loads(connection_to(emulator))
         home = AirflowHome(
             tmp_path_factory.mktemp("sixteen") / "home",
             connections={"copass_default": connection},

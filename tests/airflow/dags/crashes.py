@@ -191,6 +191,14 @@ class StoppingList(RegisterSourcesOperator):
         return result
 
 
+class Prepared(RegisterSourceOperator):
+    """The operator, which waits no longer than the others for what may still take effect."""
+
+    def _timing(self, hook: object) -> Timing:
+        del hook
+        return timing_of(self)
+
+
 def dag_of(dag_id: str, **more: Any) -> DAG:
     """Return a DAG of one task, which may be retried as often as any run needs."""
     with DAG(dag_id, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}) as dag:
@@ -211,7 +219,7 @@ def dag_of(dag_id: str, **more: Any) -> DAG:
 SOURCE: dict[str, Any] = {"name": "Crashed", "provider": "{{ params.word }}"}
 
 with DAG(PREPARED, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}):
-    RegisterSourceOperator(task_id="register", ingestion_mode="realtime", **SOURCE)
+    Prepared(task_id="register", ingestion_mode="realtime", **SOURCE)
 
 with DAG(ROTATED, schedule=None, max_active_runs=100, max_active_tasks=100, params={"word": ""}):
     StoppingRotation(task_id="rotate", keep_previous=True, retries=RETRIES, retry_delay=timedelta(seconds=1), **SOURCE)
