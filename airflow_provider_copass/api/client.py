@@ -72,6 +72,7 @@ def _ask(before_attempt: Callable[[], object], failure: CopassCallError | None) 
     try:
         before_attempt()
     except Exception:
+        # Whatever the caller objects with: at a further attempt it says no more than "do not send it again".
         if failure is None:
             raise
         raise failure from None
