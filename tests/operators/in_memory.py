@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from pydantic import SecretStr
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import RegisterSourceOperator
-from airflow_provider_copass.registration import Timing
+from airflow_provider_copass.operators._runtime import WallClock
+from airflow_provider_copass.registration import Runtime, Timing
 from airflow_provider_copass.secret_stores import SecretOwner, SecretStore
 from tests.hooks.connections import ENVIRONMENT, of
 
@@ -60,14 +62,38 @@ class MemoryJournal(dict[str, str]):
         self.pop(name, None)
 
 
+class SkippingClock(WallClock):
+    """A clock that goes on at once where somebody waits: a long wait costs a test nothing.
+
+    Not for tests in which another thread is waited for.
+    """
+
+    def __init__(self) -> None:
+        self._skipped = 0.0
+
+    def now(self) -> float:
+        """Return the time."""
+        return super().now() + self._skipped
+
+    def monotonic(self) -> float:
+        """Return the time."""
+        return super().monotonic() + self._skipped
+
+    def sleep(self, seconds: float, /) -> None:
+        """Go on."""
+        self._skipped += seconds
+
+
 class InMemory:
-    """An operator whose journal is in memory, and which waits for short times only.
+    """An operator whose journal is in memory, and which does not wait.
 
     It overrides what is private: for a user there is one journal, and the times follow from the connection.
     """
 
     journal = MemoryJournal()
-    timing = Timing(settle_timeout=0.3, lease_pause=0.1, wait_timeout=1, poll_interval=0.05)
+    # However busy the machine is, no lease is acquired too late.
+    timing = Timing(lease_pause=60)
+    clock = SkippingClock()
 
     def _journal(self, *, may_write: bool = True) -> MemoryJournal:
         del may_write
@@ -76,6 +102,9 @@ class InMemory:
     def _timing(self, hook: object) -> Timing:
         del hook
         return self.timing
+
+    def _runtime(self, *args: Any, **options: Any) -> Runtime:
+        return replace(super()._runtime(*args, **options), clock=self.clock)  # type: ignore[misc]
 
 
 def memory_operator(kind: type[Any], **attributes: object) -> type[Any]:

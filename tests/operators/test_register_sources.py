@@ -20,15 +20,17 @@ from airflow_provider_copass.errors import SecretStoreError, SourcesUnfinishedEr
 from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator
 from airflow_provider_copass.operators._redaction import value_of
-from airflow_provider_copass.registration import Timing
-from tests.operators.in_memory import InMemory, MemoryStore, TaskInstance, execute_once, memory_operator, operations
+from tests.operators.in_memory import (
+    InMemory,
+    MemoryStore,
+    TaskInstance,
+    execute_once,
+    memory_operator,
+    operations,
+)
 
 Register = memory_operator(RegisterSourceOperator)
-RegisterList = memory_operator(
-    RegisterSourcesOperator,
-    # A hundred entries are written between the look at the first one and the look back.
-    timing=Timing(settle_timeout=0.3, lease_pause=0.3, wait_timeout=5, poll_interval=0.05),
-)
+RegisterList = memory_operator(RegisterSourcesOperator)
 
 
 def entries(count: int, **fields: Any) -> list[dict[str, Any]]:

@@ -129,7 +129,7 @@ def test_a_source_under_another_lease_is_left_to_airflow_s_retry(account: Emulat
     """Another task works on the source."""
     name = entry_name(Identity("sb_demo", "slack", "chat"))
     other = Owner("dag", "run", "other", -1, 1)
-    InMemory.journal[name] = to_text(Pending("token", other, datetime.now(UTC).timestamp()))
+    InMemory.journal[name] = to_text(Pending("token", other, InMemory.clock.now()))
     with pytest.raises(EntryBusyError, match=name):
         update(adapter_config={"a": 2})
     assert "update" not in operations(account)
