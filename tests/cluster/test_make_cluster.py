@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,18 @@ pytestmark = [pytest.mark.airflow, pytest.mark.cluster, pytest.mark.deep]
 CLUSTER = "tests.tools.cluster"
 
 
-def test_an_example_runs_on_it_and_nothing_is_left(tmp_path: Path) -> None:
+@pytest.fixture(name="folder")
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="copass-make-cluster-") as name:
+        folder = Path(name)
+        # Where root runs the tests, PostgreSQL runs as another user, and its data are below.
+        folder.chmod(0o711)
+        yield folder
+
+
+def test_an_example_runs_on_it_and_nothing_is_left(folder: Path) -> None:
     """Its own check passes: healthy, an example run, loopback alone."""
-    with running(CLUSTER, "--check", folder=tmp_path) as cluster:
+    with running(CLUSTER, "--check", folder=folder) as cluster:
         assert cluster.wait() == 0, cluster.process.tail()
         for checked in (
             "Run example_copass_register_source on the workers",
@@ -26,9 +37,9 @@ def test_an_example_runs_on_it_and_nothing_is_left(tmp_path: Path) -> None:
         assert cluster.left_running() == []
 
 
-def test_a_worker_whose_power_is_cut_starts_again(tmp_path: Path) -> None:
+def test_a_worker_whose_power_is_cut_starts_again(folder: Path) -> None:
     """It prints each process, what to try, and that a killed worker is back; Ctrl-C ends it."""
-    with running(CLUSTER, folder=tmp_path) as cluster:
+    with running(CLUSTER, folder=folder) as cluster:
         cluster.wait_until(lambda shown: "Ctrl-C ends it." in shown, "an open cluster", seconds=400)
         [pid] = re.findall(r"kill -KILL -?(\d+) +# worker-a", cluster.process.text())
         os.kill(int(pid), signal.SIGKILL)
