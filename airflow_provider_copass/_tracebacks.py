@@ -86,8 +86,9 @@ def fresh_traceback(function: F) -> F:
         async def door(*args: Any, **kwargs: Any) -> Any:
             _hide(kwargs)
             depth = _DEPTH.get()
-            _DEPTH.set(depth + 1)
             try:
+                # In here: a task's timeout comes by a signal, which may arrive as soon as this is set.
+                _DEPTH.set(depth + 1)
                 return await function(*args, **kwargs)
             except BaseException as error:  # noqa: BLE001 - raised again below
                 del args, kwargs
@@ -104,8 +105,9 @@ def fresh_traceback(function: F) -> F:
         def door(*args: Any, **kwargs: Any) -> Any:
             _hide(kwargs)
             depth = _DEPTH.get()
-            _DEPTH.set(depth + 1)
             try:
+                # In here: a task's timeout comes by a signal, which may arrive as soon as this is set.
+                _DEPTH.set(depth + 1)
                 return function(*args, **kwargs)
             except BaseException as error:  # noqa: BLE001 - raised again below
                 del args, kwargs

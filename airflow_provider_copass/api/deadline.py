@@ -36,8 +36,9 @@ def attempt_within(seconds: float) -> Iterator[None]:
     :param seconds: how long the attempt may take. Looking up a host name cannot be cut short by the synchronous one.
     """
     before = _DEADLINE.get()
-    _DEADLINE.set(time.monotonic() + seconds)
     try:
+        # In here: a task's timeout comes by a signal, which may arrive as soon as the deadline is set.
+        _DEADLINE.set(time.monotonic() + seconds)
         yield
     finally:
         # Not by a token: a coroutine that is not awaited to its end is closed in another context.

@@ -49,8 +49,9 @@ def install() -> None:
 def our_call() -> Iterator[None]:
     """Mark what is logged inside as belonging to a call of ours."""
     before = _IS_OURS.get()
-    _IS_OURS.set(True)
     try:
+        # In here: a task's timeout comes by a signal, which may arrive as soon as the mark is set.
+        _IS_OURS.set(True)
         yield
     finally:
         # Not by a token: a coroutine that is not awaited to its end is closed in another context.

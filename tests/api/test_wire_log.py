@@ -5,13 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import socketserver
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
 import httpx
 import pytest
 
-from airflow_provider_copass.api import AsyncCopassClient, ClientSettings, CopassCallError, CopassClient, calls
+from airflow_provider_copass.api import (
+    AsyncCopassClient,
+    ClientSettings,
+    CopassCallError,
+    CopassClient,
+    calls,
+    wire_log,
+)
 from tests.api.scripted import FLAVOURS, TOKEN
 
 ANSWERS = {
@@ -96,3 +106,34 @@ def test_calls_of_others_are_logged_as_ever(serve: Callable[[bytes], str], caplo
     with httpx.Client(trust_env=False) as theirs:
         theirs.get(url)
     assert "a-word-of-theirs" in caplog.text
+
+
+def test_a_timeout_that_comes_as_a_call_begins_ends_the_mark(
+    serve: Callable[[bytes], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A signal's handler raises right after the call is marked as ours: calls of others are logged as ever."""
+    url = serve(ANSWERS["header"] % b"a-word-of-theirs")
+
+    def raise_once_marked(frame: FrameType, *_: object) -> Any:
+        if frame.f_code.co_filename == wire_log.__file__ and _is_filtered():
+            raise TimeoutError
+        return raise_once_marked
+
+    tracing = sys.gettrace()
+    sys.settrace(raise_once_marked)
+    try:
+        with pytest.raises(TimeoutError), wire_log.our_call():
+            pytest.fail("the call has begun")
+    finally:
+        sys.settrace(tracing)
+    caplog.set_level(logging.DEBUG, "httpcore")
+    with httpx.Client(trust_env=False) as theirs:
+        theirs.get(url)
+    assert "a-word-of-theirs" in caplog.text
+
+
+def _is_filtered() -> bool:
+    """Tell whether what a server wrote would be dropped now."""
+    logger = logging.getLogger("httpcore.http11")
+    record = logger.makeRecord(logger.name, logging.DEBUG, "", 0, "receive_response_headers.complete", (), None)
+    return not logger.filter(record)

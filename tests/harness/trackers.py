@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -75,7 +76,9 @@ def record(act: Callable[[], object]) -> Recorded | None:
         inner.set_client(_CLIENT)
         _KEPT.sent = []
         try:
-            act()
+            # In a context of its own: InterruptedAt also raises where no signal does, such as at the line that would
+            # take back the mark of a call.
+            copy_context().run(act)
         except BaseException as error:  # noqa: BLE001 - what left is what is looked at
             return _recorded(error, "\n".join(_KEPT.sent))
         return None

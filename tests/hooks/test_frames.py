@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import warnings
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import httpx
@@ -13,6 +15,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from pydantic import SecretStr
 
+from airflow_provider_copass import _tracebacks
 from airflow_provider_copass.airflow_variables import AirflowVariables
 from airflow_provider_copass.api import CopassServerError
 from airflow_provider_copass.emulator import Emulator
@@ -186,6 +189,27 @@ def test_a_timeout_at_any_line(hook: CopassHook, emulator: Emulator, name: str) 
     del seen
     # Here, and not in the next test.
     gc.collect()
+
+
+def test_a_timeout_as_a_door_is_entered(hook: CopassHook) -> None:
+    """A signal's handler raises as soon as the door is marked as passed: its frame shows no argument either."""
+
+    def raise_once_passed(frame: FrameType, *_: object) -> Any:
+        if frame.f_code.co_filename == _tracebacks.__file__ and _tracebacks._DEPTH.get():
+            raise AirflowTaskTimeout("timed out")
+        return raise_once_passed
+
+    def interrupted() -> None:
+        tracing = sys.gettrace()
+        sys.settrace(raise_once_passed)
+        try:
+            hook.list_sources()
+        finally:
+            sys.settrace(tracing)
+
+    *_, door = frames_of(recorded(interrupted).error)
+    assert door.f_code.co_name == "list_sources"
+    assert "args" not in door.f_locals
 
 
 def test_the_caller_s_own_error_is_still_the_context(hook: CopassHook, emulator: Emulator) -> None:
