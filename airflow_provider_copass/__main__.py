@@ -29,7 +29,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         subparser.set_defaults(run=command.run)
     arguments = parser.parse_args(argv)
     module, _, function = arguments.run.rpartition(".")
-    getattr(import_module(module), function)(arguments)
+    failed = ""
+    try:
+        run = getattr(import_module(module), function)
+    except Exception as error:  # noqa: BLE001 - Airflow reads its configuration as it is imported
+        failed = type(error).__name__
+    if failed:
+        # Not its text: it may be the URL of Airflow's database, password included.
+        parser.exit(
+            1,
+            f"Nothing was done: Airflow, or what this package needs beside it, cannot be imported here ({failed}). "
+            "'airflow version' says why.\n",
+        )
+    run(arguments)
 
 
 if __name__ == "__main__":

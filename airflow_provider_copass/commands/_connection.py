@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from airflow_provider_copass.airflow_compat import connection_variable, failing_backends, find_connection
+from airflow_provider_copass.commands._arguments import read_argument
 from airflow_provider_copass.commands._process import CommandError
 from airflow_provider_copass.hooks import CopassHook
 
@@ -16,7 +17,9 @@ def require_connection(conn_id: str) -> None:
 
     :param conn_id: its id.
     :raises CommandError: if there is none, or it cannot be read.
+    :raises CopassInputError: if the id is no text that can be asked for.
     """
+    read_argument("--conn-id", conn_id)
     connection = find_connection(conn_id)
     variable = connection_variable(conn_id)
     if os.environ.get(variable) and (connection is None or not (connection.conn_type or connection.password)):
@@ -44,6 +47,8 @@ def hook_of(conn_id: str, sandbox_id: str | None) -> CopassHook:
     :raises CommandError: if there is no such connection, or neither names a sandbox.
     :raises CopassInputError: if a field of the connection, or the sandbox's id, breaks its rule.
     """
+    if sandbox_id is not None:
+        read_argument("--sandbox-id", sandbox_id)
     require_connection(conn_id)
     hook = CopassHook(conn_id, sandbox_id)
     if sandbox_id is None and hook.connection.sandbox_id is None:

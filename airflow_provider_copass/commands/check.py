@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.commands._connection import require_connection
-from airflow_provider_copass.commands._process import CommandError, quiet, write_line
+from airflow_provider_copass.commands._process import CommandError, run_command, write_line
+from airflow_provider_copass.errors import CopassInputError
 from airflow_provider_copass.hooks import CopassHook
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def check(conn_id: str) -> tuple[bool, str]:
     """
     try:
         require_connection(conn_id)
-    except CommandError as error:
+    except (CommandError, CopassInputError) as error:
         return False, str(error)
     worked, said = CopassHook(conn_id).test_connection()
     return worked, f"{conn_id}: {said}"
@@ -32,8 +33,10 @@ def run(arguments: argparse.Namespace) -> None:
     :param arguments: with ``conn_id``.
     :raises SystemExit: with 1 if the connection does not work.
     """
-    with quiet():
-        worked, said = check(arguments.conn_id)
+    run_command("The connection was not tested", lambda: _check(arguments.conn_id))
+
+
+def _check(conn_id: str) -> int:
+    worked, said = check(conn_id)
     write_line(said)
-    if not worked:
-        raise SystemExit(1)
+    return 0 if worked else 1

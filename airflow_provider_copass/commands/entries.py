@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_copass.airflow_variables import read_stored, remove_stored
 from airflow_provider_copass.commands._connection import hook_of
-from airflow_provider_copass.commands._process import CommandError, run_command, write_json, write_line
+from airflow_provider_copass.commands._process import CommandError, run_command, write_error, write_json, write_line
 from airflow_provider_copass.errors import EntryFormatError
-from airflow_provider_copass.operators._report import one_line, table
+from airflow_provider_copass.operators._report import table
 from airflow_provider_copass.registration.journal import (
     ENTRY_PREFIX,
     FORMAT,
@@ -87,12 +87,14 @@ def run(arguments: argparse.Namespace) -> None:
     :raises SystemExit: with 1 if the journal cannot be read, or an entry is not forgotten.
     """
     if arguments.forget is not None:
-        run_command("Nothing was forgotten", lambda: _forget(arguments.forget, is_agreed=arguments.yes))
+        run_command("Nothing was forgotten", lambda: _forget(arguments))
     else:
         run_command("No entry was listed", lambda: _list(arguments))
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    if arguments.yes:
+        raise CommandError("--yes is for --forget, whose question it answers. Give both, or neither.")
     identities = _identities(arguments.conn_id, arguments.sandbox_id)
     rows = [_row(key, text, identities.get(key)) for key, text in _entries().items()]
     if arguments.output == "json":
@@ -158,19 +160,23 @@ def _duration(seconds: float) -> str:
     return f"{int(seconds // length)} {unit}"
 
 
-def _forget(key: str, *, is_agreed: bool) -> int:
+def _forget(arguments: argparse.Namespace) -> int:
     """Remove an entry, once the person has agreed."""
+    if arguments.output == "json":
+        raise CommandError("--output json is for the list. Leave it out, or leave out --forget.")
+    key = arguments.forget
+    identities = _identities(arguments.conn_id, arguments.sandbox_id)
     before = _entries()
     if key not in before:
         # What was given may be anything, so it is not repeated.
         raise CommandError("The journal has no entry of this key. The command without --forget lists the keys.")
-    row = _row(key, before[key])
+    row = _row(key, before[key], identities.get(key))
     meaning = _LOCATION if row.kind == "location" else _SOURCE + (_PENDING if row.state == "pending" else "")
-    if not is_agreed:
-        shown = "  ".join(row.cells()[:-1] if row.owner is None else row.cells())
-        sys.stderr.write(f"{one_line(shown)}\n{meaning}\nForget it? [y/N] ")
-        sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+    if not arguments.yes:
+        write_error("  ".join(row.cells()[:-1] if row.owner is None else row.cells()))
+        write_error(meaning)
+        write_error("Forget it? [y/N] ", end="")
+        if _answer().strip().lower() not in {"y", "yes"}:
             raise CommandError("It was not agreed to. Answer y, or give --yes.")
         if _entries().get(key, "") != before[key]:
             raise CommandError("The entry has changed meanwhile: a task works on it. Try again once that is over.")
@@ -178,3 +184,11 @@ def _forget(key: str, *, is_agreed: bool) -> int:
         raise CommandError("The entry has gone meanwhile.")
     write_line(f"Forgot {key}. {meaning}")
     return 0
+
+
+def _answer() -> str:
+    """Return what the person answers; an empty text if nobody can."""
+    try:
+        return sys.stdin.readline() if sys.stdin is not None else ""
+    except (OSError, UnicodeDecodeError):
+        return ""

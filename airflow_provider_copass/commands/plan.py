@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import sys
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.airflow_variables import AirflowVariables, read_stored
+from airflow_provider_copass.api.requests import is_blank
+from airflow_provider_copass.commands._arguments import read_argument
 from airflow_provider_copass.commands._connection import hook_of
-from airflow_provider_copass.commands._process import CommandError, run_command, write_json, write_line
+from airflow_provider_copass.commands._process import CommandError, run_command, write_error, write_json, write_line
 from airflow_provider_copass.operators._manifest import padded_entries, read_sources
 from airflow_provider_copass.operators._manifest_file import Manifest, has_templates
 from airflow_provider_copass.operators._report import outcome_counts, outcome_table, plan_rows
@@ -42,7 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _plan(arguments: argparse.Namespace) -> int:
     store = secret_store_of(arguments.secret_store, may_write=False)
-    store_key = store_key_of(arguments.store_as)
+    store_as = arguments.store_as
+    store_key = store_key_of(None if store_as is None else read_argument("--store-as", store_as))
     sources = _read_manifest(arguments.manifest)
     with hook_of(arguments.conn_id, arguments.sandbox_id) as hook:
         specs = [
@@ -62,9 +64,8 @@ def _plan(arguments: argparse.Namespace) -> int:
     outcomes = {outcome.outcome for outcome in planned}
     if "failed" in outcomes:
         count = sum(outcome.outcome == "failed" for outcome in planned)
-        write_line(
-            f"{count} of {len(planned)} sources would fail. Nothing was changed. The plan says why, and what to do.",
-            to=sys.stderr,
+        write_error(
+            f"{count} of {len(planned)} sources would fail. Nothing was changed. The plan says why, and what to do."
         )
         return 1
     return _WOULD_CHANGE if arguments.detailed_exitcode and outcomes - {"unchanged"} else 0
@@ -73,9 +74,12 @@ def _plan(arguments: argparse.Namespace) -> int:
 def _read_manifest(path: str) -> list[RegisterSource]:
     """Read the sources.
 
-    :raises CommandError: if the manifest has templates.
+    :raises CommandError: if the path is blank, or the manifest has templates.
     :raises CopassInputError: if it cannot be read, or an entry breaks a rule.
     """
+    if is_blank(path):
+        # An empty one is the current folder.
+        raise CommandError("MANIFEST is blank. Give the path of a file, and check the variable that it is from.")
     manifest = Manifest.at(path, beside=None)
     listed = manifest.read()
     if has_templates(listed):
@@ -85,10 +89,9 @@ def _read_manifest(path: str) -> list[RegisterSource]:
         )
     sources = read_sources(listed, origin=manifest.name)
     if entries := padded_entries(sources, manifest.name):
-        write_line(
+        write_error(
             f"{entries} begin or end with white space, or with a character that cannot be seen, and are used as they "
-            "are.",
-            to=sys.stderr,
+            "are."
         )
     return sources
 

@@ -20,9 +20,16 @@ _LAST_PORT = 65535
 
 
 def _port(text: str) -> int:
-    if text.isascii() and text.isdigit() and int(text) <= _LAST_PORT:
+    # So many digits are no port, and Python reads no number of thousands of them.
+    if text.isascii() and text.isdigit() and len(text) <= len(str(_LAST_PORT)) and int(text) <= _LAST_PORT:
         return int(text)
     raise argparse.ArgumentTypeError(f"a port is a number from 0 to {_LAST_PORT}; 0 takes a free one")
+
+
+def _sandbox(text: str) -> str:
+    if text.strip() and text.isprintable() and "/" not in text:
+        return text
+    raise argparse.ArgumentTypeError("the id of a sandbox is a part of a path: not blank, and without a slash")
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -33,7 +40,11 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=_port, default=0, help="0, the default, takes a free one")
     parser.add_argument("--token", help=f"the bearer token to ask for; default: ${_TOKEN_VARIABLE}")
     parser.add_argument(
-        "--sandbox", action="append", metavar="ID", help="a sandbox that exists, again for more; default: sb_demo"
+        "--sandbox",
+        type=_sandbox,
+        action="append",
+        metavar="ID",
+        help="a sandbox that exists, again for more; default: sb_demo",
     )
     parser.add_argument("--any-sandbox", action="store_true", help="an unknown sandbox is made when first named")
     parser.add_argument("--access-log", action="store_true", help="a line to stderr for each request, without query")
@@ -41,6 +52,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     arguments.token = arguments.token or os.environ.get(_TOKEN_VARIABLE)
     if not arguments.token:
         parser.error(f"a token is needed: --token, or ${_TOKEN_VARIABLE}, which the process list does not show")
+    if not (arguments.token.isascii() and arguments.token.isprintable() and " " not in arguments.token):
+        parser.error("the token holds a space, or another character that cannot stand in a header")
     return arguments
 
 
@@ -62,15 +75,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         emulator.start()
-    except (ImportError, OSError) as failure:
+    except ImportError as failure:
         print(failure, file=sys.stderr)
         return 1
+    except OSError as failure:
+        print(f"Port {arguments.port}: {failure.strerror}. Without --port it takes a free one.", file=sys.stderr)
+        return 1
     try:
-        print(json.dumps({"url": emulator.url, "control": emulator.control_url}), flush=True)
+        if not _announce(emulator):
+            print("Nobody can be told where it is: the standard output cannot be written.", file=sys.stderr)
+            return 1
         signal.sigwait(_END)
     finally:
         emulator.stop()
     return 0
+
+
+def _announce(emulator: Emulator) -> bool:
+    """Print where the emulator is; return whether that could be written."""
+    try:
+        print(json.dumps({"url": emulator.url, "control": emulator.control_url}), flush=True)
+    except OSError:
+        # At its end Python would try to write the rest once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def _to_stderr(line: str) -> None:

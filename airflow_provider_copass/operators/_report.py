@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+from unicodedata import combining, east_asian_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,9 +71,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """
     shown = [head, *([one_line(cell) for cell in row] for row in rows)]
     # The last column is as wide as its text.
-    widths = [max(len(row[column]) for row in shown) for column in range(len(head) - 1)]
+    widths = [max(_width(row[column]) for row in shown) for column in range(len(head) - 1)]
     for row in shown:
-        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        padded = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False)]
         yield "  ".join([*padded, row[-1]]).rstrip()
 
 
@@ -100,6 +101,13 @@ def _reason(outcome: Outcome) -> str:
     if outcome.error is not None:
         return str(outcome.error)
     return outcome.why or (f"changes: {', '.join(outcome.changed)}" if outcome.changed else "")
+
+
+def _width(text: str) -> int:
+    """Return how many places a text takes in a terminal: a Chinese character takes two, an accent of its own none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(sign) else 1 + (east_asian_width(sign) in {"W", "F"}) for sign in text)
 
 
 def one_line(cell: str) -> str:

@@ -115,3 +115,17 @@ def test_who_interrupts_gets_no_traceback(run: Run, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("airflow_provider_copass.commands.entries.read_stored", interrupt)
     assert run("entries") == (130, "", "")
+
+
+def test_an_airflow_that_cannot_be_imported_is_one_line() -> None:
+    """Its configuration is read then; a traceback would show the URL of its database, password included."""
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow_provider_copass", "check"],
+        env={**clean_environment(), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:///canary.db"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "cannot be imported here (AirflowConfigException). 'airflow version' says why." in done.stderr
+    assert "canary" not in done.stderr

@@ -163,6 +163,29 @@ def test_a_sandbox_without_a_connection_is_a_mistake(database: AirflowDatabase, 
     assert "--sandbox-id is for --conn-id" in one_line_of(run("entries", "--sandbox-id", "sb_demo"))
 
 
+def test_an_answer_to_no_question_is_a_mistake(database: AirflowDatabase, run: Run) -> None:
+    """Who gives --yes means to forget something."""
+    assert "--yes is for --forget" in one_line_of(run("entries", "--yes"))
+
+
+def test_forgetting_prints_no_json(database: AirflowDatabase, run: Run) -> None:
+    """A program that asks for it would read a sentence; nothing is forgotten."""
+    keep(database, COMPLETED)
+    assert "--output json is for the list" in one_line_of(run("entries", "--forget", KEY, "--yes", "-o", "json"))
+    assert database.keys() == [KEY]
+
+
+def test_the_question_names_the_source_of_a_connection(
+    account: Emulator, database: AirflowDatabase, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the list does: the person sees what is forgotten."""
+    account.seed([{"provider": IDENTITY.provider, "name": IDENTITY.name}])
+    keep(database, COMPLETED)
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    done = run("entries", "--conn-id", "copass_default", "--forget", KEY)
+    assert done.err.startswith(f"{KEY}  source  completed  src-1 slack 'chat'  -\n")
+
+
 def test_a_database_that_cannot_be_read_is_no_empty_journal(run: Run) -> None:
     """There is none in this test; one line says what to check."""
     said = one_line_of(run("entries"))

@@ -233,6 +233,16 @@ def test_a_manifest_that_is_refused_is_one_line(
     assert account.requests() == []
 
 
+def test_several_refusals_are_one_line_with_a_space_between_them(account: Emulator, run: Run, tmp_path: Path) -> None:
+    """In a task's log each is a line of its own."""
+    path = tmp_path / "sources.yaml"
+    path.write_text("- {provider: slack, nmae: a}\n- {provider: slack, nmae: b}\n", encoding="utf-8")
+    said = one_line_of(run("plan", str(path)))
+    assert "2 of 2 entries: sources.yaml[0] ('slack'): unknown field" in said
+    assert ". sources.yaml[1] ('slack'): unknown field" in said
+    assert "?" not in said.partition("(is ")[0]
+
+
 def test_a_manifest_that_is_not_there_is_one_line(account: Emulator, run: Run) -> None:
     """A relative path begins from where the person is, as the message says."""
     said = one_line_of(run("plan", "nowhere.yaml"))

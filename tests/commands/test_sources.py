@@ -40,6 +40,15 @@ def test_the_columns_stand_below_one_another(account: Emulator, run: Run) -> Non
         assert [row.index(text) for row in rows] == [head.index(column)] * 2
 
 
+def test_wide_signs_do_not_move_the_columns(account: Emulator, run: Run) -> None:
+    """In a terminal a Chinese or Japanese sign takes two places, and an accent of its own none."""
+    account.seed(
+        [{**SYNCED, "name": "ab" * 3}, {**SYNCED, "name": "\u65e5\u672c\u8a9e"}, {**SYNCED, "name": "e\u0301" * 6}]
+    )
+    _, *rows = run("sources").out.splitlines()
+    assert sorted(row.index("realtime") - row.index("slack") for row in rows) == [15, 18, 24]
+
+
 def test_an_empty_sandbox_says_so(account: Emulator, run: Run) -> None:
     """Not a head without rows."""
     assert run("sources") == (0, "The sandbox holds no source.\n", "")

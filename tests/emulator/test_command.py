@@ -120,17 +120,45 @@ def test_a_taken_port_is_an_error_that_says_so(emulator: Emulator) -> None:
         [*COMMAND, "--token", "t", "--port", port], capture_output=True, text=True, timeout=30, check=False
     )
     assert refused.returncode == 1
-    assert "in use" in refused.stderr
-    assert "Traceback" not in refused.stderr
+    assert refused.stderr == f"Port {port}: Address already in use. Without --port it takes a free one.\n"
 
 
-@pytest.mark.parametrize("port", ["99999", "65536", "-1", "http"])
+@pytest.mark.parametrize("port", ["99999", "65536", "-1", "http", "9" * 5000])
 def test_a_port_that_is_none_is_refused_with_the_rule(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     """As any bad argument of a command: exit code 2, and a message that names it."""
     with pytest.raises(SystemExit) as refused:
         main(["--token", "t", "--port", port])
     assert refused.value.code == 2
     assert "argument --port: a port is a number from 0 to 65535" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("token", [" ", "a b", "a\nb", "\u00e9", "\udcff"])
+def test_a_token_that_no_request_can_bring_is_refused(token: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The emulator would be there and refuse everybody; the token is not repeated."""
+    with pytest.raises(SystemExit) as refused:
+        main(["--token", token])
+    assert refused.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith("error: the token holds a space, or another character that cannot stand in a header")
+
+
+@pytest.mark.parametrize("sandbox", ["", " ", "a/b", "\udcff"])
+def test_a_sandbox_that_no_request_can_name_is_refused(sandbox: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Such as a variable of the shell that is not set: there would be no sandbox that anybody finds."""
+    with pytest.raises(SystemExit) as refused:
+        main(["--token", "t", "--sandbox", sandbox])
+    assert refused.value.code == 2
+    assert "argument --sandbox: the id of a sandbox is a part of a path" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_one_line() -> None:
+    """Nobody would learn the port, so the command ends."""
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device
+        ended = subprocess.run(
+            [*COMMAND, "--token", "t"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30, check=False
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == "Nobody can be told where it is: the standard output cannot be written.\n"
 
 
 def test_a_missing_extra_is_an_error_that_says_what_to_install() -> None:
