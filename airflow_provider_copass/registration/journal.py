@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Discriminator, Tag, TypeAdapter
+from pydantic import ConfigDict, Discriminator, Tag, TypeAdapter
 
 from airflow_provider_copass.errors import EntryFormatError
 
@@ -299,4 +299,6 @@ def format_of(text: str) -> int | None:
 def _adapter() -> TypeAdapter[Entry]:
     """Return what reads entries, by their state."""
     pending = Annotated[Pending, Tag("pending")]
-    return TypeAdapter(Annotated[pending | _Completed | _Tombstone, Discriminator(_state_of)])
+    # No moment is NaN or infinite: compared with one, a lease would be held for ever or by nobody.
+    finite = ConfigDict(allow_inf_nan=False)
+    return TypeAdapter(Annotated[pending | _Completed | _Tombstone, Discriminator(_state_of)], config=finite)

@@ -88,6 +88,12 @@ def test_what_is_no_entry_is_listed_as_unreadable(database: AirflowDatabase, run
     assert row_of(run) == [KEY, "source", "unreadable", "-", "-", "-"]
 
 
+def test_an_entry_of_no_moment_is_listed_as_unreadable(database: AirflowDatabase, run: Run) -> None:
+    """JSON as Python reads it knows infinity; the other entries are listed all the same."""
+    keep(database, to_text(Pending("token", OWNER, since=float("-inf"))))
+    assert row_of(run)[2] == "unreadable"
+
+
 def test_what_cannot_be_decrypted_is_listed_as_unreadable(database: AirflowDatabase, run: Run) -> None:
     """Airflow itself reads it as absent."""
     keep(database, COMPLETED)

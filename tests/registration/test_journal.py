@@ -115,6 +115,8 @@ def test_an_entry_of_a_newer_format_is_refused_in_words(entry: dict[str, Any]) -
                 {**PENDING, "previous": {**PENDING, "copass_entry": 1}},
                 {**PENDING, "previous": PENDING | {"previous": None}},
                 {**PENDING, "created_ids": 5},
+                {**PENDING, "since": float("nan")},
+                {**PENDING, "since": float("-inf")},
             )
         ),
     ],
