@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass import __version__
+from airflow_provider_copass.commands import INTERRUPTED
 from airflow_provider_copass.commands.description import COMMANDS
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     failed = ""
     try:
         run = getattr(import_module(module), function)
+    except KeyboardInterrupt:
+        # Most of a command's time is Airflow's import.
+        raise SystemExit(INTERRUPTED) from None
     except Exception as error:  # noqa: BLE001 - Airflow reads its configuration as it is imported
         failed = type(error).__name__
     if failed:

@@ -11,13 +11,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from airflow_provider_copass.airflow_compat import suppress_airflow_logs
+from airflow_provider_copass.commands import INTERRUPTED
 from airflow_provider_copass.errors import CopassError
 from airflow_provider_copass.operators._report import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-_INTERRUPTED = 130
 
 
 class CommandError(Exception):
@@ -54,7 +53,7 @@ def run_command(not_done: str, act: Callable[[], int]) -> None:
         write_error(str(error))
         code = 1
     except KeyboardInterrupt:
-        code = _INTERRUPTED
+        code = INTERRUPTED
     except (CommandError, CopassError) as error:
         # What a message has in lines, such as the entries of a manifest that are refused, is one here.
         write_error(f"{not_done}: {error}".replace("\n", " "))

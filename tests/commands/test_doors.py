@@ -129,3 +129,13 @@ def test_an_airflow_that_cannot_be_imported_is_one_line() -> None:
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "cannot be imported here (AirflowConfigException). 'airflow version' says why." in done.stderr
     assert "canary" not in done.stderr
+
+
+def test_who_interrupts_the_import_gets_no_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes longer than the command itself."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("airflow_provider_copass.__main__.import_module", interrupt)
+    assert run("check") == (130, "", "")
