@@ -19,7 +19,7 @@ with DAG("waits", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
         newer_than="2026-01-01T00:00:00+00:00",
         deferrable=True,
         poke_interval=2,
-        timeout=1200,
+        timeout=3600,
         # Airflow 3.3.2 may take a task for killed that resumes soon after it has deferred (apache/airflow#72716).
         retries=1,
         retry_delay=timedelta(seconds=1),
