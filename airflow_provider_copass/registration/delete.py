@@ -16,8 +16,9 @@ from airflow_provider_copass.registration.journal import (
     known_of,
     location_name,
 )
-from airflow_provider_copass.registration.lease import read_entry
+from airflow_provider_copass.registration.lease import put_note, read_entry
 from airflow_provider_copass.registration.operation import Operation, look_up_steps, only_one
+from airflow_provider_copass.registration.ports import Moment
 from airflow_provider_copass.registration.secret_writer import SecretRemover
 
 if TYPE_CHECKING:
@@ -136,7 +137,10 @@ class Deletion(Operation["str | None"]):
             if known is not None and known.location:
                 # Before the source is gone: a retry by the source's id cannot tell the identity any more.
                 for key in keys:
-                    self._rt.journal.remove(location_name(self._rt.secrets.name, self._rt.secrets.location(key)))
+                    name = location_name(self._rt.secrets.name, self._rt.secrets.location(key))
+                    looked = Moment.of(self._rt.clock)
+                    if self._rt.journal.read((name,))[name] == lease.name:
+                        put_note(name, None, looked, self._rt)
             self.at_risk.discard(source_id)
         write = Write(self._kind, self._rt.clock.now(), self._rt.owner.instance, source_id)
         make: Callable[[str, str], Call[Any]] = (

@@ -141,6 +141,13 @@ class Driver:
             served = served[:_MOST_READS]
         numbers = [number for number, _ in served]
         asked[:] = [each for each in asked if each[0] not in numbers]
+        if kind is GetSource and len(served) <= _MOST_GETS:
+            # What goes wrong with one source is not the others'.
+            return [answer for each in served for answer in self._serve_together([each])]
+        return self._serve_together(served)
+
+    def _serve_together(self, served: Sequence[tuple[int, Request]]) -> list[_Answer]:
+        numbers = [number for number, _ in served]
         try:
             answers = self._answers([request for _, request in served])
         except CopassError as error:

@@ -285,6 +285,11 @@ class Lease:
             self.amend(previous=None)
 
     @property
+    def is_note_unsent(self) -> bool:
+        """Whether the entry may tell of a write that this process noted, too late to send it."""
+        return self.pending is None and self._unsent is not None
+
+    @property
     def was_late(self) -> bool:
         """Whether a write of the entry may have replaced what another process wrote."""
         return self.late_at is not None
@@ -310,8 +315,6 @@ class Lease:
         if known != write:
             self.note(replace(self.held, write=known))
         self.verify()
-        # From here on the entry tells of it.
-        self.lost_write = None
 
     def _write(self, pending: Pending, looked: Moment) -> None:
         rt = self._rt
@@ -367,7 +370,9 @@ class LocationClaim:
         other = texts[self.name]
         if other == self._lease.name:
             return
-        if other is not None:
+        if other == self.name:
+            self._check_unknown()
+        elif other is not None:
             entry, looked = yield from read_entry(other)
             known = settled_part(entry)
             is_its = known is not None and known.location == self.name
@@ -378,9 +383,22 @@ class LocationClaim:
                     f"store_as gives the key {self.key!r}, which holds the webhook secret of another source. Nothing "
                     "was registered, rotated or overwritten. Put {data_source_id} into store_as, or choose another key."
                 )
-        self._rt.journal.write(self.name, self._lease.name)
-        if looked.age(self._rt.clock) > self._rt.timing.lease_pause:
-            raise LookAgainError
+        put_note(self.name, self._lease.name, looked, self._rt)
+
+    def _check_unknown(self) -> None:
+        """Refuse a location of which it is not known whose it is, unless it holds nothing or is this identity's.
+
+        :raises SecretKeyTakenError: if it may hold the secret of another identity.
+        """
+        known = settled_part(self._lease.held)
+        if (known is not None and known.location == self.name) or self._rt.secrets is None:
+            return
+        if self._rt.secrets.read(self.key) is not None:
+            raise SecretKeyTakenError(
+                f"store_as gives the key {self.key!r}, and it is not known whose secret it holds: a note on it was "
+                "written too late. Nothing was registered, rotated or overwritten. Put {data_source_id} into store_as, "
+                f"or choose another key; or, if the secret is this source's, delete the Variable {self.name!r}."
+            )
 
     def verify(self) -> None:
         """Look whether the note still names the identity.
@@ -398,6 +416,25 @@ class LocationClaim:
             self.verify()
 
 
+def put_note(name: str, owner: str | None, looked: Moment, runtime: Runtime) -> None:
+    """Let the note on a location name an entry, or be gone.
+
+    If that took so long that another identity may have claimed the location meanwhile, the note names itself from then
+    on: it is not known whose the location is.
+
+    :param owner: the name of the entry; None to remove the note.
+    :param looked: when it was seen that this may be done.
+    :raises LookAgainError: if it took too long.
+    """
+    if owner is None:
+        runtime.journal.remove(name)
+    else:
+        runtime.journal.write(name, owner)
+    if looked.age(runtime.clock) > runtime.timing.lease_pause:
+        runtime.journal.write(name, name)
+        raise LookAgainError
+
+
 def give_back(leases: Collection[Lease]) -> None:
     """Release what is still held; the failure that led here is the one that counts.
 
@@ -405,8 +442,10 @@ def give_back(leases: Collection[Lease]) -> None:
     """
     late = [lease.late_at for lease in leases]
     for lease in leases:
-        if lease.pending is not None:
-            with suppress(CopassError, LookAgainError):
-                lease.release()
+        # Twice: a look that took too long writes nothing.
+        for _ in range(2):
+            if lease.pending is not None:
+                with suppress(CopassError, LookAgainError):
+                    lease.release()
     if late != [lease.late_at for lease in leases]:
         raise LookAgainError

@@ -105,14 +105,26 @@ class Minter:
         )
 
         call = calls.rotate_webhook_secret(self._rt.sandbox_id, source_id)
+        was_at_risk = source_id in self._at_risk.source_ids
+
+        def note(_: Pending) -> Pending:
+            # It was not sent yet, or turned away.
+            if not was_at_risk:
+                self._at_risk.source_ids.discard(source_id)
+            return noted
+
         try:
             rotated = yield from self._lease.send(
-                call, source_id, note=lambda _: noted, before_attempt=lambda: self._at_risk.source_ids.add(source_id)
+                call, source_id, note=note, before_attempt=lambda: self._at_risk.source_ids.add(source_id)
             )
         except CopassCallError as error:
             failure = error
         else:
             return self.store(source_id, rotated.webhook_signing_secret, mode=source.ingestion_mode, is_ours=True)
+        if failure.maybe_applied:
+            self._lease.verify()
+        if not was_at_risk:
+            self._at_risk.discard(source_id)
         raise self._note_refusal(failure, before, source_id, is_lost=is_lost)
 
     def store(
@@ -222,10 +234,7 @@ class Minter:
     def _note_refusal(self, failure: CopassCallError, before: Pending, source_id: str, *, is_lost: bool) -> CopassError:
         """Note what is known of a rotation that failed, and return the error."""
         if failure.maybe_applied:
-            self._lease.verify()
-            self._at_risk.discard(source_id)
             return failure
-        self._at_risk.discard(source_id)
         self._lease.note(replace(before, write=None))
         if not isinstance(failure, CopassStatusError) or failure.status not in _NO_ROTATION:
             return failure

@@ -21,7 +21,7 @@ from airflow_provider_copass.errors import (
 from airflow_provider_copass.registration.decide import DATE_SLACK, ids_to_look_up, may_still_act
 from airflow_provider_copass.registration.driver import Driver, GetSource, LeasePause, ListSources, Read, Wait
 from airflow_provider_copass.registration.inventory import Inventory
-from airflow_provider_copass.registration.journal import completed_of, from_text, known_of
+from airflow_provider_copass.registration.journal import completed_of, from_text, kind_of_name, known_of
 from airflow_provider_copass.registration.lease import (
     HeldError,
     Lease,
@@ -124,8 +124,11 @@ class Operation(Generic[T]):
                 pass
             except CopassError as error:
                 # No entry tells what is owed by a process that lost a lease, or was late: it goes on if that can help.
-                is_untold = any(lease.was_lost or lease.was_late for lease in self._leases.values())
-                if error.is_final or is_last or not (self.owes and is_untold):
+                # So does one that was late in noting a write: its note may be there, and nobody else can tell that the
+                # write was not sent.
+                leases = self._leases.values()
+                is_untold = self.owes and any(lease.was_lost or lease.was_late for lease in leases)
+                if error.is_final or is_last or not (is_untold or any(lease.is_note_unsent for lease in leases)):
                     raise
             if is_last:
                 raise EntryBusyError(self._busy(held))
@@ -232,7 +235,8 @@ class Operation(Generic[T]):
     def _mint_again(self) -> Steps[None]:
         """Mint once more what this process may have voided, wherever another one has completed it since."""
         texts, _ = yield Read(tuple(self._locations))
-        names = {lease.name for lease in self._leases.values()} | {name for name in texts.values() if name}
+        names = {lease.name for lease in self._leases.values()}
+        names |= {name for name in texts.values() if name is not None and kind_of_name(name) == "source"}
         source_ids = {*self.at_risk.source_ids, *self.at_risk.keys.values()}
         for name in sorted(names):
             entry, _ = yield from read_entry(name)
@@ -272,12 +276,16 @@ class Operation(Generic[T]):
             known.source_id,
         )
         minter = Minter(lease, StoreKey(known.key), self.at_risk, self._rt)
+        before = lease.held.rotating
+        # If it is refused now, the next try mints.
+        lease.amend(rotating=source.data_source_id)
         try:
             minted = yield from minter.mint(source, by=self.minted_by)
         except SourceChangedError:
             if self.at_risk.keys.get(known.key, known.source_id) != known.source_id:
                 raise
             # The server offers no rotation, so nothing has voided the secret of this source that was stored.
+            lease.amend(rotating=before)
             lease.release()
             return
         minter.complete(replace(minted, location=known.location))

@@ -317,6 +317,8 @@ class Registration(Operation[Registered]):
                 self._lease.drop_write()
                 if not inventory.matching(self.spec.identity):
                     raise failure
+            # If the next look does not show the source either, there is no other POST.
+            self._failure = failure
             return
         if not failure.maybe_applied:
             self._lease.drop_write()

@@ -176,7 +176,8 @@ def register_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome
         run(chunk, is_patient=False)
         if len(registrations) > CHUNK:
             runtime.log.info("%d of %d sources are done.", len(results), len(registrations))
-    held = [each for each in registrations if isinstance(results[each], EntryBusyError)]
+    # One that owes something has waited for long already.
+    held = [each for each in registrations if isinstance(results[each], EntryBusyError) and not each.owes]
     if held:
         run(held, is_patient=True)
     _warn_of_duplicates([each for each in results.values() if isinstance(each, Registered)], specs, runtime)

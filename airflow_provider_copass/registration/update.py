@@ -14,13 +14,14 @@ from airflow_provider_copass.errors import CopassCallError, SourceChangedError, 
 from airflow_provider_copass.registration.decide import created_by, fits
 from airflow_provider_copass.registration.driver import GetSource, Read, check_answered
 from airflow_provider_copass.registration.journal import Completed, Pending, Write, deleted_by_of, from_text, known_of
-from airflow_provider_copass.registration.lease import LookAgainError, read_entry
+from airflow_provider_copass.registration.lease import LookAgainError, put_note, read_entry
 from airflow_provider_copass.registration.operation import (
     Operation,
     missing,
     only_one,
     require_steps,
 )
+from airflow_provider_copass.registration.ports import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,8 @@ class Update(Operation[Updated]):
         lease = self.lease_on(self.identity_of(source))
         entry, _ = yield from read_entry(lease.name)
         known = known_of(entry, source.data_source_id)
-        if not self._declared.unsent(source, known):
+        is_left = isinstance(entry, Pending) and entry.owner.instance == self._rt.owner.instance
+        if not self._declared.unsent(source, known) and not is_left:
             self._rt.log.info("Source %s is as declared already.", source.data_source_id)
             return Updated(source)
         yield from self.acquire([lease])
@@ -251,8 +253,9 @@ class Rename(Operation[Updated]):
     def _move(self, to: Lease, away: Lease, kept: Completed) -> None:
         """Let the new name's entry say what the old one's said, and the old one be gone."""
         if kept.location:
+            looked = Moment.of(self._rt.clock)
             to.verify_unless_fresh()
-            self._rt.journal.write(kept.location, to.name)
+            put_note(kept.location, to.name, looked, self._rt)
         if to is not away:
             is_unfinished = self._is_unfinished(away, kept.source_id)
             # Its write stays until the old one is gone: it tells the next try the old name.

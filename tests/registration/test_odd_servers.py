@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
-from airflow_provider_copass.errors import CopassRateLimitError, SourceChangedError, error_class
+from airflow_provider_copass.api import SourceList
+from airflow_provider_copass.errors import CopassConflictError, CopassRateLimitError, SourceChangedError, error_class
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable, live_of
 from tests.registration.simulation import Fault, World, run_all, run_to, server_error, turned_away
@@ -118,3 +121,22 @@ def test_a_server_without_rotation_is_no_matter_for_an_entry_that_is_completed_l
     assert late.frozen_at
     assert "before rotate" in late.trace
     assert_once(world, late)
+
+
+def test_a_server_that_shows_a_refused_name_now_and_then_ends_the_task() -> None:
+    """Each POST is answered with 409, and every other list is without the source: one POST more, and an error."""
+    world = World()
+    acts.seed(world)
+    lists = itertools.count()
+    list_sources = world.list_sources
+
+    def flap(provider: str | None = None) -> SourceList:
+        world.hidden = set() if next(lists) % 2 else {"ds-1"}
+        return list_sources(provider)
+
+    world.list_sources = flap  # type: ignore[method-assign]
+    conflict = Fault(applies=False, error=lambda: CopassConflictError("409", status=409))
+    refused = acts.start_register(world, faults={"register": conflict})
+    run_all(world, [refused], most=2000)
+    assert isinstance(acts.error_of(refused), CopassConflictError)
+    assert world.posts <= 2

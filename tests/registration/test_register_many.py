@@ -106,6 +106,16 @@ def test_one_that_fails_leaves_the_others(
     assert_true(world, done)
 
 
+@pytest.mark.parametrize("names", ["ab", "abc"])
+def test_a_look_at_one_in_place_that_fails_leaves_the_others(names: str) -> None:
+    """Of a short list each is looked at by itself."""
+    world = World()
+    assert_green(acts.register_list(world, names))
+    fault = Fault(applies=False, error=server_error)
+    again = acts.register_list(world, names, task=acts.OTHER, faults={("get", 0): fault})
+    assert [told.outcome for told in acts.all_told(again)] == ["failed", *["unchanged"] * (len(names) - 1)]
+
+
 def test_a_missing_secret_is_minted_if_that_is_asked_for(world: World) -> None:
     """Its source is ``updated``; the others' secrets stay."""
     lose_secret(world)

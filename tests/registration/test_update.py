@@ -197,6 +197,14 @@ def test_killed_at_any_boundary_the_retry_finishes_the_change() -> None:
         assert settings_of(world) == {"api_key": "***", "a": 1}
 
 
+def test_the_retry_of_a_killed_change_leaves_nobody_waiting() -> None:
+    """The change was sent, so nothing is left to do but to give the entry back."""
+    world = acts.registered()
+    assert acts.is_killed(acts.update(world, fields={"external_account_id": "T1"}, kill_at="after update"))
+    assert_green(acts.update(world, attempt=2, fields={"external_account_id": "T1"}))
+    assert_green(acts.rotate(world))
+
+
 def test_paused_at_any_boundary_it_loses_nothing_of_what_others_wrote() -> None:
     """Its retry changes the source and another task rotates; when it wakes, the secret is in place and valid."""
     fields = {"poll_interval_seconds": 90}

@@ -1,0 +1,95 @@
+"""A note on the location of a shared key that is written, moved or removed too late frees no key that is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from airflow_provider_copass.errors import SecretKeyTakenError
+from tests.registration import acts
+from tests.registration.checks import assert_green, assert_true
+from tests.registration.simulation import Process, World, run_all, run_to
+
+KEY = "shared"
+THIRD = "third/run/task/-1"
+
+
+def _is_refused(process: Process) -> bool:
+    return isinstance(acts.error_of(process), SecretKeyTakenError)
+
+
+def _run_to_the_note(world: World, process: Process) -> None:
+    """Let a process run until it is about to write its note: right after its claim of the entry."""
+    assert run_to(world, process, "after write entry")
+    assert run_to(world, process, "before write entry")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        acts.start_register,
+        lambda world, name, **how: acts.start_register(world, name, on_missing_secret="rotate", **how),
+        acts.start_rotate,
+    ],
+    ids=["an adoption", "an adoption that may rotate", "a rotation"],
+)
+def test_a_note_that_is_written_late_takes_no_key(start: Callable[..., Process]) -> None:
+    """Of another source, which has completed with it meanwhile; neither does the retry, and the owner may rotate."""
+    world = World()
+    acts.seed(world, "a")
+    late = start(world, "a", store_as=KEY)
+    _run_to_the_note(world, late)
+    owner = acts.register(world, "b", store_as=KEY, task=acts.OTHER)
+    assert_green(owner)
+    run_all(world, [late])
+    assert _is_refused(late)
+    again = start(world, "a", store_as=KEY, attempt=2)
+    run_all(world, [again])
+    assert _is_refused(again)
+    assert_true(world, owner)
+    rotation = acts.rotate(world, "b", store_as=KEY, task=THIRD)
+    assert_green(rotation)
+    assert_true(world, rotation)
+
+
+def test_a_note_that_is_written_late_takes_the_key_if_it_holds_nothing() -> None:
+    """Its task was slow, and nobody else was there."""
+    world = World()
+    slow = acts.register(world, "a", store_as=KEY, freezes={("before write entry", 1): 5})
+    assert_green(slow)
+    assert_true(world, slow)
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+def test_a_deletion_that_wakes_late_frees_no_key(by_id: bool) -> None:
+    """It stands before the removal of the note; its retry finishes, and another source takes the key."""
+    world = World()
+    assert_green(acts.register(world, "a", store_as=KEY))
+    how = {"remove_secret": True, "store_as": KEY, **({"data_source_id": "ds-1"} if by_id else {})}
+    late = acts.start_delete(world, "a", **how)
+    assert run_to(world, late, "before remove entry")
+    acts.delete(world, "a", attempt=2, **how)
+    owner = acts.register(world, "b", store_as=KEY, task=acts.OTHER)
+    run_all(world, [late])
+    acts.seed(world, "c")
+    assert _is_refused(acts.register(world, "c", store_as=KEY, task=THIRD))
+    assert_green(owner)
+    assert_true(world, owner)
+
+
+def test_a_rename_that_wakes_late_moves_no_note_back() -> None:
+    """Its retry has renamed the source, and another run has renamed it on."""
+    world = World()
+    assert_green(acts.register(world, "a", store_as=KEY))
+    late = acts.start_rename(world, "a", "b")
+    assert run_to(world, late, "after update")
+    assert run_to(world, late, "before write entry")
+    assert_green(acts.rename(world, "a", "b", attempt=2))
+    assert_green(acts.rename(world, "b", "c", task=acts.OTHER))
+    owner = acts.register(world, "c", store_as=KEY, task=THIRD)
+    run_all(world, [late])
+    acts.seed(world, "d")
+    assert _is_refused(acts.register(world, "d", store_as=KEY, task="fourth/run/task/-1"))
+    assert_green(owner)
+    assert_true(world, owner)

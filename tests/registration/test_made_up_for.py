@@ -1,0 +1,130 @@
+"""What a process owes once it has lost a lease or was late: it makes up for it, also if a call then fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from airflow_provider_copass.errors import CopassConnectError, CopassRateLimitError
+from airflow_provider_copass.registration.journal import Pending, entry_name, from_text
+from airflow_provider_copass.registration.spec import Identity
+from tests.registration import acts
+from tests.registration.checks import assert_green, assert_once, assert_true, live_of
+from tests.registration.simulation import (
+    Fault,
+    Process,
+    World,
+    run_all,
+    run_to,
+    server_error,
+    settle,
+    timed_out,
+    turned_away,
+)
+
+
+def refused() -> Exception:
+    """No connection: nothing was sent."""
+    return CopassConnectError("refused")
+
+
+def turned_away_for_long() -> Exception:
+    """A 429 that asks to come back once others have done the work."""
+    return CopassRateLimitError("429", status=429, retry_after=40)
+
+
+@pytest.mark.parametrize(
+    ("failure", "times"),
+    [(refused, 1), (turned_away, 4), (server_error, 1)],
+    ids=["no connection", "429 again and again", "no usable answer"],
+)
+def test_a_second_mint_that_fails_is_not_forgotten(failure: Callable[[], Exception], times: int) -> None:
+    """It was paused right before its rotation, and has voided what the winner had stored; its next mint fails."""
+    world = World()
+    acts.seed(world)
+    faults = {("rotate", nth): Fault(applies=False, error=failure) for nth in range(1, 1 + times)}
+    paused = acts.start_register(world, on_missing_secret="rotate", faults=faults)
+    assert run_to(world, paused, "before rotate")
+    winner = acts.register(world, on_missing_secret="rotate", attempt=2)
+    assert_green(winner)
+    run_all(world, [paused])
+    assert_true(world, winner)
+
+
+@pytest.mark.parametrize("failure", [refused, turned_away])
+def test_the_next_try_mints_for_one_that_can_do_no_more(failure: Callable[[], Exception]) -> None:
+    """Its second mint fails for as long as it tries: the entry says that the secret may be void."""
+    world = World()
+    acts.seed(world)
+    faults = {("rotate", nth): Fault(applies=False, error=failure) for nth in range(1, 400)}
+    paused = acts.start_register(world, on_missing_secret="rotate", faults=faults)
+    assert run_to(world, paused, "before rotate")
+    assert_green(acts.register(world, on_missing_secret="rotate", attempt=2))
+    run_all(world, [paused])
+    assert acts.error_of(paused) is not None
+    later = acts.until_green(acts.register, world, task=acts.OTHER, pause=acts.TAKEOVER_AFTER)
+    assert_true(world, later)
+
+
+@pytest.mark.parametrize("start", [acts.start_register, acts.start_rotate], ids=["registration", "rotation"])
+def test_who_was_turned_away_does_not_rotate_what_the_winner_has_stored(start: Callable[..., Process]) -> None:
+    """Its rotation was answered with 429, so nothing was voided; by the time that it is due, another one is green."""
+    world = World()
+    acts.seed(world)
+    given = {"on_missing_secret": "rotate"} if start is acts.start_register else {}
+    slow = start(world, faults={("rotate", 0): Fault(applies=False, error=turned_away_for_long)}, **given)
+    assert run_to(world, slow, "after rotate")
+    winner = start(world, attempt=2, **given)
+    run_all(world, [winner])
+    stored = dict(world.store)
+    run_all(world, [slow])
+    assert_green(winner)
+    assert world.store == stored
+    assert_true(world, winner)
+
+
+def test_a_post_in_flight_is_remembered_though_its_note_is_overwritten() -> None:
+    """By the claim of another task, which was slow and is killed: its retry registers, and the poster cleans up."""
+    world = World()
+    claiming = acts.start_register(world, task=acts.OTHER)
+    assert run_to(world, claiming, "before write entry")
+    poster = acts.start_register(world, faults={("register", 0): Fault(late=24, error=timed_out)})
+    assert run_to(world, poster, "after register")
+    assert run_to(world, poster, "before list")
+    world.advance(world.now + acts.TIMING.lease_pause + 1)
+    assert run_to(world, claiming, "after write entry")
+    retry = acts.start_register(world, task=acts.OTHER, attempt=2)
+    run_all(world, [poster, retry])
+    settle(world)
+    assert len(live_of(world)) == 1
+    assert_once(world, poster, retry)
+
+
+def test_a_note_of_a_rotation_that_was_never_sent_is_taken_back() -> None:
+    """It was noted too late, over what the task's retry had completed, and the next look fails once."""
+    world = acts.registered()
+    paused = acts.start_rotate(world, faults={("get", 0): Fault(applies=False, error=server_error)})
+    for _ in range(2):
+        # The claim; then the note.
+        assert run_to(world, paused, "after read entry")
+        assert run_to(world, paused, "before write entry")
+    retry = acts.rotate(world, attempt=2)
+    assert_green(retry)
+    run_all(world, [paused])
+    later = acts.register(world, task=acts.OTHER)
+    assert_green(later)
+    assert_true(world, later)
+
+
+@pytest.mark.parametrize("slow", range(4))
+def test_a_lease_is_given_back_though_looks_take_too_long(slow: int) -> None:
+    """Two in a row; a failure that is final leaves nobody waiting for the entry."""
+    world = World()
+    acts.seed(world)
+    freezes = {("after read entry", slow): 3.0, ("after read entry", slow + 1): 3.0}
+    failed = acts.register(world, if_exists="fail", freezes=freezes)
+    assert acts.error_of(failed) is not None
+    name = entry_name(Identity(acts.SANDBOX, "slack", "n"))
+    entry = from_text(world.entries.get(name), name=name)
+    assert not isinstance(entry, Pending) or not entry.lease_token
