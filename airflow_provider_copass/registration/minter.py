@@ -105,10 +105,11 @@ class Minter:
         )
 
         call = calls.rotate_webhook_secret(self._rt.sandbox_id, source_id)
+        # If the call fails, what this process owed before it is owed still.
         was_at_risk = source_id in self._at_risk.source_ids
 
         def note(_: Pending) -> Pending:
-            # It was not sent yet, or turned away.
+            # Also before it is sent again: the server has turned it away until then.
             if not was_at_risk:
                 self._at_risk.source_ids.discard(source_id)
             return noted
