@@ -103,7 +103,7 @@ class Operation(Generic[T]):
         """
         clock, timing = self._rt.clock, self._rt.timing
         since: float | None = None
-        is_last = False
+        is_last = is_debtor = False
         # Many that wait for one do not look at the same moment, nor often: that alone could slow the one down.
         pause, jitter = timing.poll_interval, Random(self._rt.token)  # noqa: S311 - nothing secret
         self._began = clock.now()
@@ -128,8 +128,12 @@ class Operation(Generic[T]):
                 # write was not sent.
                 leases = self._leases.values()
                 is_untold = self.owes and any(lease.was_lost or lease.was_late for lease in leases)
-                if error.is_final or is_last or not (is_untold or any(lease.is_note_unsent for lease in leases)):
+                is_over = is_last and (is_debtor or not self.owes)
+                if error.is_final or is_over or not (is_untold or any(lease.is_note_unsent for lease in leases)):
                     raise
+            if self.owes and not is_debtor:
+                # However long it has waited until now: the time to make up for something begins with what it owes.
+                is_debtor, is_last, since = True, False, None
             if is_last:
                 raise EntryBusyError(self._busy(held))
             since = clock.monotonic() if since is None else since

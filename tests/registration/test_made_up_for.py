@@ -84,6 +84,24 @@ def test_who_was_turned_away_does_not_rotate_what_the_winner_has_stored(start: C
     assert_true(world, winner)
 
 
+def test_who_has_waited_before_it_was_paused_still_mints_once_more() -> None:
+    """It acquired the lease at the last moment, and was paused right before it stored the secret."""
+    world = World()
+    acts.seed(world)
+    freezes = {
+        # A claim that is too late; the pause after it, which is longer than anybody waits; and the store.
+        ("before write entry", 0): 3.0,
+        ("before sleep", 0): 2 * acts.TIMING.wait_timeout,
+        ("before write secret", 0): 3 * acts.TAKEOVER_AFTER,
+    }
+    paused = acts.start_register(world, on_missing_secret="rotate", freezes=freezes)
+    winner = acts.start_register(world, on_missing_secret="rotate", task=acts.OTHER)
+    winner.sleep_until(world.now + 1.5 * acts.TAKEOVER_AFTER)
+    run_all(world, [paused, winner])
+    assert_green(winner)
+    assert_true(world, winner)
+
+
 def test_a_post_in_flight_is_remembered_though_its_note_is_overwritten() -> None:
     """By the claim of another task, which was slow and is killed: its retry registers, and the poster cleans up."""
     world = World()
