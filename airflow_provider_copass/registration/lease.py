@@ -426,13 +426,16 @@ def put_note(name: str, owner: str | None, looked: Moment, runtime: Runtime) -> 
     :param looked: when it was seen that this may be done.
     :raises LookAgainError: if it took too long.
     """
-    if owner is None:
-        runtime.journal.remove(name)
-    else:
-        runtime.journal.write(name, owner)
-    if looked.age(runtime.clock) > runtime.timing.lease_pause:
-        runtime.journal.write(name, name)
-        raise LookAgainError
+    try:
+        if owner is None:
+            runtime.journal.remove(name)
+        else:
+            runtime.journal.write(name, owner)
+    finally:
+        # One that failed may have been written all the same.
+        if looked.age(runtime.clock) > runtime.timing.lease_pause:
+            runtime.journal.write(name, name)
+            raise LookAgainError
 
 
 def give_back(leases: Collection[Lease]) -> None:

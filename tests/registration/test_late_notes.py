@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_copass.errors import SecretKeyTakenError
+from airflow_provider_copass.errors import JournalError, SecretKeyTakenError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_true
-from tests.registration.simulation import Process, World, run_all, run_to
+from tests.registration.simulation import Fault, Process, World, run_all, run_to
 
 KEY = "shared"
 THIRD = "third/run/task/-1"
@@ -51,6 +51,21 @@ def test_a_note_that_is_written_late_takes_no_key(start: Callable[..., Process])
     rotation = acts.rotate(world, "b", store_as=KEY, task=THIRD)
     assert_green(rotation)
     assert_true(world, rotation)
+
+
+def test_a_note_that_is_written_late_takes_no_key_though_its_write_failed() -> None:
+    """It took effect, and the answer was lost; the retry does not take the note for its own."""
+    world = World()
+    acts.seed(world, "a")
+    failure = Fault(error=lambda: JournalError("lost"))
+    late = acts.start_register(world, "a", store_as=KEY, faults={("write entry", 1): failure})
+    _run_to_the_note(world, late)
+    owner = acts.register(world, "b", store_as=KEY, task=acts.OTHER)
+    assert_green(owner)
+    run_all(world, [late])
+    assert acts.error_of(late) is not None
+    assert _is_refused(acts.register(world, "a", store_as=KEY, attempt=2))
+    assert_true(world, owner)
 
 
 def test_a_note_that_is_written_late_takes_the_key_if_it_holds_nothing() -> None:
