@@ -25,6 +25,7 @@ from airflow_provider_copass.errors import (
     CopassCallError,
     CopassConnectError,
     CopassConnectionLostError,
+    CopassServerError,
     CopassStatusError,
     CopassTimeoutError,
     CopassTransportError,
@@ -199,6 +200,8 @@ def _failure(
         sentences.append("A redirect is not followed, since it would get the token: check the host of the connection.")
     elif outcome.status in _ADVICE:
         sentences.append(_ADVICE[outcome.status])
+    elif kind is CopassServerError:
+        sentences.append("It, or a proxy before it, failed: try again later.")
     if fields:
         sentences.append(f"It refused: {', '.join(fields)}.")
     if request_id:

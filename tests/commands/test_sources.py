@@ -150,8 +150,8 @@ def test_a_sandbox_that_is_no_id_is_refused(account: Emulator, run: Run) -> None
 
 
 def test_a_server_that_fails_is_one_line(account: Emulator, run: Run) -> None:
-    """Nothing of its answer is repeated."""
+    """It says what to do, and nothing of the answer is repeated."""
     account.add_fault(operation="list", action={"status": 503, "body": "canary\n\x1b[2J"}, times=None)
     said = one_line_of(run("sources"))
-    assert "the server answered 503" in said
+    assert "the server answered 503. It, or a proxy before it, failed: try again later." in said
     assert "canary" not in said
