@@ -132,7 +132,7 @@ class IngestTextOperator(SourceRefOperator):
         """Ingest the texts, and wait for their jobs where that is asked for."""
         from airflow_provider_copass._inputs import read_required
         from airflow_provider_copass.operators._texts import Sending
-        from airflow_provider_copass.registration import Requirement
+        from airflow_provider_copass.registration import require
 
         begun = datetime.now(UTC)
         if not self._has_source and context["ti"].map_index not in (None, -1):
@@ -148,7 +148,7 @@ class IngestTextOperator(SourceRefOperator):
         if context["ti"].try_number > 1:
             self.log.warning("If an earlier try was killed, it may have ingested texts. This one ingests all of them.")
         runtime = self._runtime(hook, context)
-        source_id = None if ref is None else Requirement(ref, runtime).run().data_source_id
+        source_id = None if ref is None else require(ref, runtime).data_source_id
         if source_id is not None:
             calls = [replace(call, body={**(call.body or {}), "data_source_id": source_id}) for call in calls]
         sending = Sending(calls, runtime.log)

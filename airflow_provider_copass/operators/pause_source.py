@@ -19,9 +19,9 @@ class PauseSourceOperator(SourceRefOperator):
 
     def _run(self, hook: CopassHook, context: Context) -> str:
         """Pause the source, unless it is paused."""
-        from airflow_provider_copass.registration import Requirement
+        from airflow_provider_copass.registration import require
 
-        source = Requirement(self._ref(hook), self._runtime(hook, context)).run()
+        source = require(self._ref(hook), self._runtime(hook, context))
         if source.status == "paused":
             self.log.info("Source %s is paused already.", source.data_source_id)
         else:

@@ -38,14 +38,14 @@ class PullSourceOperator(SourceRefOperator):
         """Queue the pull."""
         from airflow_provider_copass._inputs import read_switch
         from airflow_provider_copass.api.requests import read_since
-        from airflow_provider_copass.registration import Requirement
+        from airflow_provider_copass.registration import require
 
         since = read_since(self.since)
         vault_only = read_switch("vault_only", self.vault_only)
         ref = self._ref(hook)
         if context["ti"].try_number > 1:
             self.log.warning("An earlier try may have queued a pull. This one queues another.")
-        source = Requirement(ref, self._runtime(hook, context)).run()
+        source = require(ref, self._runtime(hook, context))
         job = hook.pull_source(source.data_source_id, since=since, vault_only=vault_only)
         self._write_to(hook, [source.data_source_id])
         self.log.info("Queued job %s for source %s.", job.job_id, source.data_source_id)

@@ -19,9 +19,9 @@ class ResumeSourceOperator(SourceRefOperator):
 
     def _run(self, hook: CopassHook, context: Context) -> str:
         """Resume the source, unless it is active."""
-        from airflow_provider_copass.registration import Requirement
+        from airflow_provider_copass.registration import require
 
-        source = Requirement(self._ref(hook), self._runtime(hook, context)).run()
+        source = require(self._ref(hook), self._runtime(hook, context))
         if source.status == "active":
             self.log.info("Source %s is active already.", source.data_source_id)
         else:

@@ -2,7 +2,7 @@
 
 from airflow_provider_copass.registration.delete import Deletion
 from airflow_provider_copass.registration.journal import Owner
-from airflow_provider_copass.registration.operation import Requirement, find_live
+from airflow_provider_copass.registration.operation import find_live, require
 from airflow_provider_copass.registration.ports import Runtime, Timing
 from airflow_provider_copass.registration.register import Registered, Registration
 from airflow_provider_copass.registration.register_many import Outcome, plan_many, register_many
@@ -16,7 +16,6 @@ __all__ = [
     "Owner",
     "Registered",
     "Registration",
-    "Requirement",
     "Rotation",
     "Runtime",
     "SourceRef",
@@ -27,5 +26,6 @@ __all__ = [
     "find_live",
     "plan_many",
     "register_many",
+    "require",
     "update",
 ]

@@ -14,12 +14,12 @@ from airflow_provider_copass.registration.journal import (
     Write,
     deleted_by_of,
     known_of,
-    location_name,
 )
-from airflow_provider_copass.registration.lease import put_note, read_entry
+from airflow_provider_copass.registration.lease import read_entry
+from airflow_provider_copass.registration.location import location_of, put_note
 from airflow_provider_copass.registration.operation import Operation, look_up_steps, only_one
 from airflow_provider_copass.registration.ports import Moment
-from airflow_provider_copass.registration.secret_writer import SecretRemover
+from airflow_provider_copass.registration.secret_writer import SecretWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,7 +94,7 @@ class Deletion(Operation["str | None"]):
         """Look: by an id with one request, by a name with a list."""
         lease = self.lease_on(identity)
         if not self._ref.data_source_id:
-            return (yield from self.list_all(identity, lease.held))
+            return (yield from self.list_all(lease))
         source: Source | None = yield GetSource(self._ref.data_source_id)
         return (yield from self.look_beside(source, lease))
 
@@ -122,12 +122,13 @@ class Deletion(Operation["str | None"]):
         if self._purge:
             yield from self._purge_source(source_id, lease)
         if self._rt.secrets is not None:
+            places = {key: location_of(self._rt.secrets, key) for key in keys}
             for key in keys:
                 lease.verify()
                 self.at_risk.keys[key] = source_id
                 lease.touched.add(source_id)
                 # If another source has claimed the location of the key since, it is its secret that is removed.
-                self._locations.add(location_name(self._rt.secrets.name, self._rt.secrets.location(key)))
+                self._locations.add(places[key])
                 self._rt.secrets.remove(key)
                 lease.verify()
                 self._rt.log.info(
@@ -136,19 +137,19 @@ class Deletion(Operation["str | None"]):
             known = known_of(lease.held, source_id)
             if known is not None and known.location:
                 # Before the source is gone: a retry by the source's id cannot tell the identity any more.
-                for key in keys:
-                    name = location_name(self._rt.secrets.name, self._rt.secrets.location(key))
+                for name in places.values():
                     looked = Moment.of(self._rt.clock)
                     if self._rt.journal.read((name,))[name] == lease.name:
                         put_note(name, None, looked, self._rt)
             self.at_risk.discard(source_id)
         write = Write(self._kind, self._rt.clock.now(), self._rt.owner.instance, source_id)
-        make: Callable[[str, str], Call[Any]] = (
+        end: Callable[[str, str], Call[Any]] = (
             calls.delete_source if self._kind == "delete" else calls.disconnect_source
         )
-        call = make(self._rt.sandbox_id, source_id)
         try:
-            yield from lease.send(call, source_id, note=lambda pending: replace(pending, write=write))
+            yield from lease.send(
+                end(self._rt.sandbox_id, source_id), source_id, note=lambda pending: replace(pending, write=write)
+            )
         except CopassNotFoundError:
             pass
         except CopassCallError as error:
@@ -189,7 +190,7 @@ class Deletion(Operation["str | None"]):
         """Return the keys of the secrets that are to be removed."""
         if self._store_key is None or self._rt.secrets is None:
             return ()
-        return SecretRemover(lease.identity, self._store_key, self._rt.secrets, self._rt.log).keys(
+        return SecretWriter(lease.identity, self._store_key, self._rt).keys_to_remove(
             source.data_source_id,
             known_of(lease.held, source.data_source_id),
             is_realtime=source.ingestion_mode in {"", "realtime"},

@@ -133,6 +133,13 @@ class Driver:
             self._on_end(results[number])
         return [results[number] for number in range(len(steps))]
 
+    def run_one(self, steps: Steps[T]) -> T:
+        """Run one alone, and return what it returned; raises what it raised."""
+        [result] = self.run([steps])
+        if isinstance(result, CopassError):
+            raise result
+        return result
+
     def _serve(self, asked: list[tuple[int, Request]]) -> list[_Answer]:
         """Take the requests of one kind, and give each its answer, or what went wrong."""
         kind = min((type(request) for _, request in asked), key=_ORDER.index)

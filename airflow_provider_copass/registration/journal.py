@@ -165,19 +165,9 @@ class Pending:
     previous_kept_by: str = ""
     previous: Known | None = None
 
-    @property
-    def has_facts(self) -> bool:
-        """Whether it tells anything that the next holder must know."""
-        return self.write is not None or bool(self.created_ids) or bool(self.rotating)
-
-    def without_write(self, *, took_effect: bool) -> Pending:
-        """Return the entry once it is known what became of the write.
-
-        :param took_effect: whether it had an effect; then a deletion is remembered, with the task that sent it.
-        """
-        write, known = self.write, self.previous
-        if write is None or not took_effect or write.kind not in {"delete", "disconnect"}:
-            return replace(self, write=None)
+    def with_ended(self, write: Write) -> Pending:
+        """Note that a deletion or a disconnection has taken effect, with the task that sent it."""
+        known = self.previous
         is_of_it = known is not None and known.source_id == write.source_id
         left = known if known is not None and is_of_it else Completed(write.source_id)
         ended: Completed | Tombstone = Tombstone(write.source_id, write.by, left.store, left.key, left.location)

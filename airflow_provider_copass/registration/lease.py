@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_provider_copass.errors import CopassError, JournalError, SecretKeyTakenError
+from airflow_provider_copass.errors import CopassError, JournalError
 from airflow_provider_copass.registration.driver import Read, SendWrite
 from airflow_provider_copass.registration.journal import (
     Completed,
@@ -20,7 +20,6 @@ from airflow_provider_copass.registration.journal import (
     completed_of,
     entry_name,
     from_text,
-    settled_part,
     to_text,
 )
 from airflow_provider_copass.registration.ports import Moment
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FRESH = 0.25
+FRESH = 0.25
 """Of the lease pause: how old a look may be that is not made again right before a write."""
 _SENDS = 4
 """How often a write is handed to the client at most, if the last good look was too long ago for an attempt of it."""
@@ -166,16 +165,8 @@ class Lease:
 
     def verify_unless_fresh(self) -> None:
         """Look whether this process still holds the lease, unless the last look was a moment ago."""
-        if self.pending is None or self._looked.age(self._rt.clock) > _FRESH * self._rt.timing.lease_pause:
+        if self.pending is None or self._looked.age(self._rt.clock) > FRESH * self._rt.timing.lease_pause:
             self.verify()
-
-    def require_fresh(self) -> None:
-        """Refuse to send a write if the last good look was too long ago. It asks no server; any thread may call it.
-
-        :raises LookAgainError: if it was.
-        """
-        if self._looked.age(self._rt.clock) > self._rt.timing.lease_pause:
-            raise LookAgainError
 
     def note(self, pending: Pending) -> None:
         """Write down what was learned, or what is about to be sent.
@@ -209,10 +200,11 @@ class Lease:
         sends, is_stale = 0, False
 
         def look() -> None:
+            # In a thread of the pool: it asks no server.
             nonlocal is_stale
-            is_stale = True
-            self.require_fresh()
-            is_stale = False
+            is_stale = self._looked.age(self._rt.clock) > self._rt.timing.lease_pause
+            if is_stale:
+                raise LookAgainError
             before_attempt()
 
         while True:
@@ -258,7 +250,8 @@ class Lease:
         It raises what :meth:`complete` raises.
         """
         held = self.held
-        self.complete(replace(held, lease_token="", since=self._rt.clock.now()) if held.has_facts else held.previous)
+        has_facts = held.write is not None or held.created_ids or held.rotating
+        self.complete(replace(held, lease_token="", since=self._rt.clock.now()) if has_facts else held.previous)
 
     def amend(self, **fields: Any) -> None:
         """Let the next write of the entry say something else, too."""
@@ -279,7 +272,8 @@ class Lease:
         write, known = self.held.write, completed_of(self.held)
         recorded = None if known is None else inventory.live(known.source_id)
         if write is not None and write.kind in {"delete", "disconnect"}:
-            self.pending = self.held.without_write(took_effect=inventory.live(write.source_id) is None)
+            is_gone = inventory.live(write.source_id) is None
+            self.pending = self.held.with_ended(write) if is_gone else replace(self.held, write=None)
         elif self.was_late and write is None and recorded is not None and not self.identity.matches(recorded):
             # This process wrote over what a rename had left.
             self.amend(previous=None)
@@ -299,14 +293,11 @@ class Lease:
         since = self.late_at
         return since is not None and self._rt.clock.monotonic() - since <= self._rt.timing.settle_timeout
 
-    def expect_late(self) -> None:
+    def expect_late(self, write: Write) -> None:
         """Let the wait for the effect of the noted write begin now: its answer was just lost.
 
         :raises LostLeaseError: if another process holds the lease now.
         """
-        write = self.held.write
-        if write is None:
-            return
         took = self._noted.age(self._rt.clock)
         # A process that was paused may have sent it long after it was noted.
         known = replace(write, took=write.took + took) if took > self._rt.timing.lease_pause else write
@@ -342,100 +333,6 @@ class Lease:
             if looked.age(clock) > limit:
                 self.late_at = clock.monotonic()
                 raise LookAgainError
-
-
-class LocationClaim:
-    """The note on the location of a key that does not hold the source's id: two identities may not share it.
-
-    :param name: the note's name.
-    :param key: the key, for messages.
-    :param lease: the lease on the identity that it is for.
-    :param runtime: what this try works with.
-    """
-
-    def __init__(self, name: str, key: str, lease: Lease, runtime: Runtime) -> None:
-        self.name = name
-        self.key = key
-        self._lease = lease
-        self._rt = runtime
-        self._looked = Moment(0.0, 0.0)
-
-    def claim(self) -> Steps[None]:
-        """Write the identity into the note.
-
-        :raises SecretKeyTakenError: if the location holds the secret of another identity.
-        :raises HeldError: if another identity is being registered there.
-        """
-        texts, looked = yield Read((self.name,))
-        other = texts[self.name]
-        if other == self._lease.name:
-            return
-        if other == self.name:
-            self._check_unknown()
-        elif other is not None:
-            entry, looked = yield from read_entry(other)
-            known = settled_part(entry)
-            is_its = known is not None and known.location == self.name
-            if isinstance(entry, Pending) and (entry.lease_token or not is_its):
-                raise HeldError(other, f"a source with the key {self.key!r}")
-            if is_its:
-                raise SecretKeyTakenError(
-                    f"store_as gives the key {self.key!r}, which holds the webhook secret of another source. Nothing "
-                    "was registered, rotated or overwritten. Put {data_source_id} into store_as, or choose another key."
-                )
-        put_note(self.name, self._lease.name, looked, self._rt)
-
-    def _check_unknown(self) -> None:
-        """Refuse a location of which it is not known whose it is, unless it holds nothing or is this identity's.
-
-        :raises SecretKeyTakenError: if it may hold the secret of another identity.
-        """
-        known = settled_part(self._lease.held)
-        if (known is not None and known.location == self.name) or self._rt.secrets is None:
-            return
-        if self._rt.secrets.read(self.key) is not None:
-            raise SecretKeyTakenError(
-                f"store_as gives the key {self.key!r}, and it is not known whose secret it holds: a note on it was "
-                "written too late. Nothing was registered, rotated or overwritten. Put {data_source_id} into store_as, "
-                f"or choose another key; or, if the secret is this source's, delete the Variable {self.name!r}."
-            )
-
-    def verify(self) -> None:
-        """Look whether the note still names the identity.
-
-        :raises LostLeaseError: if it does not.
-        """
-        looked = Moment.of(self._rt.clock)
-        if self._rt.journal.read((self.name,))[self.name] != self._lease.name:
-            raise LostLeaseError
-        self._looked = looked
-
-    def verify_unless_fresh(self) -> None:
-        """Look whether the note still names the identity, unless the last look was a moment ago."""
-        if self._looked.age(self._rt.clock) > _FRESH * self._rt.timing.lease_pause:
-            self.verify()
-
-
-def put_note(name: str, owner: str | None, looked: Moment, runtime: Runtime) -> None:
-    """Let the note on a location name an entry, or be gone.
-
-    If that took so long that another identity may have claimed the location meanwhile, the note names itself from then
-    on: it is not known whose the location is.
-
-    :param owner: the name of the entry; None to remove the note.
-    :param looked: when it was seen that this may be done.
-    :raises LookAgainError: if it took too long.
-    """
-    try:
-        if owner is None:
-            runtime.journal.remove(name)
-        else:
-            runtime.journal.write(name, owner)
-    finally:
-        # One that failed may have been written all the same.
-        if looked.age(runtime.clock) > runtime.timing.lease_pause:
-            runtime.journal.write(name, name)
-            raise LookAgainError
 
 
 def give_back(leases: Collection[Lease]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassCallError, CopassError, CopassStatusError, SourceChangedError
 from airflow_provider_copass.registration.journal import Completed, Write, deleted_by_of, known_of
-from airflow_provider_copass.registration.lease import LocationClaim
+from airflow_provider_copass.registration.location import LocationClaim
 from airflow_provider_copass.registration.secret_writer import SecretWriter
 from airflow_provider_copass.registration.spec import previous_key
 
@@ -121,22 +121,21 @@ class Minter:
         except CopassCallError as error:
             failure = error
         else:
-            return self.store(source_id, rotated.webhook_signing_secret, mode=source.ingestion_mode, is_ours=True)
+            secret, answered = rotated.webhook_signing_secret, replace(self._lease.held, write=None)
+            return self.store(source_id, secret, answered, mode=source.ingestion_mode, is_ours=True)
         if failure.maybe_applied:
             self._lease.verify()
         if not was_at_risk:
             self._at_risk.discard(source_id)
         raise self._note_refusal(failure, before, source_id, is_lost=is_lost)
 
-    def store(
-        self, source_id: str, secret: SecretStr | None, *, mode: str, is_ours: bool, is_elsewhere: bool = False
-    ) -> Completed:
+    def store(self, source_id: str, secret: SecretStr | None, noted: Pending, *, mode: str, is_ours: bool) -> Completed:
         """Store a secret that was just answered.
 
         :param secret: the secret; None if the server issued none.
+        :param noted: what the entry is to say of the answer: the next holder has nothing to wait for.
         :param mode: the source's ingestion mode.
         :param is_ours: whether what the key holds may be overwritten.
-        :param is_elsewhere: whether the server registered the source under another identity than the one that was sent.
         :return: what the entry is to say.
         :raises LostLeaseError: if another process has taken the lease.
         :raises SecretKeyTakenError: if the key holds something else.
@@ -144,10 +143,8 @@ class Minter:
         """
         if secret is not None:
             self._rt.mask(secret)
-        # The answer has come: the next holder has nothing to wait for.
-        held = self._lease.held
-        created = held.with_created(source_id) if held.write is not None and held.write.kind == "register" else held
-        self._lease.note(created_elsewhere(held, source_id) if is_elsewhere else replace(created, write=None))
+        before = self._lease.held.previous
+        self._lease.note(noted)
         self._at_risk.discard(source_id)
         if secret is None:
             self._rt.log.warning("Copass issued no webhook secret for source %s; there is none to store.", source_id)
@@ -157,7 +154,7 @@ class Minter:
         try:
             if is_ours or not self.writer.needs_location:
                 # A key without the id was looked at before the POST, and its location is ours since.
-                self.writer.check_free(source_id, held.previous, is_ours=may_overwrite)
+                self.writer.check_free(source_id, before, is_ours=may_overwrite)
             if self._lease.held.taken_key:
                 self._lease.note(replace(self._lease.held, taken_key=""))
             self.writer.write(secret, source_id, before_attempt=lambda: self._before_write(source_id))
@@ -251,13 +248,3 @@ class Minter:
             f"rotated. {way_out}",
             data_source_ids=(source_id,),
         )
-
-
-def created_elsewhere(held: Pending, source_id: str) -> Pending:
-    """Return the entry that knows of a source under another identity than the one that was sent.
-
-    No list shows it under this identity. Recorded, it is an error of the next try; as one that was only created, it
-    would count as renamed by hand since then, and another one would be registered.
-    """
-    recorded = Completed(source_id, deleted_by=deleted_by_of(held))
-    return replace(held.with_created(source_id), write=None, previous=recorded)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.journal import Completed, Entry
-    from airflow_provider_copass.registration.lease import LocationClaim
+    from airflow_provider_copass.registration.location import LocationClaim
     from airflow_provider_copass.registration.ports import Moment, Runtime
     from airflow_provider_copass.registration.spec import SourceRef
 
@@ -84,10 +84,7 @@ class Operation(Generic[T]):
         :raises CopassCallError: if a call failed.
         """
         self.check()
-        [result] = Driver(self._rt).run([self.steps()])
-        if isinstance(result, CopassError):
-            raise result
-        return result
+        return Driver(self._rt).run_one(self.steps())
 
     @property
     def owes(self) -> bool:
@@ -108,7 +105,6 @@ class Operation(Generic[T]):
         pause, jitter = timing.poll_interval, Random(self._rt.token)  # noqa: S311 - nothing secret
         self._began = clock.now()
         while True:
-            held = HeldError("")
             try:
                 try:
                     if self.at_risk:
@@ -117,31 +113,30 @@ class Operation(Generic[T]):
                 except (CopassError, LookAgainError):
                     give_back(self._leases.values())
                     raise
-            except HeldError as error:
-                held = error
-                is_last = is_last or not (is_patient or self.owes)
-            except LookAgainError:
-                pass
-            except CopassError as error:
-                # No entry tells what is owed by a process that lost a lease, or was late: it goes on if that can help.
-                # So does one that was late in noting a write: its note may be there, and nobody else can tell that the
-                # write was not sent.
-                leases = self._leases.values()
-                is_untold = self.owes and any(lease.was_lost or lease.was_late for lease in leases)
-                is_over = is_last and (is_debtor or not self.owes)
-                if error.is_final or is_over or not (is_untold or any(lease.is_note_unsent for lease in leases)):
-                    raise
+            except (CopassError, LookAgainError) as error:
+                failure = error
             if self.owes and not is_debtor:
                 # However long it has waited until now: the time to make up for something begins with what it owes.
                 is_debtor, is_last, since = True, False, None
+            if isinstance(failure, HeldError) and not (is_patient or self.owes):
+                is_last = True
+            if isinstance(failure, CopassError) and (failure.is_final or is_last or not self._is_untold()):
+                raise failure
             if is_last:
-                raise EntryBusyError(self._busy(held))
+                raise EntryBusyError(self._busy(failure))
             since = clock.monotonic() if since is None else since
             yield Wait(jitter.uniform(0.5, 1.0) * pause)
             pause = min(2 * pause, _LONGEST_POLL)
             # A process that was paused for long looks once more before it gives up.
             limit = 2 * timing.takeover_after if self.owes else timing.wait_timeout
             is_last = clock.monotonic() - since > limit
+
+    def _is_untold(self) -> bool:
+        """Tell whether no entry tells what this process owes, or that a write which it has noted was not sent."""
+        return any(
+            lease.is_note_unsent or (self.owes and (lease.was_lost or lease.was_late))
+            for lease in self._leases.values()
+        )
 
     def identity_of(self, source: Source) -> Identity:
         """Return the identity of a source as it is now."""
@@ -179,14 +174,14 @@ class Operation(Generic[T]):
             yield from location.claim()
         yield LeasePause()
 
-    def list_all(self, identity: Identity, entry: Entry | None) -> Steps[Inventory]:
-        """List what lives, and read what the entry knows and the list does not show.
+    def list_all(self, lease: Lease) -> Steps[Inventory]:
+        """List what lives, and read what the entry in hand knows and the list does not show.
 
         :raises CopassAnswerError: if the list is cut short.
         """
-        listed: Inventory = yield ListSources(identity.provider)
-        inventory = yield from self.look_up_known(entry, listed)
-        for source in inventory.matching(identity):
+        listed: Inventory = yield ListSources(lease.identity.provider)
+        inventory = yield from self._look_up_known(lease, listed)
+        for source in inventory.matching(lease.identity):
             if source.data_source_id not in listed.by_id:
                 raise CopassAnswerError(
                     f"list_sources: the list is cut short: it does not hold source {source.data_source_id}, which "
@@ -195,10 +190,10 @@ class Operation(Generic[T]):
                 )
         return inventory
 
-    def look_up_known(self, entry: Entry | None, inventory: Inventory) -> Steps[Inventory]:
-        """Read what an entry knows and an inventory does not show."""
+    def _look_up_known(self, lease: Lease, inventory: Inventory) -> Steps[Inventory]:
+        """Read what the entry in hand knows and an inventory does not show."""
         found = []
-        for source_id in ids_to_look_up(entry, inventory):
+        for source_id in ids_to_look_up(lease.held, inventory):
             source: Source | None = yield GetSource(source_id)
             if source is not None:
                 found.append(source)
@@ -211,7 +206,7 @@ class Operation(Generic[T]):
         """
         if source is not None and self.identity_of(source) != lease.identity:
             raise LookAgainError
-        return (yield from self.look_up_known(lease.held, Inventory.of([] if source is None else [source])))
+        return (yield from self._look_up_known(lease, Inventory.of([] if source is None else [source])))
 
     def look_until_settled(self, leases: Sequence[Lease], look: Callable[[], Steps[Inventory]]) -> Steps[Inventory]:
         """Look, with the leases in hand, until no write may still take effect that an entry or this process knows.
@@ -307,20 +302,20 @@ class Operation(Generic[T]):
         began = self._began + inventory.server_ahead - DATE_SLACK
         return source.created_at is not None and source.created_at.timestamp() >= began
 
-    def _busy(self, held: HeldError) -> str:
+    def _busy(self, failure: Exception) -> str:
         touched = sorted(set().union(*(lease.touched for lease in self._leases.values())))
         done = "Nothing was done."
         if touched:
             done = f"Before that, this process has changed {', '.join(touched)}; look at it if the next try fails, too."
-        if not held.name:
+        if not isinstance(failure, HeldError):
             return (
                 f"The journal was too slow for {self._label}: a write of an Airflow Variable took longer than "
                 f"{self._rt.timing.lease_pause:.0f} seconds again and again, or the lease was lost each time. "
                 f"{done} Try again later."
             )
         return (
-            f"Another task works on {held.label or self._label} at this moment, or died while it did (journal "
-            f"entry {held.name!r}). {done} Try again later; if that task no longer runs, delete the entry."
+            f"Another task works on {failure.label or self._label} at this moment, or died while it did (journal "
+            f"entry {failure.name!r}). {done} Try again later; if that task no longer runs, delete the entry."
         )
 
 
@@ -390,22 +385,6 @@ def missing(ref: SourceRef) -> SourceMissingError:
     )
 
 
-def now_on_server(runtime: Runtime, inventory: Inventory) -> float:
-    """Return seconds since the epoch by the server's clock, as far as an inventory tells."""
-    return runtime.clock.now() + inventory.server_ahead
-
-
-class Requirement(Operation["Source"]):
-    """A look at a source that has to exist.
-
-    :param ref: the source.
-    :param runtime: what this try works with.
-    """
-
-    def __init__(self, ref: SourceRef, runtime: Runtime) -> None:
-        super().__init__(runtime, str(ref))
-        self._ref = ref
-
-    def attempt(self) -> Steps[Source]:
-        """Return the source; raises what :func:`require_steps` raises."""
-        return require_steps(self._ref)
+def require(ref: SourceRef, runtime: Runtime) -> Source:
+    """Look a source up that has to exist, without a lease; raises what :func:`require_steps` raises."""
+    return Driver(runtime).run_one(require_steps(ref))

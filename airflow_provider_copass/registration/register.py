@@ -26,8 +26,8 @@ from airflow_provider_copass.registration.journal import (
     known_of,
 )
 from airflow_provider_copass.registration.lease import read_entry
-from airflow_provider_copass.registration.minter import Minter, created_elsewhere
-from airflow_provider_copass.registration.operation import Operation, now_on_server
+from airflow_provider_copass.registration.minter import Minter
+from airflow_provider_copass.registration.operation import Operation
 from airflow_provider_copass.registration.update import send_changes
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Registration(Operation[Registered]):
         yield from self.acquire([lease], locations=self._minter.locations, seen=seen)
         while True:
             self._tell_created_ids()
-            inventory = yield from self.look_until_settled([lease], lambda: self.list_all(identity, lease.held))
+            inventory = yield from self.look_until_settled([lease], lambda: self.list_all(lease))
             self._minter.verify_locations()
             if lease.lost_write is not None:
                 # Its effect, if it shows, is a source of our own that no entry knows.
@@ -145,10 +145,12 @@ class Registration(Operation[Registered]):
         """Go on with a source that exists."""
         source_id = source.data_source_id
         same = known_of(self._lease.held, source_id)
-        if same is not None:
-            duplicates = yield from self._delete_created_beside(same, duplicates)
-        elif is_ours:
-            duplicates = yield from self._delete_twins(source_id, duplicates)
+        if same is not None or is_ours:
+            left = yield from self._delete_created_beside(same or Completed(source_id), duplicates)
+            if same is None and left != duplicates:
+                # Under a key without the id there may be the secret of a duplicate.
+                self._lease.amend(rotating=source_id)
+            duplicates = left
         if duplicates:
             self._rt.on_duplicates(len(duplicates))
             self._rt.log.warning(
@@ -158,7 +160,7 @@ class Registration(Operation[Registered]):
                 ", ".join(duplicates),
             )
         if is_ours:
-            return (yield from self._finish(source, is_new=same is None))
+            return (yield from self._finish(source))
         base = same or Completed(source_id, deleted_by=deleted_by_of(self._lease.held))
         return (yield from self._use(base, source))
 
@@ -259,7 +261,7 @@ class Registration(Operation[Registered]):
         self.check_create(held.previous)
 
         def note(pending: Pending) -> Pending:
-            sent_at = now_on_server(self._rt, inventory)
+            sent_at = self._rt.clock.now() + inventory.server_ahead
             # A list that took long tells the server's time less exactly.
             took = inventory.took if inventory.took > DATE_SLACK else 0.0
             return replace(pending, write=Write("register", sent_at, self._rt.owner.instance, took=took))
@@ -283,13 +285,13 @@ class Registration(Operation[Registered]):
         self._rt.log.info("Registered source %s: %s.", source_id, self.spec.label)
         sent = self.spec.source
         is_elsewhere = (created.provider or sent.provider, created.name or sent.name) != (sent.provider, sent.name)
+        held = self._lease.held
+        noted = _created_elsewhere(held, source_id) if is_elsewhere else held.with_created(source_id)
         if self.spec.is_realtime:
-            completed = self._minter.store(
-                source_id, secret, mode=created.ingestion_mode, is_ours=False, is_elsewhere=is_elsewhere
-            )
+            completed = self._minter.store(source_id, secret, noted, mode=created.ingestion_mode, is_ours=False)
         else:
             if is_elsewhere:
-                self._lease.note(created_elsewhere(self._lease.held, source_id))
+                self._lease.note(noted)
             self._lease.verify()
             completed = self._minter.completed(source_id)
         registered = self._end(self._registered_here(completed), created, "created")
@@ -329,17 +331,14 @@ class Registration(Operation[Registered]):
             self.spec.label,
             self._rt.timing.settle_timeout,
         )
-        self._lease.expect_late()
+        self._lease.expect_late(write)
         self._failure = failure
 
-    def _finish(self, source: Source, *, is_new: bool) -> Steps[Registered]:
-        """Finish what an interrupted try, or a lost answer, began: the source exists, and is ours.
-
-        :param is_new: whether the entry was never completed with it.
-        """
-        source_id = source.data_source_id
-        held = self._lease.held
-        outcome: Word = "created" if is_new else "unchanged"
+    def _finish(self, source: Source) -> Steps[Registered]:
+        """Finish what an interrupted try, or a lost answer, began: the source exists, and is ours."""
+        source_id, held = source.data_source_id, self._lease.held
+        same = known_of(held, source_id)
+        outcome: Word = "created" if same is None else "unchanged"
         if not self.spec.is_realtime:
             if held.rotating == source_id:
                 self._rt.log.warning(
@@ -349,26 +348,27 @@ class Registration(Operation[Registered]):
                 )
                 self._lease.release()
                 return Registered(without_secret(source), outcome)
-            return self._end(self._registered_here(self._minter.completed(source_id)), source, outcome)
-        if source.ingestion_mode not in {"", "realtime"}:
+            completed = self._minter.completed(source_id)
+        elif source.ingestion_mode not in {"", "realtime"}:
             # It was sent as realtime and is not: the server knows no webhook for it, and so no secret.
             self._rt.log.warning(
                 "Source %s is not realtime on the server; it has no webhook secret to store.", source_id
             )
-            unissued = self._minter.completed(source_id, unissued_mode=source.ingestion_mode)
-            return self._end(self._registered_here(unissued), source, outcome)
-        if is_new and self._writer.holds_new(source_id, held):
+            completed = self._minter.completed(source_id, unissued_mode=source.ingestion_mode)
+        elif same is None and self._writer.holds_new(source_id, held):
             # Written by a try that was interrupted before the entry was completed; nothing was minted since.
-            return self._end(self._registered_here(self._minter.completed(source_id, is_stored=True)), source, outcome)
-        same = known_of(held, source_id)
-        if same is not None:
-            self._writer.check_same_key(same)
-        self._minter.check(source_id)
-        self._rt.log.warning(
-            "The webhook secret of source %s was not stored by the try that got it; minting a new one.", source_id
-        )
-        minted = yield from self._minter.mint(source)
-        return self._end(self._registered_here(minted) if is_new else minted, source, outcome)
+            completed = self._minter.completed(source_id, is_stored=True)
+        else:
+            if same is not None:
+                self._writer.check_same_key(same)
+            self._minter.check(source_id)
+            self._rt.log.warning(
+                "The webhook secret of source %s was not stored by the try that got it; minting a new one.", source_id
+            )
+            completed = yield from self._minter.mint(source)
+            if same is not None:
+                return self._end(completed, source, outcome)
+        return self._end(self._registered_here(completed), source, outcome)
 
     def _registered_here(self, completed: Completed) -> Completed:
         return replace(completed, registered_by=self._rt.owner.instance)
@@ -403,17 +403,6 @@ class Registration(Operation[Registered]):
         self._lease.amend(created_ids=tuple(each for each in self._lease.held.created_ids if each not in own))
         return tuple(source_id for source_id in duplicates if source_id not in own)
 
-    def _delete_twins(self, source_id: str, duplicates: tuple[str, ...]) -> Steps[tuple[str, ...]]:
-        """Delete what was created beside a source that this registration created too, and is to finish.
-
-        :return: the duplicates that are left.
-        """
-        left = yield from self._delete_created_beside(Completed(source_id), duplicates)
-        if left != duplicates:
-            # Under a key without the id there may be the secret of a duplicate.
-            self._lease.amend(rotating=source_id)
-        return left
-
     def _is_owed_to(self, known: Completed) -> bool:
         """Tell whether there is something to make up for, beside a source that another process has completed."""
         is_created_beside = any(source_id != known.source_id for source_id in self.created_ids)
@@ -426,3 +415,13 @@ class Registration(Operation[Registered]):
 def without_secret(source: Source) -> Source:
     """Return a source that can be kept: its secret has no business beyond the store."""
     return source.model_copy(update={"webhook_signing_secret": None})
+
+
+def _created_elsewhere(held: Pending, source_id: str) -> Pending:
+    """Return the entry that knows of a source under another identity than the one that was sent.
+
+    No list shows it under this identity. Recorded, it is an error of the next try; as one that was only created, it
+    would count as renamed by hand since then, and another one would be registered.
+    """
+    recorded = Completed(source_id, deleted_by=deleted_by_of(held))
+    return replace(held.with_created(source_id), write=None, previous=recorded)

@@ -30,7 +30,7 @@ from airflow_provider_copass.registration.journal import (
 from airflow_provider_copass.registration.register import Registered, Registration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_copass.registration.inventory import Inventory
     from airflow_provider_copass.registration.ports import Log, Runtime
@@ -126,25 +126,16 @@ class Outcome:
         return self.planned_id if self.registered is None else self.registered.source.data_source_id
 
 
-class Quiet:
-    """Passes on what a person should know, and not what is so a thousand times.
-
-    :param log: where to say it.
-    """
-
-    def __init__(self, log: Log) -> None:
-        self.warning = log.warning
-
-    def info(self, msg: str, /, *args: object) -> None:
-        """Say nothing."""
+def _say_nothing(_: str, /, *__: object) -> None:
+    pass
 
 
-class Silent(Quiet):
-    """Says nothing: a plan tells in its table what there is to tell."""
+@dataclass(frozen=True, slots=True)
+class _Quiet:
+    """A log that says what a person should know, if anything, and not what is so a thousand times."""
 
-    def __init__(self, log: Log) -> None:
-        super().__init__(log)
-        self.warning = self.info
+    warning: Callable[..., object] = _say_nothing
+    info: Callable[..., object] = _say_nothing
 
 
 def register_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome]:
@@ -156,7 +147,7 @@ def register_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome
     :raises CopassInputError: before any request, if the store cannot hold a key.
     """
     brake = Brake(runtime.log)
-    quiet = replace(runtime, log=Quiet(runtime.log))
+    quiet = replace(runtime, log=_Quiet(runtime.log.warning))
     registrations = [Registration(spec, quiet, before_post=brake.check) for spec in specs]
     for registration in registrations:
         registration.check()
@@ -218,7 +209,7 @@ def plan_many(specs: Sequence[SourceSpec], runtime: Runtime) -> list[Outcome]:
     :raises CopassInputError: if the store cannot hold a key.
     :raises CopassCallError: if the sources cannot be listed.
     """
-    quiet = replace(runtime, log=Silent(runtime.log))
+    quiet = replace(runtime, log=_Quiet())
     registrations = [Registration(spec, quiet) for spec in specs]
     for registration in registrations:
         registration.check()

@@ -12,7 +12,8 @@ from airflow_provider_copass.errors import (
     SecretStoreError,
     SourceChangedError,
 )
-from airflow_provider_copass.registration.journal import entry_name, location_name
+from airflow_provider_copass.registration.journal import entry_name
+from airflow_provider_copass.registration.location import location_of
 from airflow_provider_copass.registration.ports import SecretOwner
 from airflow_provider_copass.registration.spec import id_in_key, previous_key
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from airflow_provider_copass.registration.journal import Completed, Pending, Tombstone
-    from airflow_provider_copass.registration.ports import Log, Runtime, Secrets
+    from airflow_provider_copass.registration.ports import Runtime
     from airflow_provider_copass.registration.spec import Identity, StoreKey
 
 ANY_ID = "00000000-0000-4000-8000-000000000000"
@@ -52,6 +53,7 @@ class SecretWriter:
         self._secrets = runtime.secrets
         self._clock = runtime.clock
         self._mask = runtime.mask
+        self._log = runtime.log
 
     @property
     def store(self) -> str:
@@ -76,7 +78,7 @@ class SecretWriter:
 
     def location(self, key: str) -> str:
         """Return the name of the note on a key's location; empty if the key holds the source's id."""
-        return location_name(self.store, self._secrets.location(key)) if self.needs_location else ""
+        return location_of(self._secrets, key) if self.needs_location else ""
 
     def check(self) -> None:
         """Refuse a key that the store cannot hold, before any request.
@@ -285,24 +287,10 @@ class SecretWriter:
             return getattr(error, "kind", "") or type(error).__name__
         return ""
 
-
-class SecretRemover:
-    """Removes the secret of a source, and the one before it; what may be another source's is left and named.
-
-    :param identity: the source's identity.
-    :param store_key: its key, if the journal does not know it.
-    :param secrets: the store.
-    :param log: where to say what is left, and why.
-    """
-
-    def __init__(self, identity: Identity, store_key: StoreKey, secrets: Secrets, log: Log) -> None:
-        self._identity = identity
-        self._store_key = store_key
-        self._secrets = secrets
-        self._log = log
-
-    def keys(self, source_id: str, known: Completed | None, *, is_realtime: bool, rotations: int) -> list[str]:
-        """Return the keys that are this source's.
+    def keys_to_remove(
+        self, source_id: str, known: Completed | None, *, is_realtime: bool, rotations: int
+    ) -> list[str]:
+        """Return the keys of the secret of a source and of the one before it; what may be another source's is named.
 
         :param known: what the journal knows of it.
         :param is_realtime: whether it may have a secret.
@@ -310,12 +298,11 @@ class SecretRemover:
         :raises CopassInputError: if the store cannot hold the key.
         :raises SourceChangedError: if the secret is in another store.
         """
-        secrets = self._secrets
         if known is not None and known.key:
-            if known.store != secrets.name:
+            if known.store != self.store:
                 raise SourceChangedError(
                     f"The webhook secret of source {source_id} is in the {known.store} {known.key!r}, and this task "
-                    f"names the {secrets.name}. Nothing was deleted. Name the store that it is in.",
+                    f"names the {self.store}. Nothing was deleted. Name the store that it is in.",
                     data_source_ids=(source_id,),
                 )
             key, is_own = known.key, True
@@ -326,11 +313,11 @@ class SecretRemover:
         else:
             key = self._store_key.render(self._identity, source_id)
             is_own = is_previous_own = self._store_key.needs_id
-        secrets.check(key)
+        self._secrets.check(key)
         keys = [key] if self._is_to_go(key, source_id, is_own=is_own) else []
         previous = previous_key(key)
         try:
-            secrets.check(previous)
+            self._secrets.check(previous)
         except CopassInputError:
             # What the store cannot hold, such as a key that is too long, it does not hold.
             return keys
@@ -342,12 +329,12 @@ class SecretRemover:
         if owner == source_id or (owner is None and is_own):
             return True
         if owner is not None:
-            self._log.warning("The %s %r holds another source's secret; it is left there.", self._secrets.name, key)
+            self._log.warning("The %s %r holds another source's secret; it is left there.", self.store, key)
         elif self._may_hold(key):
             self._log.warning(
                 "The %s %r is left there: nothing shows that it is the webhook secret of source %s, and it may be "
                 "another source's. If it is not needed, delete it by hand.",
-                self._secrets.name,
+                self.store,
                 key,
                 source_id,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import string
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_copass.api.calls import check_path_part
@@ -84,13 +84,8 @@ class StoreKey:
         :param data_source_id: the source's id; may be left out if :attr:`needs_id` is false.
         :raises CopassInputError: if the key is over 250 characters.
         """
-        values = {
-            "sandbox_id": identity.sandbox_id,
-            "provider": identity.provider,
-            "name": identity.name,
-        }
-        rendered = {field: in_key(value) for field, value in values.items()}
-        key = self.template.format(**rendered, data_source_id=id_in_key(data_source_id))
+        values = {name: in_key(value) for name, value in asdict(identity).items()}
+        key = self.template.format(**values, data_source_id=id_in_key(data_source_id))
         if len(key) > LONGEST_KEY:
             raise CopassInputError(
                 f"store_as gives a key of {len(key)} characters, and a key holds {LONGEST_KEY}. Leave {{name}} out of "

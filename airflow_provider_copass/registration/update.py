@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_copass.api import calls
 from airflow_provider_copass.errors import CopassCallError, SourceChangedError, SourceExistsError
 from airflow_provider_copass.registration.decide import created_by, fits
-from airflow_provider_copass.registration.driver import GetSource, Read, check_answered
+from airflow_provider_copass.registration.driver import GetSource, ListSources, Read, check_answered
 from airflow_provider_copass.registration.journal import Completed, Pending, Write, deleted_by_of, from_text, known_of
-from airflow_provider_copass.registration.lease import LookAgainError, put_note, read_entry
+from airflow_provider_copass.registration.lease import LookAgainError, read_entry
+from airflow_provider_copass.registration.location import put_note
 from airflow_provider_copass.registration.operation import (
     Operation,
     missing,
@@ -157,7 +158,7 @@ class Rename(Operation[Updated]):
             source: Source | None = yield GetSource(write.source_id)
             if source is not None and renamed.matches(source):
                 return source
-        inventory = yield from self.list_all(identity, None)
+        inventory: Inventory = yield ListSources(identity.provider)
         found = only_one(self._ref, inventory.matching(identity)) or only_one(self._ref, inventory.matching(renamed))
         if found is None:
             raise missing(self._ref)
@@ -167,7 +168,7 @@ class Rename(Operation[Updated]):
         """Look with the leases in hand, and rename the source or finish what is left of that."""
         to, away, timing = self.lease_on(new), self.lease_on(old), self._rt.timing
         leases = [to] if to is away else [to, away]
-        inventory = yield from self.look_until_settled(leases, lambda: self.list_all(new, to.held))
+        inventory = yield from self.look_until_settled(leases, lambda: self.list_all(to))
         source = yield from self._again(inventory, new, old, source_id)
         for lease in leases:
             write = lease.held.write

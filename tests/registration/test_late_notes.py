@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_copass.errors import JournalError, SecretKeyTakenError
+from airflow_provider_copass.errors import EntryBusyError, JournalError, SecretKeyTakenError
 from tests.registration import acts
-from tests.registration.checks import assert_green, assert_true
+from tests.registration.checks import assert_green, assert_true, live_of
 from tests.registration.simulation import Fault, Process, World, run_all, run_to
 
 KEY = "shared"
@@ -74,6 +74,25 @@ def test_a_note_that_is_written_late_takes_the_key_if_it_holds_nothing() -> None
     slow = acts.register(world, "a", store_as=KEY, freezes={("before write entry", 1): 5})
     assert_green(slow)
     assert_true(world, slow)
+
+
+@pytest.mark.parametrize("notes", [True, False])
+def test_a_late_note_on_a_registration_that_was_interrupted(notes: bool) -> None:
+    """The entry does not tell yet that the secret is its own: where the store does not either, the key is refused."""
+    world = World(notes_owners=notes)
+    late = acts.start_register(world, "a", store_as=KEY)
+    _run_to_the_note(world, late)
+    acts.register(world, "a", store_as=KEY, attempt=2, kill_at=("after write secret", 0))
+    world.advance(world.now + 5)
+    run_all(world, [late])
+    assert isinstance(acts.error_of(late), EntryBusyError)
+    again = acts.register(world, "a", store_as=KEY, attempt=3)
+    assert live_of(world, "a") == ["ds-1"]
+    if notes:
+        assert_green(again)
+        assert_true(world, again)
+    else:
+        assert _is_refused(again)
 
 
 @pytest.mark.parametrize("by_id", [False, True])

@@ -1,0 +1,121 @@
+"""The note on the location of a key that does not hold the source's id: two identities may not share it.
+
+It names the entry of the identity that the location belongs to. It is written beside that entry's claim, and read back
+after the same lease pause. One that was written too late names itself: it is not known whose the location is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_copass.errors import SecretKeyTakenError
+from airflow_provider_copass.registration.driver import Read
+from airflow_provider_copass.registration.journal import Pending, location_name, settled_part
+from airflow_provider_copass.registration.lease import FRESH, HeldError, LookAgainError, LostLeaseError, read_entry
+from airflow_provider_copass.registration.ports import Moment
+
+if TYPE_CHECKING:
+    from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.lease import Lease
+    from airflow_provider_copass.registration.ports import Runtime, Secrets
+
+
+class LocationClaim:
+    """The claim of one identity on a location.
+
+    :param name: the note's name.
+    :param key: the key, for messages.
+    :param lease: the lease on the identity that it is for.
+    :param runtime: what this try works with.
+    """
+
+    def __init__(self, name: str, key: str, lease: Lease, runtime: Runtime) -> None:
+        self.name = name
+        self.key = key
+        self._lease = lease
+        self._rt = runtime
+        self._looked = Moment(0.0, 0.0)
+
+    def claim(self) -> Steps[None]:
+        """Write the identity into the note.
+
+        :raises SecretKeyTakenError: if the location holds the secret of another identity.
+        :raises HeldError: if another identity is being registered there.
+        """
+        texts, looked = yield Read((self.name,))
+        other = texts[self.name]
+        if other == self._lease.name:
+            return
+        if other == self.name:
+            self._check_unknown()
+        elif other is not None:
+            entry, looked = yield from read_entry(other)
+            known = settled_part(entry)
+            is_its = known is not None and known.location == self.name
+            if isinstance(entry, Pending) and (entry.lease_token or not is_its):
+                raise HeldError(other, f"a source with the key {self.key!r}")
+            if is_its:
+                raise SecretKeyTakenError(
+                    f"store_as gives the key {self.key!r}, which holds the webhook secret of another source. Nothing "
+                    "was registered, rotated or overwritten. Put {data_source_id} into store_as, or choose another key."
+                )
+        put_note(self.name, self._lease.name, looked, self._rt)
+
+    def _check_unknown(self) -> None:
+        """Refuse a location of which it is not known whose it is, unless it holds nothing or is this identity's.
+
+        :raises SecretKeyTakenError: if it may hold the secret of another identity.
+        """
+        held, secrets = self._lease.held, self._rt.secrets
+        known = settled_part(held)
+        if (known is not None and known.location == self.name) or secrets is None or secrets.read(self.key) is None:
+            return
+        # Who was interrupted before its entry was completed may have stored its secret; some stores tell.
+        if secrets.owner_of(self.key) not in held.created_ids:
+            raise SecretKeyTakenError(
+                f"store_as gives the key {self.key!r}, and it is not known whose secret it holds: a note on it was "
+                "written too late. Nothing was registered, rotated or overwritten. Put {data_source_id} into store_as, "
+                f"or choose another key; or, if the secret is this source's, delete the Variable {self.name!r}."
+            )
+
+    def verify(self) -> None:
+        """Look whether the note still names the identity.
+
+        :raises LostLeaseError: if it does not.
+        """
+        looked = Moment.of(self._rt.clock)
+        if self._rt.journal.read((self.name,))[self.name] != self._lease.name:
+            raise LostLeaseError
+        self._looked = looked
+
+    def verify_unless_fresh(self) -> None:
+        """Look whether the note still names the identity, unless the last look was a moment ago."""
+        if self._looked.age(self._rt.clock) > FRESH * self._rt.timing.lease_pause:
+            self.verify()
+
+
+def put_note(name: str, owner: str | None, looked: Moment, runtime: Runtime) -> None:
+    """Let the note on a location name an entry, or be gone.
+
+    If that took so long that another identity may have claimed the location meanwhile, the note names itself from then
+    on: it is not known whose the location is.
+
+    :param owner: the name of the entry; None to remove the note.
+    :param looked: when it was seen that this may be done.
+    :raises LookAgainError: if it took too long.
+    """
+    try:
+        if owner is None:
+            runtime.journal.remove(name)
+        else:
+            runtime.journal.write(name, owner)
+    finally:
+        # One that failed may have been written all the same.
+        if looked.age(runtime.clock) > runtime.timing.lease_pause:
+            runtime.journal.write(name, name)
+            raise LookAgainError
+
+
+def location_of(secrets: Secrets, key: str) -> str:
+    """Return the name of the note on the location of a key."""
+    return location_name(secrets.name, secrets.location(key))
