@@ -20,35 +20,42 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TypeVar
 
-    from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue
+    from airflow.providers.common.compat.sdk import (
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        BaseSensorOperator,
+        ObjectStoragePath,
+        PokeReturnValue,
+    )
     from airflow.providers.common.compat.sdk import Context as Context  # noqa: PLC0414 - re-exported for typing
     from airflow.sdk import RetryDecision as RetryDecision  # noqa: PLC0414 - re-exported for typing
     from airflow.sdk import RetryPolicy as RetryPolicy  # noqa: PLC0414 - re-exported for typing
     from airflow.triggers.base import BaseEventTrigger as EventTrigger
     from airflow.triggers.base import BaseTrigger, TriggerEvent
-    from pydantic import SecretStr
 
     T = TypeVar("T")
 
 __all__ = [
     "DEFAULT_BACKENDS",
+    "AirflowFailException",
+    "AirflowSensorTimeout",
+    "AirflowSkipException",
     "BaseHook",
     "BaseOperator",
     "BaseSensorOperator",
     "BaseTrigger",
     "EventTrigger",
-    "Masker",
+    "ObjectStoragePath",
     "PokeReturnValue",
     "TriggerEvent",
     "airflow_version",
     "call_in_thread",
     "cli_config",
     "configured",
-    "connection_variable",
     "count_metric",
     "default_deferrable",
     "events_of",
-    "fail_at_once",
     "failing_backends",
     "find_connection",
     "gauge_metric",
@@ -57,16 +64,13 @@ __all__ = [
     "is_deferral_error",
     "is_interruption",
     "mask_secret",
-    "object_storage_path",
     "openlineage_dataset",
     "operator_lineage",
     "preserve_control_flow",
     "remove_stored_variable",
     "remove_variable",
     "retry_policy_types",
-    "sensor_timeout",
     "set_variable",
-    "skip",
     "stored_variables",
     "suppress_airflow_logs",
     "variable_backends",
@@ -76,10 +80,21 @@ __all__ = [
 DEFAULT_BACKENDS = frozenset({"EnvironmentVariablesBackend", "ExecutionAPISecretsBackend", "MetastoreBackend"})
 """The secrets backends that every deployment has, beside the one that it may have configured."""
 
+_OF_SDK = frozenset(
+    {
+        "AirflowFailException",
+        "AirflowSensorTimeout",
+        "AirflowSkipException",
+        "BaseSensorOperator",
+        "ObjectStoragePath",
+        "PokeReturnValue",
+    }
+)
+
 
 def __getattr__(name: str) -> Any:
-    """Import what only sensors and triggers need, for them alone: operators need none of it at a DAG parse."""
-    if name in {"BaseSensorOperator", "PokeReturnValue"}:
+    """Import what a DAG parse with operators alone does not need."""
+    if name in _OF_SDK:
         from airflow.providers.common.compat import sdk
 
         return getattr(sdk, name)
@@ -135,36 +150,6 @@ def default_deferrable() -> bool:
     from airflow.providers.common.compat.sdk import conf
 
     return bool(conf.getboolean("operators", "default_deferrable", fallback=False))
-
-
-def skip(message: str) -> Exception:
-    """Return the exception that skips a task.
-
-    :param message: what the log is to say.
-    """
-    from airflow.providers.common.compat.sdk import AirflowSkipException
-
-    return AirflowSkipException(message)
-
-
-def sensor_timeout(message: str) -> Exception:
-    """Return the exception of a sensor whose time is over; Airflow does not retry it.
-
-    :param message: what the log is to say.
-    """
-    from airflow.providers.common.compat.sdk import AirflowSensorTimeout
-
-    return AirflowSensorTimeout(message)
-
-
-def fail_at_once(message: str) -> Exception:
-    """Return the exception that fails a task without using up its retries.
-
-    :param message: what the log is to say.
-    """
-    from airflow.providers.common.compat.sdk import AirflowFailException
-
-    return AirflowFailException(message)
 
 
 def is_deferral_error(error: Exception) -> bool:
@@ -223,13 +208,6 @@ def preserve_control_flow(error: Exception, message: str) -> Exception | None:
         if isinstance(error, kind):
             return kind(message)
     return None
-
-
-def object_storage_path() -> Any:
-    """Return Airflow's class of a path in an object store, which also knows ``file://``."""
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-    return ObjectStoragePath
 
 
 def events_of(outlets: Iterable[Any], context: Context) -> list[Any]:
@@ -317,14 +295,6 @@ def failing_backends(conn_id: str) -> list[tuple[str, type[Exception]]]:
         except Exception as error:  # noqa: BLE001 - any backend's own exceptions
             failing.append((type(backend).__name__, type(error)))
     return failing
-
-
-def connection_variable(conn_id: str) -> str:
-    """Return the name of the environment variable in which Airflow looks for a connection.
-
-    :param conn_id: its id.
-    """
-    return f"AIRFLOW_CONN_{conn_id.upper()}"
 
 
 def variable_backends() -> list[Any]:
@@ -461,25 +431,3 @@ def mask_secret(value: str) -> None:
     from airflow.providers.common.compat.sdk import mask_secret as mask
 
     mask(value)
-
-
-class Masker:
-    """Masks the secrets of one task, up to a number.
-
-    For each secret Airflow compiles one pattern of all of them again: ``docs/decisions/008`` says what a thousand cost.
-
-    :param limit: how many secrets are masked, the first ones; None for all.
-    """
-
-    def __init__(self, limit: int | None) -> None:
-        self._limit = limit
-        self._masked = 0
-
-    def mask(self, secret: SecretStr) -> None:
-        """Mask a secret, unless the limit is reached.
-
-        :param secret: the secret.
-        """
-        if self._limit is None or self._masked < self._limit:
-            self._masked += 1
-            mask_secret(secret.get_secret_value())

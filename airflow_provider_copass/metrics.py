@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_copass.airflow_compat import count_metric, gauge_metric, host_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from pydantic import SecretStr
+    from collections.abc import Iterable, Iterator
 
     from airflow_provider_copass.errors import CopassError
 
@@ -28,17 +26,9 @@ def count_registrations(outcomes: Iterable[str]) -> None:
         count_metric(f"copass.registrations.{outcome}", number)
 
 
-def counting_secrets(mask: Callable[[SecretStr], None]) -> Callable[[SecretStr], None]:
-    """Return a function that masks a secret and counts it: ``copass.secrets.minted``.
-
-    :param mask: masks it. The protocol calls it once for each secret that an answer held.
-    """
-
-    def mask_and_count(secret: SecretStr) -> None:
-        mask(secret)
-        count_metric("copass.secrets.minted")
-
-    return mask_and_count
+def count_secret() -> None:
+    """Count a secret that an answer held: ``copass.secrets.minted``."""
+    count_metric("copass.secrets.minted")
 
 
 def count_duplicates(number: int) -> None:

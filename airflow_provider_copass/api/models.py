@@ -163,6 +163,11 @@ class Source(Answer):
         """Whether the source is not gone for good: any status but ``archived`` and ``disconnected``, unknown or not."""
         return self.status not in _GONE
 
+    @property
+    def may_be_realtime(self) -> bool:
+        """Whether the source may have a webhook: it is realtime, or the server does not say."""
+        return self.ingestion_mode in {"", "realtime"}
+
     def summary(self) -> dict[str, Any]:
         """Return the source as JSON values that may be shown: what the operators push as an XCom.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from airflow_provider_copass.airflow_compat import connection_variable, failing_backends, find_connection
+from airflow_provider_copass.airflow_compat import failing_backends, find_connection
 from airflow_provider_copass.commands._arguments import read_argument
 from airflow_provider_copass.commands._process import CommandError
 from airflow_provider_copass.hooks import CopassHook
@@ -21,7 +21,7 @@ def require_connection(conn_id: str) -> None:
     """
     read_argument("--conn-id", conn_id)
     connection = find_connection(conn_id)
-    variable = connection_variable(conn_id)
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     if os.environ.get(variable) and (connection is None or not (connection.conn_type or connection.password)):
         # Airflow ignores what it cannot read, and reads a text without a scheme as a connection without a type. Valid
         # JSON may have no type either, but then it has the token.

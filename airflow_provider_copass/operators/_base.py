@@ -79,9 +79,8 @@ class CopassOperator(BaseOperator):
         :param may_write: whether the journal may be written.
         :raises CopassInputError: where the connection cannot work. No request has been sent.
         """
-        from airflow_provider_copass.airflow_compat import Masker
-        from airflow_provider_copass.metrics import count_duplicates, counting_secrets
-        from airflow_provider_copass.operators._runtime import WallClock, new_token, owner_of, setups_of
+        from airflow_provider_copass.metrics import count_duplicates
+        from airflow_provider_copass.operators._runtime import WallClock, masking, new_token, owner_of, setups_of
         from airflow_provider_copass.registration import Runtime
 
         return Runtime(
@@ -95,7 +94,7 @@ class CopassOperator(BaseOperator):
             token=new_token(),
             timing=self._timing(hook),
             setups=setups_of(self),
-            mask=counting_secrets(Masker(limit=None).mask),
+            mask=masking(),
             on_duplicates=count_duplicates,
         )
 
@@ -107,17 +106,17 @@ class CopassOperator(BaseOperator):
             a person has to decide.
         :raises CopassError: where a retry may help: no answer, 429, 5xx, a store that does not work.
         """
-        from airflow_provider_copass.airflow_compat import fail_at_once
+        from airflow_provider_copass.airflow_compat import AirflowFailException
 
         if not context or context.get("ti") is None:
-            raise fail_at_once(_NO_TASK_INSTANCE)
+            raise AirflowFailException(_NO_TASK_INSTANCE)
         with self._final_errors(), self._hook() as hook:
             return self._run(hook, context)
 
     @contextmanager
     def _final_errors(self) -> Iterator[None]:
         """Turn an error that a retry cannot help into Airflow's exception that fails a task at once."""
-        from airflow_provider_copass.airflow_compat import fail_at_once
+        from airflow_provider_copass.airflow_compat import AirflowFailException
         from airflow_provider_copass.errors import CopassError
         from airflow_provider_copass.metrics import count_duplicates_of
 
@@ -127,7 +126,7 @@ class CopassOperator(BaseOperator):
             count_duplicates_of(error)
             if not error.is_final:
                 raise
-            raise fail_at_once(str(error)) from None
+            raise AirflowFailException(str(error)) from None
 
     def _write_to(self, hook: CopassHook, data_source_ids: Iterable[str]) -> None:
         """Note the sources that the task has written to, for OpenLineage's events."""

@@ -44,15 +44,14 @@ class Manifest:
         :param beside: the DAG's file; None for the current folder.
         :raises CopassInputError: if it is no path, or of a kind of storage that is not installed.
         """
-        from airflow_provider_copass.airflow_compat import object_storage_path
+        from airflow_provider_copass.airflow_compat import ObjectStoragePath
         from airflow_provider_copass.errors import CopassInputError
 
-        kind = object_storage_path()
         refusal = "must be the path of a file: a text, a Path, or an ObjectStoragePath"
         # First, since on Airflow 2 it is a Path as well.
-        if isinstance(given, kind) or (isinstance(given, str) and "://" in given):
+        if isinstance(given, ObjectStoragePath) or (isinstance(given, str) and "://" in given):
             try:
-                path: Any = kind(given) if isinstance(given, str) else given
+                path: Any = ObjectStoragePath(given) if isinstance(given, str) else given
                 # A query may hold a signature.
                 return cls(path, str(path.name).partition("?")[0], is_local=False)
             except Exception as error:  # noqa: BLE001 - of any kind of storage

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import SecretStr
+
     from airflow_provider_copass.airflow_compat import BaseOperator
     from airflow_provider_copass.api import ClientSettings
     from airflow_provider_copass.registration import Owner, Timing
@@ -36,6 +41,27 @@ def owner_of(ti: Any) -> Owner:
     from airflow_provider_copass.registration import Owner
 
     return Owner(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, ti.try_number)
+
+
+def masking(limit: int | None = None) -> Callable[[SecretStr], None]:
+    """Return what masks a secret in the log and counts it; the protocol calls it once for each that was answered.
+
+    For each masked secret Airflow compiles one pattern of all of them again: ``docs/decisions/008`` says what a
+    thousand cost.
+
+    :param limit: how many secrets are masked, the first ones; None for all.
+    """
+    from airflow_provider_copass.airflow_compat import mask_secret
+    from airflow_provider_copass.metrics import count_secret
+
+    numbers = itertools.count()
+
+    def mask(secret: SecretStr) -> None:
+        if limit is None or next(numbers) < limit:
+            mask_secret(secret.get_secret_value())
+        count_secret()
+
+    return mask
 
 
 def setups_of(operator: BaseOperator) -> frozenset[str]:

@@ -308,7 +308,7 @@ class IngestTextOperator(SourceRefOperator):
     @fresh_traceback
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume; if the triggerer failed, fail at once, for a retry would ingest the texts again."""
-        from airflow_provider_copass.airflow_compat import fail_at_once, is_deferral_error
+        from airflow_provider_copass.airflow_compat import AirflowFailException, is_deferral_error
 
         try:
             return super().resume_execution(next_method, next_kwargs, context)
@@ -316,7 +316,7 @@ class IngestTextOperator(SourceRefOperator):
             if not is_deferral_error(error):
                 raise
             reason = f"The triggerer has not said how the jobs ended ({type(error).__name__}). "
-            raise fail_at_once(reason + _ALL_TAKEN) from None
+            raise AirflowFailException(reason + _ALL_TAKEN) from None
 
     def _unfinished(self, sandbox_id: str, job_ids: list[str]) -> list[str]:
         """Look at the jobs once; return those that are not completed, or that there is no answer about.

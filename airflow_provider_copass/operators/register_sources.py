@@ -113,14 +113,12 @@ class RegisterSourcesOperator(CopassOperator):
 
     def _register(self, specs: list[SourceSpec], runtime: Runtime) -> list[Outcome]:
         """Register the sources, several at once."""
-        from airflow_provider_copass.airflow_compat import Masker
-        from airflow_provider_copass.metrics import counting_secrets
+        from airflow_provider_copass.operators._runtime import masking
         from airflow_provider_copass.operators._threads import Threads
         from airflow_provider_copass.registration import register_many
 
-        mask = counting_secrets(Masker(limit=_MOST_MASKED).mask)
         with Threads(self.max_concurrency) as pool:
-            return register_many(specs, replace(runtime, pool=pool, mask=mask))
+            return register_many(specs, replace(runtime, pool=pool, mask=masking(_MOST_MASKED)))
 
     def _count(self, outcomes: list[Outcome]) -> None:
         """Count the outcomes by Airflow's metrics."""

@@ -53,7 +53,7 @@ def decide(identity: Identity, entry: Entry | None, inventory: Inventory, timing
     recorded = None if known is None else inventory.live(known.source_id)
     if recorded is not None and not identity.matches(recorded):
         if not _is_renamed_by_us(write, recorded):
-            raise _renamed(identity, recorded)
+            raise renamed(identity, recorded)
         recorded = None
     if recorded is not None:
         return _found("finish" if _is_begun(entry, recorded.data_source_id) else "recorded", recorded, matching)
@@ -150,7 +150,8 @@ def _found(step: Literal["recorded", "finish"], source: Source, matching: list[S
     return Decision(step, source, others)
 
 
-def _renamed(identity: Identity, source: Source) -> SourceChangedError:
+def renamed(identity: Identity, source: Source) -> SourceChangedError:
+    """Return the error of a recorded source that lives under another name now."""
     return SourceChangedError(
         f"Source {source.data_source_id} was registered as {identity.label} and has another name or provider now. "
         "Nothing was done. Rename it back, or declare the name that it has now; or delete the journal entry of "

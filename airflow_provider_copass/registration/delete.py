@@ -182,7 +182,7 @@ class Deletion(Operation["str | None"]):
         elif of_it is not None or source_id in {lease.held.rotating, *lease.held.created_ids}:
             lease.complete(None)
         else:
-            lease.drop_write()
+            lease.amend(write=None)
             lease.release()
         return source_id
 
@@ -193,7 +193,7 @@ class Deletion(Operation["str | None"]):
         return SecretWriter(lease.identity, self._store_key, self._rt).keys_to_remove(
             source.data_source_id,
             known_of(lease.held, source.data_source_id),
-            is_realtime=source.ingestion_mode in {"", "realtime"},
+            is_realtime=source.may_be_realtime,
             rotations=lease.held.secret_generation,
         )
 

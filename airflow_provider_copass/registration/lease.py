@@ -78,8 +78,8 @@ class Lease:
     :ivar was_lost: whether another process took the lease from this one.
     :ivar touched: what this process may have changed, for messages: ids of sources, or the label of one whose id no
         answer told.
-    :ivar lost_write: a POST without an answer that was sent while another process held the lease: the entry does not
-        tell of it.
+    :ivar lost_write: a POST of this process without an answer. Another process may have taken the lease meanwhile, and
+        then no entry tells of it.
     :ivar late_at: when a write of the entry took so long that it may have replaced what another process wrote, by the
         monotonic clock; None if none has.
     """
@@ -293,7 +293,7 @@ class Lease:
         since = self.late_at
         return since is not None and self._rt.clock.monotonic() - since <= self._rt.timing.settle_timeout
 
-    def expect_late(self, write: Write) -> None:
+    def expect_effect(self, write: Write) -> None:
         """Let the wait for the effect of the noted write begin now: its answer was just lost.
 
         :raises LostLeaseError: if another process holds the lease now.

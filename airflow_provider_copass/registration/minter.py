@@ -69,7 +69,7 @@ class Minter:
         self.written: dict[str, str] = {}
         """The keys that this process has written, by the ids of their sources."""
 
-    def claim_locations(self, *, previous: bool = False) -> None:
+    def prepare_locations(self, *, previous: bool = False) -> None:
         """Prepare the claims on the locations of its keys.
 
         :param previous: the key of the secret before the present one as well.
@@ -179,7 +179,7 @@ class Minter:
         return self.completed(source_id, is_stored=True)
 
     def complete(self, completed: Completed) -> None:
-        """Complete the entry of a source whose secret was just stored; raises what :meth:`Lease.complete` raises."""
+        """Complete the entry of a source; raises what :meth:`Lease.complete` raises."""
         late_at = self._lease.late_at
         try:
             self._lease.complete(completed)

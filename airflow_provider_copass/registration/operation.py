@@ -200,7 +200,7 @@ class Operation(Generic[T]):
         return inventory.with_sources(found) if found else inventory
 
     def look_beside(self, source: Source | None, lease: Lease) -> Steps[Inventory]:
-        """Return a source that was just read, and what else the entry of its identity knows.
+        """Return a source that was just read, before all others, and what else the entry of its identity knows.
 
         :raises LookAgainError: if it has another identity now.
         """

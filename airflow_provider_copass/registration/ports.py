@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Guard = Callable[[], None]
-"""Called right before each attempt of a write is sent; what it raises goes to the caller, and nothing is sent."""
+"""Called right before each attempt of a write is sent. If it raises, nothing is sent: the caller gets what it raised,
+or the failure of the attempt before it."""
 
 
 @dataclass(frozen=True, slots=True)

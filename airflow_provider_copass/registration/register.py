@@ -14,10 +14,9 @@ from airflow_provider_copass.errors import (
     SourceExistsError,
 )
 from airflow_provider_copass.registration.assess import assess
-from airflow_provider_copass.registration.decide import DATE_SLACK, created_by, decide, may_still_act
+from airflow_provider_copass.registration.decide import DATE_SLACK, created_by, decide, may_still_act, renamed
 from airflow_provider_copass.registration.drift import Declared
 from airflow_provider_copass.registration.driver import GetSource, ListSources
-from airflow_provider_copass.registration.inventory import Inventory
 from airflow_provider_copass.registration.journal import (
     Completed,
     Write,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.api import Source
     from airflow_provider_copass.registration.assess import Assessment
     from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.inventory import Inventory
     from airflow_provider_copass.registration.journal import Pending, Tombstone
     from airflow_provider_copass.registration.ports import Guard, Runtime
     from airflow_provider_copass.registration.spec import SourceSpec
@@ -47,7 +47,7 @@ _POSTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A source that exists, and whose secret is stored.
+    """A source that exists as it is declared, or as far as the task accepts it.
 
     :param source: the source, without its secret.
     :param outcome: ``created`` (by this task), ``unchanged`` or ``updated``.
@@ -76,8 +76,9 @@ class Registration(Operation[Registered]):
         self._minter = Minter(self._lease, spec.store_key, self.at_risk, runtime)
         self._writer = self._minter.writer
         if spec.is_realtime:
-            self._minter.claim_locations()
+            self._minter.prepare_locations()
         self._posts = 0
+        # Of the last POST, for the next look that does not show its effect, maybe in another attempt.
         self._failure: CopassCallError | None = None
 
     def check(self) -> None:
@@ -96,7 +97,7 @@ class Registration(Operation[Registered]):
 
     @property
     def owes(self) -> bool:
-        """Whether this process may have voided a secret, or created a source, while another one held the lease."""
+        """Whether this process may have voided a secret or created a source, and no entry may tell of it."""
         return super().owes or bool(self.created_ids) or self._lease.lost_write is not None
 
     def attempt(self) -> Steps[Registered]:
@@ -116,8 +117,8 @@ class Registration(Operation[Registered]):
             self._minter.verify_locations()
             if lease.lost_write is not None:
                 # Its effect, if it shows, is a source of our own that no entry knows.
-                made = created_by(lease.lost_write, lease.held, inventory.matching(identity), self._rt.timing)
-                self.created_ids += [source.data_source_id for source in made[:1]]
+                created = created_by(lease.lost_write, lease.held, inventory.matching(identity), self._rt.timing)
+                self.created_ids += [source.data_source_id for source in created[:1]]
                 lease.lost_write = None
                 self._tell_created_ids()
             decision = decide(identity, lease.held, inventory, self._rt.timing)
@@ -130,9 +131,9 @@ class Registration(Operation[Registered]):
                 is_new = lease.was_late and self.came_up_since(decision.source, inventory)
                 is_ours = decision.step == "finish" or (decision.step == "adopt" and is_new)
                 return (yield from self._keep(decision.source, decision.duplicates, is_ours=is_ours))
-            created = yield from self._create(inventory)
-            if created is not None:
-                return created
+            registered = yield from self._create(inventory)
+            if registered is not None:
+                return registered
 
     def _tell_created_ids(self) -> None:
         """Let the entry know what this process has created beside the source that it was completed with."""
@@ -198,8 +199,8 @@ class Registration(Operation[Registered]):
         source: Source | None = yield GetSource(known.source_id)
         if source is None or not source.is_live:
             return None
-        # Under another identity, this raises.
-        decide(self.spec.identity, known, Inventory.of([source]), self._rt.timing)
+        if not self.spec.identity.matches(source):
+            raise renamed(self.spec.identity, source)
         seen = self.assess(known, source)
         if seen.asks_for_update or seen.asks_for_secret or seen.kept != known:
             return None
@@ -294,7 +295,7 @@ class Registration(Operation[Registered]):
                 self._lease.note(noted)
             self._lease.verify()
             completed = self._minter.completed(source_id)
-        registered = self._end(self._registered_here(completed), created, "created")
+        registered = self._end(completed, created, "created")
         if is_elsewhere:
             raise SourceChangedError(
                 f"{self.spec.label} was sent, and the server registered source {source_id} under another provider or "
@@ -331,7 +332,7 @@ class Registration(Operation[Registered]):
             self.spec.label,
             self._rt.timing.settle_timeout,
         )
-        self._lease.expect_late(write)
+        self._lease.expect_effect(write)
         self._failure = failure
 
     def _finish(self, source: Source) -> Steps[Registered]:
@@ -349,7 +350,7 @@ class Registration(Operation[Registered]):
                 self._lease.release()
                 return Registered(without_secret(source), outcome)
             completed = self._minter.completed(source_id)
-        elif source.ingestion_mode not in {"", "realtime"}:
+        elif not source.may_be_realtime:
             # It was sent as realtime and is not: the server knows no webhook for it, and so no secret.
             self._rt.log.warning(
                 "Source %s is not realtime on the server; it has no webhook secret to store.", source_id
@@ -366,15 +367,12 @@ class Registration(Operation[Registered]):
                 "The webhook secret of source %s was not stored by the try that got it; minting a new one.", source_id
             )
             completed = yield from self._minter.mint(source)
-            if same is not None:
-                return self._end(completed, source, outcome)
-        return self._end(self._registered_here(completed), source, outcome)
-
-    def _registered_here(self, completed: Completed) -> Completed:
-        return replace(completed, registered_by=self._rt.owner.instance)
+        return self._end(completed, source, outcome)
 
     def _end(self, completed: Completed, source: Source, outcome: Word) -> Registered:
-        """Complete the entry."""
+        """Complete the entry, which tells from then on who has created the source."""
+        if outcome == "created":
+            completed = replace(completed, registered_by=self._rt.owner.instance)
         self._minter.complete(completed)
         return Registered(without_secret(source), outcome, completed.key or None)
 

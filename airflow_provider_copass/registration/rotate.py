@@ -50,7 +50,7 @@ class Rotation(Operation[Registered]):
             self._rt.log.info("This task instance has rotated the secret of %s already.", known.source_id)
             return Registered(without_secret(source), "unchanged", known.key)
         minter.writer.check_write(source.data_source_id, previous=self._keep_previous)
-        minter.claim_locations(previous=self._keep_previous)
+        minter.prepare_locations(previous=self._keep_previous)
         yield from self.acquire([lease], locations=minter.locations)
         return (yield from self._work(lease, minter))
 
@@ -63,7 +63,7 @@ class Rotation(Operation[Registered]):
         source = yield from require_steps(self._ref)
         if not source.is_live:
             raise missing(self._ref)
-        if source.ingestion_mode not in {"", "realtime"}:
+        if not source.may_be_realtime:
             raise SourceChangedError(
                 f"Source {source.data_source_id} is not realtime, and only a realtime source has a webhook secret. "
                 "Nothing was rotated.",

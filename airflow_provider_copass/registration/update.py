@@ -175,10 +175,10 @@ class Rename(Operation[Updated]):
             if write is None or write.kind != "register":
                 continue
             of_name = inventory.matching(lease.identity)
-            made = [source] if fits(source, write, timing) else created_by(write, lease.held, of_name, timing)
-            if len(made) == 1:
-                # It was created by a POST without an answer, and its secret is still to be minted.
-                lease.pending = lease.held.with_created(made[0].data_source_id)
+            created = [source] if fits(source, write, timing) else created_by(write, lease.held, of_name, timing)
+            if len(created) == 1:
+                # By a POST without an answer, and its secret is still to be minted.
+                lease.pending = lease.held.with_created(created[0].data_source_id)
         of_it = [known for lease in leases if (known := known_of(lease.held, source_id)) is not None]
         # Rather with the key of its secret than without.
         known = max(of_it, key=lambda known: bool(known.key), default=None)
@@ -311,7 +311,7 @@ def end_with(lease: Lease, known: Completed) -> None:
     held = lease.held
     is_nothing_known = known == Completed(known.source_id)
     if held.rotating or held.created_ids or held.write is not None:
-        lease.note(replace(held, previous=known if not is_nothing_known else held.previous))
+        lease.amend(previous=held.previous if is_nothing_known else known)
         lease.release()
     elif not is_nothing_known:
         lease.complete(known)

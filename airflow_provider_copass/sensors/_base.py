@@ -163,6 +163,7 @@ class CopassSensor(BaseSensorOperator):
         :param wait: what was waited for.
         :param event: the trigger's event.
         """
+        from airflow_provider_copass.airflow_compat import AirflowFailException
         from airflow_provider_copass.errors import CopassError, WaitFailedError
         from airflow_provider_copass.waiting import condition_from_json, target_from_json
 
@@ -173,7 +174,7 @@ class CopassSensor(BaseSensorOperator):
             if failure := event.get("failure"):
                 kind = WaitFailedError if failure["kind"] == WaitFailedError.__name__ else CopassError
                 if failure["is_final"] and kind is CopassError:
-                    raise _fail_at_once(failure["message"])
+                    raise AirflowFailException(failure["message"])
                 raise kind(failure["message"])
             target: Any = target_from_json(wait["target"])
             self._wait = Wait(wait["sandbox_id"], target, condition_from_json(wait["condition"]))
@@ -196,10 +197,10 @@ class CopassSensor(BaseSensorOperator):
 
     def _timed_out(self) -> Exception:
         """Return the error of a wait whose time is over."""
-        from airflow_provider_copass.airflow_compat import sensor_timeout, skip
+        from airflow_provider_copass.airflow_compat import AirflowSensorTimeout, AirflowSkipException
 
         message = f"The sensor has timed out: it may wait for {self._seconds():.0f} s (timeout, execution_timeout)."
-        return skip(message) if self.soft_fail else sensor_timeout(message)
+        return (AirflowSkipException if self.soft_fail else AirflowSensorTimeout)(message)
 
     @contextmanager
     def _outcomes(self) -> Iterator[None]:
@@ -207,7 +208,7 @@ class CopassSensor(BaseSensorOperator):
 
         Airflow's own rules differ: with ``soft_fail`` or ``never_fail`` a refused token would skip the task.
         """
-        from airflow_provider_copass.airflow_compat import skip
+        from airflow_provider_copass.airflow_compat import AirflowFailException, AirflowSkipException
         from airflow_provider_copass.errors import CopassError, WaitFailedError
 
         try:
@@ -221,14 +222,8 @@ class CopassSensor(BaseSensorOperator):
         else:
             return
         if isinstance(failure, WaitFailedError) and (self.soft_fail or self.never_fail):
-            raise skip(str(failure))
-        raise _fail_at_once(str(failure)) if failure.is_final else failure
-
-
-def _fail_at_once(message: str) -> Exception:
-    from airflow_provider_copass.airflow_compat import fail_at_once
-
-    return fail_at_once(message)
+            raise AirflowSkipException(str(failure))
+        raise AirflowFailException(str(failure)) if failure.is_final else failure
 
 
 class SourceSensor(CopassSensor):

@@ -69,6 +69,7 @@ class SourceSyncedTrigger(EventTrigger):
         key: str = "",
     ) -> None:
         from airflow_provider_copass._inputs import read_conn_id, read_id, read_names, read_seconds
+        from airflow_provider_copass.api.requests import plain
 
         if not watches_assets():
             raise ImportError(
@@ -84,13 +85,14 @@ class SourceSyncedTrigger(EventTrigger):
         interval = read_seconds("poll_interval", poll_interval)
         if interval is None or interval < _SHORTEST:
             raise CopassInputError("poll_interval must be seconds, at least 1.", fields=("poll_interval",))
-        if not isinstance(key, str):
+        text = plain(key)
+        if not isinstance(text, str):
             raise CopassInputError("key must be a text.", fields=("key",))
         self.data_source_id, self.provider, self.name = named
         self.sandbox_id = read_id("sandbox_id", sandbox_id)
         self.copass_conn_id = read_conn_id(copass_conn_id)
         self.poll_interval = interval
-        self.key = key
+        self.key = text
         texts = ("data_source_id", "provider", "name", "sandbox_id", "copass_conn_id")
         if templates := tuple(each for each in texts if "{{" in (getattr(self, each) or "")):
             raise CopassInputError(

@@ -200,7 +200,9 @@ def test_a_server_behind_a_proxy_of_tls_that_drips_is_cut_at_the_deadline(
                             break
                         except ssl.SSLWantReadError:
                             outer.sendall(outgoing.read())
-                            incoming.write(outer.recv(65536))
+                            if not (received := outer.recv(65536)):
+                                return
+                            incoming.write(received)
                 outer.sendall(outgoing.read())
                 inner.write(b"HTTP/1.1 200 OK\r\nX-More: " + b"1" * 1000)
                 record = outgoing.read()

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.operators import RegisterSourceOperator
-from airflow_provider_copass.operators._runtime import WallClock
 from airflow_provider_copass.registration import Runtime, Timing
 from airflow_provider_copass.secret_stores import SecretOwner, SecretStore
+from tests.harness.clocks import SkippingClock
 from tests.hooks.connections import ENVIRONMENT, of
 
 
@@ -60,28 +60,6 @@ class MemoryJournal(dict[str, str]):
     def remove(self, name: str) -> None:
         """Remove."""
         self.pop(name, None)
-
-
-class SkippingClock(WallClock):
-    """A clock that goes on at once where somebody waits: a long wait costs a test nothing.
-
-    Not for tests in which another thread is waited for.
-    """
-
-    def __init__(self) -> None:
-        self._skipped = 0.0
-
-    def now(self) -> float:
-        """Return the time."""
-        return super().now() + self._skipped
-
-    def monotonic(self) -> float:
-        """Return the time."""
-        return super().monotonic() + self._skipped
-
-    def sleep(self, seconds: float, /) -> None:
-        """Go on."""
-        self._skipped += seconds
 
 
 class InMemory:

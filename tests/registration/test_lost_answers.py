@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,16 @@ from airflow_provider_copass.registration import (
     Rotation,
     SourceRef,
     StoreKey,
+    Timing,
     Updated,
     register_many,
     update,
 )
 from airflow_provider_copass.registration.journal import Tombstone, from_text
+from tests.harness.clocks import SkippingClock
 from tests.registration.acts import InTurn
 from tests.registration.file_world import (
-    QUICK,
     SANDBOX,
-    Clock,
     Folder,
     assert_kept,
     client_for,
@@ -51,7 +50,8 @@ LOST: dict[str, tuple[str, dict[str, Any]]] = {
     "cut off after the effect": ("after", {"truncate": 20}),
     "429 before the effect": ("before", {"status": 429}),
 }
-TIMING = replace(QUICK, settle_timeout=0.3, lease_pause=0.2, poll_interval=0.03)
+# However busy the machine is, no write is too late.
+CALM: dict[str, Any] = {"timing": Timing(lease_pause=60), "clock": SkippingClock()}
 REF = SourceRef(SANDBOX, provider="slack", name="n")
 each_lost = pytest.mark.parametrize(("when", "action"), LOST.values(), ids=LOST)
 
@@ -77,7 +77,7 @@ def test_a_lost_answer_to_a_post(
 ) -> None:
     """A second POST is sent only where the first one had no effect."""
     emulator.add_fault(operation="register", when=when, action=action)
-    done = until_it_works(lambda number: register_one(client, tmp_path, attempt=number, timing=TIMING))
+    done = until_it_works(lambda number: register_one(client, tmp_path, attempt=number, **CALM))
     assert_good(emulator, tmp_path, done)
     assert len(emulator.requests(operation="register")) == (2 if when == "before" else 1)
 
@@ -90,7 +90,7 @@ def test_a_lost_answer_to_a_post_of_a_list(
     emulator.add_fault(operation="register", when=when, action=action, skip=2)
 
     def attempt(number: int) -> list[Registered]:
-        of_list = runtime(client, tmp_path, attempt=number, timing=TIMING, pool=InTurn(Clock()))
+        of_list = runtime(client, tmp_path, attempt=number, **CALM, pool=InTurn(CALM["clock"]))
         outcomes = register_many([realtime(name) for name in "abcd"], of_list)
         for outcome in outcomes:
             if outcome.error is not None:
@@ -111,7 +111,7 @@ def test_lost_answers_to_looks(
     for task in ("dag/run/task/-1", "dag/next run/task/-1"):
 
         def attempt(number: int, task: str = task) -> Registered:
-            return register_one(client, tmp_path, task=task, attempt=number, timing=TIMING)
+            return register_one(client, tmp_path, task=task, attempt=number, **CALM)
 
         assert_good(emulator, tmp_path, until_it_works(attempt))
     assert len(emulator.requests(operation="register")) == 1
@@ -122,13 +122,13 @@ def test_a_lost_answer_to_a_rotation(
     emulator: Emulator, client: CopassClient, tmp_path: Path, when: str, action: dict[str, Any]
 ) -> None:
     """A later try rotates once more; the newest secret is stored, and the one from before the task beside it."""
-    registered = register_one(client, tmp_path, timing=TIMING)
+    registered = register_one(client, tmp_path, **CALM)
     key = str(registered.stored_as)
     before = Folder(tmp_path / "secrets").get(key)
     emulator.add_fault(operation="rotate", when=when, action=action)
 
     def attempt(number: int) -> Registered:
-        own = runtime(client, tmp_path, task="rotate/run/task/-1", attempt=number, timing=TIMING)
+        own = runtime(client, tmp_path, task="rotate/run/task/-1", attempt=number, **CALM)
         return Rotation(REF, StoreKey(), own, keep_previous=True).run()
 
     until_it_works(attempt)
@@ -143,11 +143,11 @@ def test_a_lost_answer_to_a_rename(
     emulator: Emulator, client: CopassClient, tmp_path: Path, when: str, action: dict[str, Any]
 ) -> None:
     """The retry finds what was changed, and finishes the rest; then there is nothing left to send."""
-    registered = register_one(client, tmp_path, timing=TIMING)
+    registered = register_one(client, tmp_path, **CALM)
     emulator.add_fault(operation="update", when=when, action=action)
 
     def attempt(number: int) -> Updated:
-        own = runtime(client, tmp_path, task="update/run/task/-1", attempt=number, timing=TIMING, secrets=None)
+        own = runtime(client, tmp_path, task="update/run/task/-1", attempt=number, **CALM, secrets=None)
         return update(REF, read_change(new_name="new", adapter_config={"a": 1}), own)
 
     until_it_works(attempt)
@@ -163,11 +163,11 @@ def test_a_lost_answer_to_a_deletion(
     emulator: Emulator, client: CopassClient, tmp_path: Path, when: str, action: dict[str, Any]
 ) -> None:
     """The retry finds the source gone, or deletes it."""
-    register_one(client, tmp_path, timing=TIMING)
+    register_one(client, tmp_path, **CALM)
     emulator.add_fault(operation="delete", when=when, action=action)
 
     def attempt(number: int) -> str | None:
-        own = runtime(client, tmp_path, task="delete/run/task/-1", attempt=number, timing=TIMING)
+        own = runtime(client, tmp_path, task="delete/run/task/-1", attempt=number, **CALM)
         return Deletion(REF, own, "delete", store_key=StoreKey()).run()
 
     assert until_it_works(attempt) == emulator.sources()[0]["data_source_id"]
@@ -185,7 +185,7 @@ def test_a_server_without_rotation_is_said_to_be_one(
     emulator.seed([{"provider": "slack", "name": "n", "ingestion_mode": "realtime"}])
     emulator.add_fault(operation="rotate", action={"status": status})
     with pytest.raises(CopassError, match="offers no rotation") as failed:
-        Registration(realtime(on_missing_secret="rotate"), runtime(client, tmp_path, timing=TIMING)).run()
+        Registration(realtime(on_missing_secret="rotate"), runtime(client, tmp_path, **CALM)).run()
     assert "put its secret into the store by hand" in str(failed.value)
 
 
@@ -200,7 +200,7 @@ def test_a_timeout_whose_effect_comes_late(emulator: Emulator, tmp_path: Path) -
 def test_a_409_is_looked_into_before_it_is_believed(emulator: Emulator, client: CopassClient, tmp_path: Path) -> None:
     """A server that refuses a name which it has just taken itself has made our source."""
     emulator.add_fault(operation="register", when="after", action={"status": 409})
-    assert_good(emulator, tmp_path, register_one(client, tmp_path, timing=TIMING))
+    assert_good(emulator, tmp_path, register_one(client, tmp_path, **CALM))
     assert len(emulator.requests(operation="register")) == 1
 
 
@@ -208,5 +208,5 @@ def test_a_refused_post_leaves_nothing_behind(emulator: Emulator, client: Copass
     """What is known not to have been carried out needs nobody to wait for it."""
     emulator.add_fault(operation="register", action={"status": 422})
     with pytest.raises(CopassError, match="422"):
-        register_one(client, tmp_path, timing=TIMING)
+        register_one(client, tmp_path, **CALM)
     assert Folder(tmp_path / "journal").texts() == {}

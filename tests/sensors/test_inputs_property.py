@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_copass.airflow_compat import watches_assets
@@ -14,7 +14,7 @@ from airflow_provider_copass.errors import CopassError, CopassInputError
 from airflow_provider_copass.triggers import SourceSyncedTrigger
 from tests.hooks.connections import ENVIRONMENT, of
 from tests.operators.in_memory import TaskInstance
-from tests.operators.odd_strategies import CANARY, EACH, is_connection_text, made, nothing, odd
+from tests.operators.odd_strategies import CANARY, EACH, Odd, is_connection_text, made, nothing, odd
 from tests.sensors.paths import GOOD
 
 BY_NAME = {"provider": "slack", "name": "chat"}
@@ -83,6 +83,7 @@ def test_no_field_of_a_sensor_is_nothing_or_a_fraction(
 @pytest.mark.skipif(not watches_assets(), reason="no trigger watches an asset before Airflow 3")
 @EACH
 @given(st.sampled_from(TRIGGER_FIELDS), odd)
+@example("key", Odd("a word"))
 def test_whatever_is_in_the_trigger_s_field_is_read_or_refused_by_its_name(field: str, value: Any) -> None:
     """Airflow hashes what is read: texts, numbers and None."""
     good = {"data_source_id": None} if field == "data_source_id" else BY_NAME
