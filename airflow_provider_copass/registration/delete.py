@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.inventory import Inventory
     from airflow_provider_copass.registration.lease import Lease
-    from airflow_provider_copass.registration.ports import Runtime
+    from airflow_provider_copass.registration.ports import Runtime, Secrets
     from airflow_provider_copass.registration.spec import Identity, SourceRef, StoreKey
 
 
@@ -122,26 +122,7 @@ class Deletion(Operation["str | None"]):
         if self._purge:
             yield from self._purge_source(source_id, lease)
         if self._rt.secrets is not None:
-            places = {key: location_of(self._rt.secrets, key) for key in keys}
-            for key in keys:
-                lease.verify()
-                self.at_risk.keys[key] = source_id
-                lease.touched.add(source_id)
-                # If another source has claimed the location of the key since, it is its secret that is removed.
-                self._locations.add(places[key])
-                self._rt.secrets.remove(key)
-                lease.verify()
-                self._rt.log.info(
-                    "The %s %r holds no secret of source %s any more.", self._rt.secrets.name, key, source_id
-                )
-            known = known_of(lease.held, source_id)
-            if known is not None and known.location:
-                # Before the source is gone: a retry by the source's id cannot tell the identity any more.
-                for name in places.values():
-                    looked = Moment.of(self._rt.clock)
-                    if self._rt.journal.read((name,))[name] == lease.name:
-                        put_note(name, None, looked, self._rt)
-            self.at_risk.discard(source_id)
+            self._remove_secrets(source_id, keys, lease, self._rt.secrets)
         write = Write(self._kind, self._rt.clock.now(), self._rt.owner.instance, source_id)
         end: Callable[[str, str], Call[Any]] = (
             calls.delete_source if self._kind == "delete" else calls.disconnect_source
@@ -160,6 +141,31 @@ class Deletion(Operation["str | None"]):
         lease.verify()
         self._rt.log.info("%s source %s.", "Deleted" if self._kind == "delete" else "Disconnected", source_id)
         return self._end(lease, source_id, is_secret_removed=bool(keys))
+
+    def _remove_secrets(self, source_id: str, keys: Sequence[str], lease: Lease, secrets: Secrets) -> None:
+        """Remove the secrets of a source, and then the notes on their locations."""
+        known = known_of(lease.held, source_id)
+        is_noted = known is not None and bool(known.location)
+        places = {key: location_of(secrets, key) for key in keys}
+        for key, place in places.items():
+            if is_noted and self._rt.journal.read((place,))[place] not in {None, lease.name}:
+                # Since an attempt of this task was late, another source may have stored its secret there.
+                self._rt.log.warning("The %s %r is left there: it may be another source's by now.", secrets.name, key)
+                continue
+            lease.verify()
+            self.at_risk.keys[key] = source_id
+            lease.touched.add(source_id)
+            # If another source has claimed the location of the key since, it is its secret that is removed.
+            self._locations.add(place)
+            secrets.remove(key)
+            lease.verify()
+            self._rt.log.info("The %s %r holds no secret of source %s any more.", secrets.name, key, source_id)
+        self.at_risk.discard(source_id)
+        # Before the source is gone: a retry by the source's id cannot tell the identity any more.
+        for place in places.values() if is_noted else ():
+            looked = Moment.of(self._rt.clock)
+            if self._rt.journal.read((place,))[place] == lease.name:
+                put_note(place, None, looked, self._rt)
 
     def _purge_source(self, source_id: str, lease: Lease) -> Steps[None]:
         """Remove what came in through the source; if it is gone already, there is nothing to remove."""

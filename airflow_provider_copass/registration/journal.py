@@ -165,6 +165,11 @@ class Pending:
     previous_kept_by: str = ""
     previous: Known | None = None
 
+    @property
+    def has_facts(self) -> bool:
+        """Whether it tells anything that the next holder must know."""
+        return self.write is not None or bool(self.created_ids) or bool(self.rotating)
+
     def with_ended(self, write: Write) -> Pending:
         """Note that a deletion or a disconnection has taken effect, with the task that sent it."""
         known = self.previous

@@ -250,8 +250,7 @@ class Lease:
         It raises what :meth:`complete` raises.
         """
         held = self.held
-        has_facts = held.write is not None or held.created_ids or held.rotating
-        self.complete(replace(held, lease_token="", since=self._rt.clock.now()) if has_facts else held.previous)
+        self.complete(replace(held, lease_token="", since=self._rt.clock.now()) if held.has_facts else held.previous)
 
     def amend(self, **fields: Any) -> None:
         """Let the next write of the entry say something else, too."""
@@ -323,16 +322,20 @@ class Lease:
         if left < 0:
             raise LookAgainError
         self.pending = None
+        failure: JournalError | None = None
         try:
             if entry is None:
                 journal.remove(self.name)
             else:
                 journal.write(self.name, to_text(entry), within=left)
-        finally:
-            # One that failed may have been written all the same.
-            if looked.age(clock) > limit:
-                self.late_at = clock.monotonic()
-                raise LookAgainError
+        except JournalError as error:
+            failure = error
+        # One that failed may have been written all the same.
+        if looked.age(clock) > limit:
+            self.late_at = clock.monotonic()
+            raise LookAgainError from failure
+        if failure is not None:
+            raise failure
 
 
 def give_back(leases: Collection[Lease]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_provider_copass.errors import SecretKeyTakenError
+from airflow_provider_copass.errors import JournalError, SecretKeyTakenError
 from airflow_provider_copass.registration.driver import Read
 from airflow_provider_copass.registration.journal import Pending, location_name, settled_part
 from airflow_provider_copass.registration.lease import FRESH, HeldError, LookAgainError, LostLeaseError, read_entry
@@ -16,6 +16,7 @@ from airflow_provider_copass.registration.ports import Moment
 
 if TYPE_CHECKING:
     from airflow_provider_copass.registration.driver import Steps
+    from airflow_provider_copass.registration.journal import Entry
     from airflow_provider_copass.registration.lease import Lease
     from airflow_provider_copass.registration.ports import Runtime, Secrets
 
@@ -27,12 +28,14 @@ class LocationClaim:
     :param key: the key, for messages.
     :param lease: the lease on the identity that it is for.
     :param runtime: what this try works with.
+    :ivar is_written: whether this process has written to the key, with the location in hand.
     """
 
     def __init__(self, name: str, key: str, lease: Lease, runtime: Runtime) -> None:
         self.name = name
         self.key = key
         self._lease = lease
+        self.is_written = False
         self._rt = runtime
         self._looked = Moment(0.0, 0.0)
 
@@ -46,20 +49,29 @@ class LocationClaim:
         other = texts[self.name]
         if other == self._lease.name:
             return
-        if other == self.name:
+        if other not in {None, self.name}:
+            entry, _ = yield from read_entry(str(other))
+            self._check_free(str(other), entry)
+        if other is not None:
             self._check_unknown()
-        elif other is not None:
-            entry, looked = yield from read_entry(other)
-            known = settled_part(entry)
-            is_its = known is not None and known.location == self.name
-            if isinstance(entry, Pending) and (entry.lease_token or not is_its):
-                raise HeldError(other, f"a source with the key {self.key!r}")
-            if is_its:
-                raise SecretKeyTakenError(
-                    f"store_as gives the key {self.key!r}, which holds the webhook secret of another source. Nothing "
-                    "was registered, rotated or overwritten. Put {data_source_id} into store_as, or choose another key."
-                )
         put_note(self.name, self._lease.name, looked, self._rt)
+
+    def _check_free(self, other: str, entry: Entry | None) -> None:
+        """Refuse a location that belongs to another identity.
+
+        :param other: the name of its entry.
+        """
+        known = settled_part(entry)
+        is_its = known is not None and known.location == self.name
+        if isinstance(entry, Pending) and (entry.lease_token or not is_its):
+            age = self._rt.clock.now() - entry.since
+            if entry.has_facts or is_its or age <= self._rt.timing.takeover_after:
+                raise HeldError(other, f"a source with the key {self.key!r}")
+        if is_its:
+            raise SecretKeyTakenError(
+                f"store_as gives the key {self.key!r}, which holds the webhook secret of another source. Nothing was "
+                "registered, rotated or overwritten. Put {data_source_id} into store_as, or choose another key."
+            )
 
     def _check_unknown(self) -> None:
         """Refuse a location of which it is not known whose it is, unless it holds nothing or is this identity's.
@@ -68,14 +80,16 @@ class LocationClaim:
         """
         held, secrets = self._lease.held, self._rt.secrets
         known = settled_part(held)
-        if (known is not None and known.location == self.name) or secrets is None or secrets.read(self.key) is None:
+        is_own = self.is_written or (known is not None and known.location == self.name)
+        if is_own or secrets is None or secrets.read(self.key) is None:
             return
         # Who was interrupted before its entry was completed may have stored its secret; some stores tell.
         if secrets.owner_of(self.key) not in held.created_ids:
             raise SecretKeyTakenError(
-                f"store_as gives the key {self.key!r}, and it is not known whose secret it holds: a note on it was "
-                "written too late. Nothing was registered, rotated or overwritten. Put {data_source_id} into store_as, "
-                f"or choose another key; or, if the secret is this source's, delete the Variable {self.name!r}."
+                f"store_as gives the key {self.key!r}, and it is not known whose secret it holds: that of a source "
+                "which is gone, or a note on it was written too late. Nothing was registered, rotated or overwritten. "
+                "Put {data_source_id} into store_as, choose another key, or remove what it holds; or, if that is this "
+                f"source's secret, delete the Variable {self.name!r}."
             )
 
     def verify(self) -> None:
@@ -104,16 +118,24 @@ def put_note(name: str, owner: str | None, looked: Moment, runtime: Runtime) -> 
     :param looked: when it was seen that this may be done.
     :raises LookAgainError: if it took too long.
     """
+    is_late = False
+    failure: JournalError | None = None
     try:
         if owner is None:
             runtime.journal.remove(name)
         else:
             runtime.journal.write(name, owner)
+    except JournalError as error:
+        failure = error
     finally:
-        # One that failed may have been written all the same.
-        if looked.age(runtime.clock) > runtime.timing.lease_pause:
+        # One that failed, or that a task's timeout has interrupted, may have been written all the same.
+        is_late = looked.age(runtime.clock) > runtime.timing.lease_pause
+        if is_late:
             runtime.journal.write(name, name)
-            raise LookAgainError
+    if is_late:
+        raise LookAgainError from failure
+    if failure is not None:
+        raise failure
 
 
 def location_of(secrets: Secrets, key: str) -> str:

@@ -31,10 +31,13 @@ class AtRisk:
 
     :ivar source_ids: the sources whose secret it may have rotated.
     :ivar keys: the keys that it may have written or removed, and for which source.
+    :ivar lost_at: when the answer to a rotation of a source was lost, by the monotonic clock: whoever holds the lease
+        by then, it may take effect until a ``settle_timeout`` has passed.
     """
 
     source_ids: set[str] = field(default_factory=set)
     keys: dict[str, str] = field(default_factory=dict)
+    lost_at: dict[str, float] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.source_ids or self.keys)
@@ -106,7 +109,7 @@ class Minter:
 
         call = calls.rotate_webhook_secret(self._rt.sandbox_id, source_id)
         # If the call fails, what this process owed before it is owed still.
-        was_at_risk = source_id in self._at_risk.source_ids
+        was_at_risk = source_id in {*self._at_risk.source_ids, *self._at_risk.keys.values()}
 
         def note(_: Pending) -> Pending:
             # Also before it is sent again: the server has turned it away until then.
@@ -124,6 +127,7 @@ class Minter:
             secret, answered = rotated.webhook_signing_secret, replace(self._lease.held, write=None)
             return self.store(source_id, secret, answered, mode=source.ingestion_mode, is_ours=True)
         if failure.maybe_applied:
+            self._at_risk.lost_at[source_id] = self._rt.clock.monotonic()
             self._lease.verify()
         if not was_at_risk:
             self._at_risk.discard(source_id)
@@ -228,6 +232,8 @@ class Minter:
         self._at_risk.source_ids.add(source_id)
         self._at_risk.keys[self.writer.key(source_id)] = source_id
         self.written[source_id] = self.writer.key(source_id)
+        for location in self.locations:
+            location.is_written |= location.key == self.writer.key(source_id)
 
     def _note_refusal(self, failure: CopassCallError, before: Pending, source_id: str, *, is_lost: bool) -> CopassError:
         """Note what is known of a rotation that failed, and return the error."""

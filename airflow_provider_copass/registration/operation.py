@@ -26,6 +26,7 @@ from airflow_provider_copass.registration.lease import (
     HeldError,
     Lease,
     LookAgainError,
+    LostLeaseError,
     give_back,
     read_entry,
 )
@@ -115,6 +116,9 @@ class Operation(Generic[T]):
                     raise
             except (CopassError, LookAgainError) as error:
                 failure = error
+            if isinstance(failure, LostLeaseError):
+                # Another process has worked on the source since: what is owed now is another debt.
+                is_debtor = False
             if self.owes and not is_debtor:
                 # However long it has waited until now: the time to make up for something begins with what it owes.
                 is_debtor, is_last, since = True, False, None
@@ -255,6 +259,9 @@ class Operation(Generic[T]):
 
     def _mint_for(self, source: Source, lease: Lease) -> Steps[None]:
         """Mint the secret of one source once more, under the name that it has now, if it may be void."""
+        lost_at = self.at_risk.lost_at.get(source.data_source_id)
+        while lost_at is not None and self._rt.clock.monotonic() - lost_at <= self._rt.timing.settle_timeout:
+            yield Wait(_LONGEST_POLL)
         yield from self.acquire([lease])
 
         def look() -> Steps[Inventory]:

@@ -116,9 +116,10 @@ class Registration(Operation[Registered]):
             inventory = yield from self.look_until_settled([lease], lambda: self.list_all(lease))
             self._minter.verify_locations()
             if lease.lost_write is not None:
-                # Its effect, if it shows, is a source of our own that no entry knows.
-                created = created_by(lease.lost_write, lease.held, inventory.matching(identity), self._rt.timing)
-                self.created_ids += [source.data_source_id for source in created[:1]]
+                if lease.lost_write != lease.held.write:
+                    # Its effect, if it shows, is a source of our own that no entry knows.
+                    created = created_by(lease.lost_write, lease.held, inventory.matching(identity), self._rt.timing)
+                    self.created_ids += [source.data_source_id for source in created if len(created) == 1]
                 lease.lost_write = None
                 self._tell_created_ids()
             decision = decide(identity, lease.held, inventory, self._rt.timing)
@@ -161,7 +162,7 @@ class Registration(Operation[Registered]):
                 ", ".join(duplicates),
             )
         if is_ours:
-            return (yield from self._finish(source))
+            return (yield from self._finish(source, is_alone=not duplicates))
         base = same or Completed(source_id, deleted_by=deleted_by_of(self._lease.held))
         return (yield from self._use(base, source))
 
@@ -335,10 +336,14 @@ class Registration(Operation[Registered]):
         self._lease.expect_effect(write)
         self._failure = failure
 
-    def _finish(self, source: Source) -> Steps[Registered]:
-        """Finish what an interrupted try, or a lost answer, began: the source exists, and is ours."""
+    def _finish(self, source: Source, *, is_alone: bool) -> Steps[Registered]:
+        """Finish what an interrupted try, or a lost answer, began: the source exists, and is ours.
+
+        :param is_alone: whether no other live source has its identity, whose secret a key without the id could hold.
+        """
         source_id, held = source.data_source_id, self._lease.held
         same = known_of(held, source_id)
+        may_be_stored = same is None and (is_alone or not self._writer.needs_location)
         outcome: Word = "created" if same is None else "unchanged"
         if not self.spec.is_realtime:
             if held.rotating == source_id:
@@ -356,7 +361,7 @@ class Registration(Operation[Registered]):
                 "Source %s is not realtime on the server; it has no webhook secret to store.", source_id
             )
             completed = self._minter.completed(source_id, unissued_mode=source.ingestion_mode)
-        elif same is None and self._writer.holds_new(source_id, held):
+        elif may_be_stored and self._writer.holds_new(source_id, held):
             # Written by a try that was interrupted before the entry was completed; nothing was minted since.
             completed = self._minter.completed(source_id, is_stored=True)
         else:

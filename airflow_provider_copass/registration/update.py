@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from airflow_provider_copass.registration.drift import Declared
     from airflow_provider_copass.registration.driver import Steps
     from airflow_provider_copass.registration.inventory import Inventory
-    from airflow_provider_copass.registration.journal import Entry
+    from airflow_provider_copass.registration.journal import Entry, Tombstone
     from airflow_provider_copass.registration.lease import Lease
     from airflow_provider_copass.registration.ports import Runtime
     from airflow_provider_copass.registration.spec import Identity, SourceRef
@@ -184,7 +184,7 @@ class Rename(Operation[Updated]):
         known = max(of_it, key=lambda known: bool(known.key), default=None)
         unsent = self._declared.unsent(source, known)
         # A deletion under the new name is not made again by its retry.
-        kept = replace(known or Completed(source_id), deleted_by=deleted_by_of(to.held))
+        kept = Completed(source_id) if known is None else replace(known, deleted_by=deleted_by_of(to.held))
         noted = to.held.write
         names = ("name",) if noted is not None and noted.kind == "rename_here" and source.name == new.name else ()
         if source.name != new.name:
@@ -202,7 +202,8 @@ class Rename(Operation[Updated]):
             facts = replace(
                 to.held, created_ids=(), rotating="", rotated_by="", secret_generation=kept.secret_generation
             )
-        to.note(replace(facts, write=Write("rename_here", sent_at, by, source_id, source.name), previous=kept))
+        write = Write("rename_here", sent_at, by, source_id, source.name)
+        to.note(replace(facts, write=write, previous=_known_or_before(to, kept)))
         away.note(replace(away.held, write=Write("rename_away", sent_at, by, source_id, self._new_name)))
 
     def _again(self, inventory: Inventory, new: Identity, old: Identity, source_id: str) -> Steps[Source]:
@@ -260,7 +261,8 @@ class Rename(Operation[Updated]):
         if to is not away:
             is_unfinished = self._is_unfinished(away, kept.source_id)
             # Its write stays until the old one is gone: it tells the next try the old name.
-            to.note(replace(away.held if is_unfinished else to.held, write=to.held.write, previous=kept))
+            facts, previous = away.held if is_unfinished else to.held, _known_or_before(to, kept)
+            to.note(replace(facts, write=to.held.write, previous=previous))
             away.pending = _without(away.held, kept.source_id)
             away.release()
             to.amend(write=None)
@@ -309,16 +311,21 @@ def send_changes(
 def end_with(lease: Lease, known: Completed) -> None:
     """Complete an entry, or if there is unfinished work in it, leave that to the task that declares it."""
     held = lease.held
-    is_nothing_known = known == Completed(known.source_id)
-    if held.rotating or held.created_ids or held.write is not None:
-        lease.amend(previous=held.previous if is_nothing_known else known)
+    previous = _known_or_before(lease, known)
+    if held.has_facts:
+        lease.amend(previous=previous)
         lease.release()
-    elif not is_nothing_known:
+    elif previous is known:
         lease.complete(known)
     elif held.previous is None or known_of(held, known.source_id) is not None:
         lease.complete(None)
     else:
         lease.release()
+
+
+def _known_or_before(lease: Lease, known: Completed) -> Completed | Tombstone | None:
+    """Return what is known of a source; if nothing is, what the entry told before: of a key, too, that is left over."""
+    return lease.held.previous if known == Completed(known.source_id) else known
 
 
 def _without(held: Pending, source_id: str) -> Pending:

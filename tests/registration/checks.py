@@ -12,10 +12,11 @@ def live_of(world: World, name: str = "n") -> list[str]:
     return [source_id for source_id in world.live() if world.rows[source_id].fields["name"] == name]
 
 
-def assert_green(process: Process) -> None:
-    """The task is green."""
-    error = acts.error_of(process)
-    assert error is None, (repr(error), process.trace[-12:], process.log.lines)
+def assert_green(*processes: Process) -> None:
+    """The tasks are green."""
+    for process in processes:
+        error = acts.error_of(process)
+        assert error is None, (repr(error), process.trace[-12:], process.log.lines)
 
 
 def assert_true(world: World, *processes: Process) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_copass.errors import EntryBusyError, JournalError, SecretKeyTakenError
+from airflow_provider_copass.errors import CopassValidationError, EntryBusyError, JournalError, SecretKeyTakenError
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_true, live_of
 from tests.registration.simulation import Fault, Process, World, run_all, run_to
@@ -126,4 +126,69 @@ def test_a_rename_that_wakes_late_moves_no_note_back() -> None:
     acts.seed(world, "d")
     assert _is_refused(acts.register(world, "d", store_as=KEY, task="fourth/run/task/-1"))
     assert_green(owner)
+    assert_true(world, owner)
+
+
+@pytest.mark.parametrize("start", [acts.start_register, acts.start_rotate])
+def test_a_pause_between_two_looks_takes_no_key(start: Callable[..., Process]) -> None:
+    """At the note, which names a source whose registration was refused, and at the entry of that source."""
+    world = World()
+    acts.seed(world, "a")
+    refusal = Fault(applies=False, error=lambda: CopassValidationError("422", status=422))
+    acts.register(world, "b", store_as=KEY, task=THIRD, faults={"register": refusal})
+    late = start(world, "a", store_as=KEY)
+    assert run_to(world, late, "after write entry")
+    assert run_to(world, late, "after read entry")
+    owner = acts.register(world, "c", store_as=KEY, task=acts.OTHER)
+    run_all(world, [late])
+    assert _is_refused(late)
+    assert_true(world, owner)
+
+
+@pytest.mark.parametrize("at", range(20, 36, 2))
+def test_a_note_that_is_late_while_the_owner_works_stops_one_of_both(at: int) -> None:
+    """Wherever the owner is paused: its own secret is not taken for another source's."""
+    world = World()
+    acts.seed(world, "a")
+    late = acts.start_register(world, "a", store_as=KEY, on_missing_secret="rotate")
+    _run_to_the_note(world, late)
+    owner = acts.start_register(world, "b", store_as=KEY, task=acts.OTHER)
+    run_to(world, owner, at)
+    owner.sleep_until(world.now + 3)
+    run_all(world, [late, owner])
+    [green] = [process for process in (late, owner) if acts.is_green(process)]
+    assert_true(world, green)
+
+
+def test_a_key_that_a_gone_source_left_is_not_adopted() -> None:
+    """It was deleted by its id, so no entry tells of it; the note still names it, and the key holds its secret."""
+    world = World()
+    acts.seed(world, "a")
+    gone = acts.told(acts.register(world, "b", store_as=KEY))
+    assert_green(acts.delete(world, "b", data_source_id=gone.data_source_id))
+    assert _is_refused(acts.register(world, "a", store_as=KEY, task=acts.OTHER))
+
+
+def test_a_claim_of_a_dead_task_does_not_hold_a_key_for_ever() -> None:
+    """It was killed before it sent anything, and nobody runs it again."""
+    world = World()
+    acts.register(world, "b", store_as=KEY, kill_at=("after write entry", 1))
+    world.advance(world.now + acts.TAKEOVER_AFTER + 10)
+    other = acts.register(world, "a", store_as=KEY, task=acts.OTHER)
+    assert_green(other)
+    assert_true(world, other)
+
+
+def test_a_deletion_that_is_late_at_its_note_leaves_the_next_secret() -> None:
+    """Another source takes the key meanwhile: its secret is neither removed nor written over."""
+    world = World()
+    owner = acts.start_register(world, "a", store_as=KEY)
+    assert run_to(world, owner, "after write entry")
+    assert run_to(world, owner, "after read entry")
+    assert_green(acts.register(world, "b", store_as=KEY, task=acts.OTHER))
+    late = acts.start_delete(world, "b", remove_secret=True, store_as=KEY)
+    assert run_to(world, late, "before remove entry")
+    run_all(world, [owner])
+    run_all(world, [late])
+    assert_green(owner, late)
     assert_true(world, owner)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_copass.errors import CopassConnectError, CopassRateLimitError
+from airflow_provider_copass.errors import CopassConnectError, CopassRateLimitError, DuplicateSourcesError
 from airflow_provider_copass.registration.journal import Pending, entry_name, from_text
 from airflow_provider_copass.registration.spec import Identity
 from tests.registration import acts
@@ -146,3 +146,99 @@ def test_a_lease_is_given_back_though_looks_take_too_long(slow: int) -> None:
     name = entry_name(Identity(acts.SANDBOX, "slack", "n"))
     entry = from_text(world.entries.get(name), name=name)
     assert not isinstance(entry, Pending) or not entry.lease_token
+
+
+@pytest.mark.parametrize("late", [3, 24])
+@pytest.mark.parametrize("start", [acts.start_register, acts.start_rotate], ids=["a registration", "a rotation"])
+def test_a_second_mint_waits_for_the_rotation_in_flight(start: Callable[..., Process], late: float) -> None:
+    """It was paused right before its rotation, whose answer is lost: an effect that is late voids nothing."""
+    world = World()
+    acts.seed(world)
+    how = {"on_missing_secret": "rotate"} if start is acts.start_register else {}
+    paused = start(world, faults={("rotate", 0): Fault(late=late, error=timed_out)}, **how)
+    assert run_to(world, paused, "before rotate")
+    winner = start(world, attempt=2, **how)
+    run_all(world, [winner])
+    run_all(world, [paused])
+    settle(world)
+    assert_green(winner, paused)
+    assert_true(world, winner)
+
+
+def test_who_owes_anew_has_as_long_again() -> None:
+    """It has made up for its first debt all but the end when it is paused again, and owes another task's secret."""
+    world = World()
+    acts.seed(world)
+    takeover = acts.TAKEOVER_AFTER
+    freezes = {("before write secret", nth): seconds for nth, seconds in enumerate((3, 2.5 * takeover, 1.5 * takeover))}
+    paused = acts.start_register(world, on_missing_secret="rotate", freezes=freezes)
+    assert run_to(world, paused, "before write secret")
+    first = acts.register(world, on_missing_secret="rotate", attempt=2)
+    others = [acts.start_rotate(world, task=f"{nth}/run/task/-1") for nth in range(2)]
+    others[0].sleep_until(world.now + 1.3 * takeover)
+    others[1].sleep_until(world.now + 3.9 * takeover)
+    run_all(world, [paused, *others])
+    assert_green(first, paused, *others)
+    assert_true(world, others[1])
+
+
+@pytest.mark.parametrize(("failure", "times"), [(refused, 1), (turned_away, 4), (server_error, 1)])
+def test_a_deletion_that_removed_a_secret_too_late_owes_it_until_it_has_minted(
+    failure: Callable[[], Exception], times: int
+) -> None:
+    """Its mint fails; it goes on until the source that another task uses has a secret, or is gone."""
+    world = acts.registered()
+    faults = {("rotate", nth): Fault(applies=False, error=failure) for nth in range(times)}
+    paused = acts.start_delete(world, remove_secret=True, faults=faults)
+    assert run_to(world, paused, "before remove secret")
+    world.advance(world.now + acts.TAKEOVER_AFTER + 10)
+    assert_green(acts.register(world, task=acts.OTHER))
+    run_all(world, [paused])
+    assert_green(paused)
+    assert world.live() == []
+
+
+@pytest.mark.parametrize("way", ["one", "list"])
+def test_of_two_sources_that_fit_a_lost_post_none_is_picked(way: str) -> None:
+    """A proxy may have sent it twice, or a person was there: neither is deleted, and no secret is rotated."""
+    world = World()
+    process = acts.start_one(way, world, faults={("register", 0): Fault(error=server_error)})
+    assert run_to(world, process, "before register")
+    world.register({"provider": "slack", "name": "n", "ingestion_mode": "realtime"})
+    run_all(world, [process])
+    assert isinstance(acts.error_of(process), DuplicateSourcesError)
+    assert world.sent == [("register", "n")]
+    assert len(world.live()) == 2
+
+
+def test_a_secret_is_not_taken_for_that_of_one_beside_it() -> None:
+    """The entry that told of the winner is gone, and its secret is under the key of both."""
+    world = World()
+    failure = {("list", 0): Fault(applies=False, error=server_error)}
+    late = acts.start_register(world, store_as="key_{name}", task=acts.OTHER, faults=failure)
+    assert run_to(world, late, "before write entry")
+    paused = acts.start_register(world, store_as="key_{name}")
+    assert run_to(world, paused, "before register")
+    winner = acts.register(world, store_as="key_{name}", attempt=2)
+    run_all(world, [late])
+    run_all(world, [paused])
+    assert_green(winner, paused)
+    assert_true(world, paused)
+
+
+@pytest.mark.parametrize(("nth", "store_as"), [(0, None), (1, "shared")], ids=["entry", "note"])
+def test_a_timeout_ends_a_write_that_is_late(nth: int, store_as: str | None) -> None:
+    """Airflow raises it once: where it is taken for a failure of the journal, the task has none any more."""
+
+    class TaskTimeoutError(BaseException):
+        """As Airflow's, which no ``except Exception`` catches."""
+
+    world = World()
+    process = acts.register(
+        world,
+        store_as=store_as,
+        freezes={("before write entry", nth): 5},
+        faults={("write entry", nth): Fault(error=TaskTimeoutError)},
+    )
+    assert isinstance(process.error, TaskTimeoutError)
+    assert world.posts == 0

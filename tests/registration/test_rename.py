@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
 
-from airflow_provider_copass.errors import CopassValidationError, SourceChangedError, SourceExistsError
+from airflow_provider_copass.errors import (
+    CopassValidationError,
+    SecretMissingError,
+    SourceChangedError,
+    SourceExistsError,
+)
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable, assert_true, live_of
 from tests.registration.each_boundary import killed_at_each, paused_at_each
@@ -247,3 +253,15 @@ def test_it_overtakes_a_rotation_at_any_boundary() -> None:
         done = acts.until_green(acts.register, world, "new", task=NEXT, store_as=FIXED, pause=120)
         assert_once(world, done, name="new")
         assert live_of(world) == []
+
+
+@pytest.mark.parametrize("end", [acts.delete, acts.disconnect])
+def test_a_rename_over_a_source_that_is_gone_forgets_no_key(end: Callable[..., Process]) -> None:
+    """What that one left in the store is not the renamed one's secret."""
+    world = World()
+    acts.seed(world, "c")
+    assert_green(acts.register(world, "a", store_as="key_{name}"))
+    assert_green(end(world, "a"))
+    assert_green(acts.rename(world, "c", "a"))
+    adopted = acts.register(world, "a", store_as="key_{name}", task=acts.OTHER)
+    assert isinstance(acts.error_of(adopted), SecretMissingError)
