@@ -109,7 +109,7 @@ class Deletion(Operation["str | None"]):
             return source
         if source is not None and (lease.was_late or lease.was_lost) and self.came_up_since(source, inventory):
             # This process was paused; what is meant was ended by another one, and this was registered since.
-            if lease.was_late:
+            if lease.was_late and known_of(lease.held, source.data_source_id) is None:
                 # The entry that it may have replaced told of that one; its own tells of one that is gone.
                 lease.amend(previous=None)
             return None

@@ -316,7 +316,9 @@ class Registration(Operation[Registered]):
             raise failure
         if isinstance(failure, CopassConflictError):
             # The server may refuse a name that this very POST has taken.
+            self._lease.expect_effect(write)
             inventory: Inventory = yield ListSources(self.spec.identity.provider)
+            self._lease.lost_write = None
             if may_still_act(write, self.spec.identity, self._lease.held, inventory, self._rt.timing):
                 self._lease.drop_write()
                 if not inventory.matching(self.spec.identity):

@@ -159,7 +159,9 @@ class Rename(Operation[Updated]):
             if source is not None and renamed.matches(source):
                 return source
         inventory: Inventory = yield ListSources(identity.provider)
-        found = only_one(self._ref, inventory.matching(identity)) or only_one(self._ref, inventory.matching(renamed))
+        found = only_one(self._ref, inventory.matching(identity))
+        if found is None:
+            found = only_one(replace(self._ref, name=self._new_name), inventory.matching(renamed))
         if found is None:
             raise missing(self._ref)
         return found

@@ -6,8 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_copass.errors import CopassConnectError, CopassRateLimitError, DuplicateSourcesError
-from airflow_provider_copass.registration.journal import Pending, entry_name, from_text
+from airflow_provider_copass.errors import (
+    CopassConflictError,
+    CopassConnectError,
+    CopassRateLimitError,
+    DuplicateSourcesError,
+)
+from airflow_provider_copass.registration.journal import Completed, Pending, entry_name, from_text
 from airflow_provider_copass.registration.spec import Identity
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_true, live_of
@@ -242,3 +247,34 @@ def test_a_timeout_ends_a_write_that_is_late(nth: int, store_as: str | None) -> 
     )
     assert isinstance(process.error, TaskTimeoutError)
     assert world.posts == 0
+
+
+def test_a_post_that_is_refused_though_it_was_carried_out_leaves_no_duplicate() -> None:
+    """By a server that answers 409 to a process whose retry has registered the source; the next list is lost, too."""
+    world = World()
+    conflict = Fault(error=lambda: CopassConflictError("409", status=409))
+    lost = Fault(applies=False, error=server_error)
+    paused = acts.start_register(world, faults={("register", 0): conflict, ("list", 1): lost})
+    assert run_to(world, paused, "before register")
+    winner = acts.register(world, attempt=2)
+    run_all(world, [paused])
+    assert_green(winner, paused)
+    assert live_of(world) == [acts.told(winner).data_source_id]
+
+
+def test_a_deletion_that_was_late_leaves_what_is_known_of_a_newer_source() -> None:
+    """Its claim was overwritten by that of a registration, which has completed the entry by the time it looks."""
+    world = World()
+    late = acts.start_delete(world)
+    owner = acts.start_register(world, task=acts.OTHER)
+    for process in (late, owner):
+        assert run_to(world, process, "before write entry")
+    assert run_to(world, late, "after write entry")
+    run_all(world, [owner])
+    run_all(world, [late])
+    assert_green(owner, late)
+    again = acts.register(world, task=acts.OTHER, attempt=2)
+    assert acts.told(again).outcome == "unchanged"
+    entry = from_text(world.entries[entry_name(Identity(acts.SANDBOX, "slack", "n"))], name="n")
+    assert isinstance(entry, Completed)
+    assert entry.registered_by == acts.OTHER

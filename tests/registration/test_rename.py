@@ -265,3 +265,12 @@ def test_a_rename_over_a_source_that_is_gone_forgets_no_key(end: Callable[..., P
     assert_green(acts.rename(world, "c", "a"))
     adopted = acts.register(world, "a", store_as="key_{name}", task=acts.OTHER)
     assert isinstance(acts.error_of(adopted), SecretMissingError)
+
+
+def test_several_sources_of_the_new_name_are_named_by_that() -> None:
+    """None has the old name any more, and nothing tells which one was renamed."""
+    world = World()
+    acts.seed(world, "b")
+    acts.seed(world, "b")
+    process = acts.rename(world, "a", "b")
+    assert "2 live sources are slack source 'b'" in str(acts.error_of(process))
