@@ -31,8 +31,8 @@ class AtRisk:
 
     :ivar source_ids: the sources whose secret it may have rotated.
     :ivar keys: the keys that it may have written or removed, and for which source.
-    :ivar lost_at: when the answer to a rotation of a source was lost, by the monotonic clock: whoever holds the lease
-        by then, it may take effect until a ``settle_timeout`` has passed.
+    :ivar lost_at: when the answer to a rotation of a source was lost, by the monotonic clock: whichever process holds
+        the lease by then, it may take effect until a ``settle_timeout`` has passed.
     """
 
     source_ids: set[str] = field(default_factory=set)
