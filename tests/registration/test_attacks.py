@@ -8,35 +8,20 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.errors import CopassError, JournalError, SecretKeyTakenError, SecretMissingError
-from airflow_provider_copass.registration.journal import Completed, entry_name, from_text
-from airflow_provider_copass.registration.spec import Identity
+from airflow_provider_copass.errors import JournalError, SecretKeyTakenError, SecretMissingError
+from airflow_provider_copass.registration.journal import Completed
 from tests.registration import acts
-from tests.registration.checks import assert_green, assert_once, assert_true, live_of
+from tests.registration.checks import assert_green, assert_once, assert_true, entry_of, live_of
 from tests.registration.each_boundary import killed_at_each
-from tests.registration.simulation import Fault, Process, World, run_all, timed_out
+from tests.registration.simulation import Fault, Process, World, run_all, run_to, timed_out
 
 PAUSE = acts.TAKEOVER_AFTER + 100
 THIRD = "third/run/task/-1"
-PENDING = {
-    "copass_entry": 1,
-    "state": "pending",
-    "owner": {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, "try_number": 1},
-}
-COMPLETED = {"copass_entry": 1, "state": "completed", "source_id": "ds-1"}
-
-
-def _entry(name: str) -> str:
-    return entry_name(Identity(acts.SANDBOX, "slack", name))
 
 
 def _run_to(world: World, process: Process, boundary: str) -> None:
     """Let a process run until it stands at a boundary where it is frozen, and a lease of its is old."""
-    while boundary not in process.trace:
-        if process.wakes_at > world.now:
-            world.advance(process.wakes_at)
-        process.step()
-        world.advance(world.now + 0.01)
+    assert run_to(world, process, boundary)
     world.advance(world.now + acts.TAKEOVER_AFTER + 10)
 
 
@@ -124,16 +109,6 @@ def test_a_late_post_leaves_no_twin_beside_a_dead_winner(after: str) -> None:
     assert_once(world, retry, acts.until_green(acts.register, world, task=acts.OTHER, first=2, pause=120))
 
 
-@pytest.mark.parametrize("late", [None, 10.0])
-def test_a_post_that_was_sent_late_and_not_answered_is_found(late: float | None) -> None:
-    """Its task was paused right before it, longer than a write takes, and knows how long the call took."""
-    world = World()
-    lost = acts.register(
-        world, freezes={("before register", 0): acts.SETTLE + 10}, faults={("register", 0): Fault(late=late)}
-    )
-    assert_once(world, lost)
-
-
 @pytest.mark.parametrize("kill_at", range(3, 12))
 def test_a_late_rotation_is_made_up_for_beside_a_dead_third_task(kill_at: int) -> None:
     """It wakes while the entry is held by a task that is dead: its secret is stored all the same."""
@@ -217,7 +192,7 @@ def test_a_killed_deletion_of_a_twin_leaves_what_is_known_of_the_other() -> None
     for world, deletion in killed_at_each(with_a_dead_twin, delete, is_end_given=True):
         world.advance(world.now + PAUSE)
         assert_green(acts.register(world, task=THIRD))
-        known = from_text(world.entries[_entry("n")], name="n")
+        known = entry_of(world)
         assert isinstance(known, Completed)
         assert known.registered_by == acts.OTHER, deletion.trace[-1]
 
@@ -239,34 +214,12 @@ def test_a_killed_deletion_of_a_twin_leaves_an_unfinished_rotation_to_be_finishe
         assert_true(world, third)
 
 
-@pytest.mark.parametrize(
-    "edited",
-    [
-        {**COMPLETED, "write_only_hashes": "x"},
-        {**COMPLETED, "write_only_hashes": {"adapter_config.a": 1}},
-        {**COMPLETED, "source_id": 5},
-        {**PENDING, "lease_token": "q", "since": "x"},
-        {**PENDING, "created_ids": "abc"},
-        {**PENDING, "write": {"kind": "register", "sent_at": "x", "by": "x"}},
-        {**PENDING, "write": {"kind": "something", "sent_at": 1, "by": "x", "source_id": "ds-1"}},
-        {**PENDING, "write": {"kind": ["register"], "sent_at": 1, "by": "x"}},
-    ],
-    ids=str,
-)
-def test_an_entry_with_a_value_of_another_type_fails_its_source_alone(edited: dict[str, Any]) -> None:
-    """It was edited by hand; the others of the list are registered."""
-    world = World()
-    world.entries[_entry("n")] = json.dumps(edited)
-    listed = acts.register_list(world, ["x", "n", "y"])
-    assert [one.outcome for one in acts.all_told(listed)] == ["created", "failed", "created"]
-    assert isinstance(acts.error_of(listed), CopassError)
-
-
 def test_a_hash_that_was_edited_by_hand_is_no_hash() -> None:
     """The value is sent once more."""
-    world = World()
-    acts.register(world)
-    world.entries[_entry("n")] = json.dumps({**COMPLETED, "write_only_hashes": {"adapter_config.a": "zz$zz"}})
+    world = acts.registered()
+    (name,) = world.entries
+    entry = json.loads(world.entries[name])
+    world.entries[name] = json.dumps({**entry, "write_only_hashes": {"adapter_config.a": "zz$zz"}})
     assert_green(acts.register(world, if_exists="update", fields={"adapter_config": {"a": 1}}))
 
 

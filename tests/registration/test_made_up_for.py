@@ -7,10 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from airflow_provider_copass.errors import CopassConnectError, CopassRateLimitError, DuplicateSourcesError
-from airflow_provider_copass.registration.journal import Pending, entry_name, from_text
-from airflow_provider_copass.registration.spec import Identity
+from airflow_provider_copass.registration.journal import Pending
 from tests.registration import acts
-from tests.registration.checks import assert_green, assert_once, assert_true, live_of
+from tests.registration.checks import assert_green, assert_once, assert_true, entry_of, live_of
 from tests.registration.simulation import (
     Fault,
     Process,
@@ -143,8 +142,7 @@ def test_a_lease_is_given_back_though_looks_take_too_long(slow: int) -> None:
     freezes = {("after read entry", slow): 3.0, ("after read entry", slow + 1): 3.0}
     failed = acts.register(world, if_exists="fail", freezes=freezes)
     assert acts.error_of(failed) is not None
-    name = entry_name(Identity(acts.SANDBOX, "slack", "n"))
-    entry = from_text(world.entries.get(name), name=name)
+    entry = entry_of(world)
     assert not isinstance(entry, Pending) or not entry.lease_token
 
 
