@@ -163,6 +163,7 @@ def spec(
 
 
 def _registered(done: Registered) -> Told:
+    assert done.source.webhook_signing_secret is None, "a task goes on with a source that shows no secret"
     return Told(done.outcome, done.source.data_source_id, done.stored_as)
 
 

@@ -15,6 +15,7 @@ from tests.registration.simulation import World
 KEY = "copass_webhook_secret_ds-1"
 NEXT = "dag/next run/task/-1"
 FIXED = "my_secret"
+both = pytest.mark.parametrize("way", ["one", "list"])
 
 
 @pytest.fixture
@@ -23,14 +24,16 @@ def world() -> World:
     return acts.registered()
 
 
-def test_a_renamed_source_that_gets_its_name_back_is_reused(world: World) -> None:
+@both
+def test_a_renamed_source_that_gets_its_name_back_is_reused(world: World, way: str) -> None:
     """The first of the two ways out that the error tells."""
     world.rows["ds-1"].fields["name"] = "renamed"
-    error = acts.error_of(acts.register(world, task=NEXT))
+    error = acts.error_of(acts.register_one(way, world, task=NEXT))
     assert isinstance(error, SourceChangedError)
+    assert "ds-1" in str(error)
     assert "Rename it back" in str(error)
     world.rows["ds-1"].fields["name"] = "n"
-    assert_once(world, acts.register(world, task=NEXT, attempt=2))
+    assert_once(world, acts.register_one(way, world, task=NEXT, attempt=2))
     assert world.posts == 1
 
 
@@ -43,7 +46,7 @@ def test_a_renamed_source_whose_entry_is_deleted_gets_a_sibling(world: World) ->
 
 
 @pytest.mark.parametrize("end", ["deleted", "disconnected", "archived"])
-@pytest.mark.parametrize("way", ["one", "list"])
+@both
 def test_a_source_that_is_gone_is_registered_anew(world: World, way: str, end: str) -> None:
     """A status that is terminal counts like a deletion; the new secret is under the new source's key."""
     if end == "deleted":
@@ -88,12 +91,15 @@ def test_another_store_for_the_secret_is_an_error_that_names_both(world: World) 
     assert world.sent == [("register", "n")]
 
 
-def test_the_way_out_of_another_key_works(world: World) -> None:
-    """Moved by hand and the entry deleted, the next run takes it from there."""
-    assert isinstance(acts.error_of(acts.register(world, task=NEXT, store_as=FIXED)), SourceChangedError)
+@both
+def test_the_way_out_of_another_key_works(world: World, way: str) -> None:
+    """The error says where the secret is. Moved by hand and the entry deleted, the next run takes it from there."""
+    error = acts.error_of(acts.register_one(way, world, task=NEXT, store_as=FIXED))
+    assert isinstance(error, SourceChangedError)
+    assert f"{KEY!r}" in str(error)
     world.store[FIXED] = world.store.pop(KEY)
     world.entries.clear()
-    done = acts.register(world, task=NEXT, attempt=2, store_as=FIXED)
+    done = acts.register_one(way, world, task=NEXT, attempt=2, store_as=FIXED)
     assert_once(world, done)
     assert acts.told(done).stored_as == FIXED
     assert world.rotations == 0

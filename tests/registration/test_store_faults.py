@@ -105,11 +105,11 @@ def test_a_failure_tells_its_kind(raised: Callable[[], Exception], told: str) ->
 
 
 @both
-def test_a_write_that_fails_once_is_repeated_in_the_same_try(way: str) -> None:
-    """The secret is still in hand, so it is written again, and nothing is rotated."""
+@pytest.mark.parametrize("effect", [("write secret", 0), ("read secret", 1)], ids=["write", "read back"])
+def test_a_write_that_fails_once_is_repeated_in_the_same_try(way: str, effect: tuple[str, int]) -> None:
+    """The secret is still in hand, so it is written, or read back, again, and nothing is rotated."""
     world = World()
-    faults = {("write secret", 0): Fault(applies=False, error=broken)}
-    assert_once(world, acts.register_one(way, world, faults=faults))
+    assert_once(world, acts.register_one(way, world, faults={effect: Fault(applies=False, error=broken)}))
     assert (world.store, world.rotations) == ({KEY: "canary-1"}, 0)
 
 
@@ -123,13 +123,6 @@ def test_a_write_that_always_fails_is_made_up_for_by_the_next_try(way: str) -> N
     assert "The next try mints a new secret and stores it" in said
     assert_once(world, acts.register_one(way, world, attempt=2))
     assert (world.posts, world.rotations) == (1, 1)
-
-
-def test_a_read_that_fails_tells_its_kind() -> None:
-    """As a write does."""
-    faults = {"read secret": Fault(error=lambda: ClientError("ThrottlingException"))}
-    said = assert_store_error(acts.register(World(), faults=faults))
-    assert "cannot be read (ClientError: ThrottlingException)" in said
 
 
 @pytest.mark.parametrize("key", [KEY, "my_secret"], ids=["key with the id", "fixed key"])
@@ -155,7 +148,9 @@ def test_a_value_that_reads_back_otherwise_is_an_error_until_it_is_gone(key: str
 def test_a_store_that_cannot_be_read_is_an_error_that_shows_nothing(reads: Iterable[int]) -> None:
     """What a store raises while it is asked may hold the secret too; the next try makes up for it."""
     world = World()
-    assert_store_error(acts.register(world, faults={("read secret", nth): Fault(error=broken) for nth in reads}))
+    down = Fault(error=lambda: ClientError("ThrottlingException"))
+    said = assert_store_error(acts.register(world, faults={("read secret", nth): down for nth in reads}))
+    assert "cannot be read (ClientError: ThrottlingException)" in said
     assert_once(world, acts.register(world, attempt=2))
     assert world.posts == 1
 
@@ -169,13 +164,6 @@ def test_a_store_that_cannot_be_read_later_is_not_taken_for_empty() -> None:
         process = acts.register(world, task=acts.OTHER, on_missing_secret=choice, faults={"read secret": down})
         assert_store_error(process)
     assert world.rotations == 0
-
-
-def test_a_read_back_that_fails_once_is_repeated() -> None:
-    """The secret is good, and is not rotated for an outage that is over."""
-    world = World()
-    assert_once(world, acts.register(world, faults={("read secret", 1): Fault(error=broken)}))
-    assert (world.store, world.rotations) == ({KEY: "canary-1"}, 0)
 
 
 @both

@@ -163,15 +163,14 @@ def test_a_key_that_was_ours_and_is_anothers_now_is_refused_before_the_post() ->
     assert world.posts == 1
 
 
-@pytest.mark.parametrize("notes", [True, False], ids=["with notes", "without notes"])
-def test_a_key_that_was_ours_is_written_again_once_its_source_is_gone(notes: bool) -> None:
+def test_a_key_that_was_ours_is_written_again_once_its_source_is_gone() -> None:
     """By the journal it holds the secret of the source that was here before: ours, and void."""
-    world = World(notes_owners=notes)
+    world = World(notes_owners=True)
     assert_green(register(world, store_as=FIXED))
     world.rows["ds-1"].alive = False
     assert_once(world, register(world, task=NEXT, store_as=FIXED))
     assert world.store == {FIXED: world.rows["ds-2"].secret}
-    assert world.owners == ({FIXED: "ds-2"} if notes else {})
+    assert world.owners == {FIXED: "ds-2"}
 
 
 def test_a_source_in_place_does_not_adopt_anothers_secret() -> None:
