@@ -357,40 +357,41 @@ def _ref(name: str, data_source_id: str | None) -> SourceRef:
 
 def register(world: World, name: str = "n", **how: Any) -> Process:
     """Run one try of ``RegisterSourceOperator``."""
-    return _to_its_end(start_register(world, name, **how))
+    return ended(start_register(world, name, **how))
 
 
 def register_list(world: World, names: Iterable[str] = ("n",), **how: Any) -> Process:
     """Run one try of ``RegisterSourcesOperator``."""
-    return _to_its_end(start_register_list(world, names, **how))
+    return ended(start_register_list(world, names, **how))
 
 
 def rotate(world: World, name: str = "n", **how: Any) -> Process:
     """Run one try of ``RotateWebhookSecretOperator``."""
-    return _to_its_end(start_rotate(world, name, **how))
+    return ended(start_rotate(world, name, **how))
 
 
 def update(world: World, name: str = "n", **how: Any) -> Process:
     """Run one try of ``UpdateSourceOperator``."""
-    return _to_its_end(start_update(world, name, **how))
+    return ended(start_update(world, name, **how))
 
 
 def rename(world: World, name: str = "n", new_name: str = "new", **how: Any) -> Process:
     """Run one try of ``UpdateSourceOperator`` with a new name."""
-    return _to_its_end(start_rename(world, name, new_name, **how))
+    return ended(start_rename(world, name, new_name, **how))
 
 
 def delete(world: World, name: str = "n", **how: Any) -> Process:
     """Run one try of ``DeleteSourceOperator``."""
-    return _to_its_end(start_delete(world, name, **how))
+    return ended(start_delete(world, name, **how))
 
 
 def disconnect(world: World, name: str = "n", **how: Any) -> Process:
     """Run one try of ``DisconnectSourceOperator``."""
-    return _to_its_end(start_disconnect(world, name, **how))
+    return ended(start_disconnect(world, name, **how))
 
 
-def _to_its_end(process: Process) -> Process:
+def ended(process: Process) -> Process:
+    """Run a process to its end, with nothing beside it."""
     run_all(process.world, [process])
     return process
 
@@ -408,7 +409,7 @@ def register_one(way: str, world: World, name: str = "n", **how: Any) -> Process
 
     :param way: as of :func:`start_one`.
     """
-    return _to_its_end(start_one(way, world, name, **how))
+    return ended(start_one(way, world, name, **how))
 
 
 def until_green(
@@ -479,6 +480,16 @@ def registered(**how: Any) -> World:
     """
     world = World()
     assert is_green(register(world, **how))
+    return world
+
+
+def seeded(**fields: Any) -> World:
+    """Return a world in which somebody has made a source by hand.
+
+    :param fields: as of :func:`seed`.
+    """
+    world = World()
+    seed(world, **fields)
     return world
 
 

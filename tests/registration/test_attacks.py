@@ -112,8 +112,7 @@ def test_a_late_post_leaves_no_twin_beside_a_dead_winner(after: str) -> None:
 @pytest.mark.parametrize("kill_at", range(3, 12))
 def test_a_late_rotation_is_made_up_for_beside_a_dead_third_task(kill_at: int) -> None:
     """It wakes while the entry is held by a task that is dead: its secret is stored all the same."""
-    world = World()
-    acts.register(world)
+    world = acts.registered()
     rotation = acts.start_rotate(world, freezes={("before rotate", 0): PAUSE})
     _run_to(world, rotation, "before rotate")
     other = acts.register(world, task=acts.OTHER)
@@ -130,8 +129,7 @@ def test_a_late_rotation_is_made_up_for_beside_a_dead_third_task(kill_at: int) -
 @pytest.mark.parametrize("by_name", [True, False], ids=["deleted by its name", "deleted by hand"])
 def test_a_secret_that_a_gone_source_left_is_not_taken_for_that_of_one_made_by_hand(by_name: bool) -> None:
     """Under a fixed key, in a store without notes; the journal knows whose it is."""
-    world = World()
-    acts.register(world, store_as="fixed")
+    world = acts.registered(store_as="fixed")
     if by_name:
         acts.delete(world)
     else:
@@ -228,8 +226,7 @@ def test_a_hash_that_was_edited_by_hand_is_no_hash() -> None:
 
 def test_the_error_of_a_taken_key_repeats_no_name_of_the_servers() -> None:
     """A rotation by id takes the name from the server."""
-    world = World()
-    acts.register(world, "a", store_as="fixed")
+    world = acts.registered(name="a", store_as="fixed")
     source_id = acts.seed(world, "shown by the server")
     refused = acts.rotate(world, data_source_id=source_id, store_as="fixed")
     assert isinstance(refused.error, SecretKeyTakenError)
@@ -238,8 +235,7 @@ def test_the_error_of_a_taken_key_repeats_no_name_of_the_servers() -> None:
 
 def test_a_change_that_is_answered_with_another_source_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The task's XCom would hold the id of that one."""
-    world = World()
-    acts.register(world)
+    world = acts.registered()
     other = acts.seed(world, "other")
     monkeypatch.setattr(World, "update", lambda self, **_: self.source(other))
     assert acts.error_of(acts.update(world, fields={"poll_interval_seconds": 60})) is not None
@@ -290,8 +286,7 @@ def test_a_slow_list_does_not_hide_a_source_whose_answer_is_lost(seconds: float)
 
 def test_a_late_deletion_mints_for_who_has_the_key_since() -> None:
     """It is paused before it removes the secret; another identity has the key when it wakes."""
-    world = World()
-    acts.register(world, "a", store_as="fixed")
+    world = acts.registered(name="a", store_as="fixed")
     late = acts.start_delete(
         world, "a", store_as="fixed", remove_secret=True, freezes={("before remove secret", 0): PAUSE}
     )
@@ -329,8 +324,7 @@ def test_a_deletion_that_is_over_is_known_after_a_duplicate_was_deleted_by_its_i
 
 def test_a_deletion_that_is_over_is_known_after_a_rotation() -> None:
     """It was killed after its effect; a person registers the name, and a task rotates that source's secret."""
-    world = World()
-    acts.register(world)
+    world = acts.registered()
     acts.delete(world, kill_at=("after delete", 0))
     world.advance(world.now + PAUSE)
     world.register({"provider": "slack", "name": "n", "ingestion_mode": "realtime"})

@@ -94,8 +94,7 @@ def test_an_old_name_is_taken_again_after_a_rename_that_was_killed() -> None:
 
 def test_a_rename_that_took_effect_is_finished_by_its_retry_though_its_old_name_is_taken_again() -> None:
     """Its answer is lost; another task registers the old name; the retry leaves that source alone and is green."""
-    world = World()
-    assert_green(acts.register(world))
+    world = acts.registered()
     assert not acts.is_green(acts.rename(world, faults={("update", 0): Fault()}))
     world.advance(world.now + LONG)
     other = acts.until_green(acts.register, world, task=acts.OTHER, pause=60)
@@ -109,8 +108,7 @@ def test_a_rename_that_took_effect_is_finished_by_its_retry_though_its_old_name_
 
 def test_a_rename_is_finished_and_leaves_the_registration_of_its_old_name_to_be_finished() -> None:
     """A rename dies after its PATCH, a registration of the old name after its POST; then the rename is tried again."""
-    world = World()
-    assert_green(acts.register(world))
+    world = acts.registered()
     assert acts.is_killed(acts.rename(world, kill_at="after update"))
     world.advance(world.now + LONG)
     assert acts.is_killed(acts.register(world, task=acts.OTHER, kill_at="after register"))
@@ -122,8 +120,7 @@ def test_a_rename_is_finished_and_leaves_the_registration_of_its_old_name_to_be_
 
 def test_a_rotation_is_not_finished_under_another_key() -> None:
     """The readers of the key that the secret was under would be left with a void one."""
-    world = World()
-    assert_green(acts.register(world, store_as="one"))
+    world = acts.registered(store_as="one")
     down = {"write secret": Fault(applies=False, error=lambda: SecretStoreError("down"))}
     assert not acts.is_green(acts.rotate(world, store_as="one", faults=down))
     other = acts.register(world, store_as="other", task=acts.OTHER)
@@ -134,8 +131,7 @@ def test_a_rotation_is_not_finished_under_another_key() -> None:
 
 def test_a_key_whose_rotation_is_unfinished_is_taken_and_not_waited_for() -> None:
     """Nobody works on the entry that names it: another source that declares the key is told so at once."""
-    world = World()
-    assert_green(acts.register(world, store_as="one"))
+    world = acts.registered(store_as="one")
     down = {"write secret": Fault(applies=False, error=lambda: SecretStoreError("down"))}
     assert not acts.is_green(acts.rotate(world, store_as="one", faults=down))
     other = acts.register(world, "m", store_as="one")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -29,7 +30,7 @@ def _run_to_the_note(world: World, process: Process) -> None:
     "start",
     [
         acts.start_register,
-        lambda world, name, **how: acts.start_register(world, name, on_missing_secret="rotate", **how),
+        partial(acts.start_register, on_missing_secret="rotate"),
         acts.start_rotate,
     ],
     ids=["an adoption", "an adoption that may rotate", "a rotation"],
@@ -44,9 +45,7 @@ def test_a_note_that_is_written_late_takes_no_key(start: Callable[..., Process])
     assert_green(owner)
     run_all(world, [late])
     assert _is_refused(late)
-    again = start(world, "a", store_as=KEY, attempt=2)
-    run_all(world, [again])
-    assert _is_refused(again)
+    assert _is_refused(acts.ended(start(world, "a", store_as=KEY, attempt=2)))
     assert_true(world, owner)
     rotation = acts.rotate(world, "b", store_as=KEY, task=THIRD)
     assert_green(rotation)
@@ -98,8 +97,7 @@ def test_a_late_note_on_a_registration_that_was_interrupted(notes: bool) -> None
 @pytest.mark.parametrize("by_id", [False, True])
 def test_a_deletion_that_wakes_late_frees_no_key(by_id: bool) -> None:
     """It stands before the removal of the note; its retry finishes, and another source takes the key."""
-    world = World()
-    assert_green(acts.register(world, "a", store_as=KEY))
+    world = acts.registered(name="a", store_as=KEY)
     how = {"remove_secret": True, "store_as": KEY, **({"data_source_id": "ds-1"} if by_id else {})}
     late = acts.start_delete(world, "a", **how)
     assert run_to(world, late, "before remove entry")
@@ -114,8 +112,7 @@ def test_a_deletion_that_wakes_late_frees_no_key(by_id: bool) -> None:
 
 def test_a_rename_that_wakes_late_moves_no_note_back() -> None:
     """Its retry has renamed the source, and another run has renamed it on."""
-    world = World()
-    assert_green(acts.register(world, "a", store_as=KEY))
+    world = acts.registered(name="a", store_as=KEY)
     late = acts.start_rename(world, "a", "b")
     assert run_to(world, late, "after update")
     assert run_to(world, late, "before write entry")

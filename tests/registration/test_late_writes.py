@@ -113,8 +113,7 @@ def test_another_run_of_a_deletion_deletes_what_was_registered_since() -> None:
 def test_a_rotation_that_took_effect_is_not_made_again_by_the_retry(store_as: str | None) -> None:
     """Killed at each boundary after its effect; another DAG's run stores a secret; the retry does not void that."""
     for at in itertools.count():
-        world = World()
-        assert_green(acts.register(world, store_as=store_as))
+        world = acts.registered(store_as=store_as)
 
         def rotate(world: World, store_as: str | None = store_as, **how: Any) -> Process:
             return acts.rotate(world, store_as=store_as, **how)

@@ -40,8 +40,7 @@ def turned_away_for_long() -> Exception:
 )
 def test_a_second_mint_that_fails_is_not_forgotten(failure: Callable[[], Exception], times: int) -> None:
     """It was paused right before its rotation, and has voided what the winner had stored; its next mint fails."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     faults = {("rotate", nth): Fault(applies=False, error=failure) for nth in range(1, 1 + times)}
     paused = acts.start_register(world, on_missing_secret="rotate", faults=faults)
     assert run_to(world, paused, "before rotate")
@@ -54,8 +53,7 @@ def test_a_second_mint_that_fails_is_not_forgotten(failure: Callable[[], Excepti
 @pytest.mark.parametrize("failure", [refused, turned_away])
 def test_the_next_try_mints_for_one_that_can_do_no_more(failure: Callable[[], Exception]) -> None:
     """Its second mint fails for as long as it tries: the entry says that the secret may be void."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     faults = {("rotate", nth): Fault(applies=False, error=failure) for nth in range(1, 400)}
     paused = acts.start_register(world, on_missing_secret="rotate", faults=faults)
     assert run_to(world, paused, "before rotate")
@@ -69,13 +67,11 @@ def test_the_next_try_mints_for_one_that_can_do_no_more(failure: Callable[[], Ex
 @pytest.mark.parametrize("start", [acts.start_register, acts.start_rotate], ids=["registration", "rotation"])
 def test_who_was_turned_away_does_not_rotate_what_the_winner_has_stored(start: Callable[..., Process]) -> None:
     """Its rotation was answered with 429, so nothing was voided; by the time that it is due, another one is green."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     given = {"on_missing_secret": "rotate"} if start is acts.start_register else {}
     slow = start(world, faults={("rotate", 0): Fault(applies=False, error=turned_away_for_long)}, **given)
     assert run_to(world, slow, "after rotate")
-    winner = start(world, attempt=2, **given)
-    run_all(world, [winner])
+    winner = acts.ended(start(world, attempt=2, **given))
     stored = dict(world.store)
     run_all(world, [slow])
     assert_green(winner)
@@ -85,8 +81,7 @@ def test_who_was_turned_away_does_not_rotate_what_the_winner_has_stored(start: C
 
 def test_who_has_waited_before_it_was_paused_still_mints_once_more() -> None:
     """It acquired the lease at the last moment, and was paused right before it stored the secret."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     freezes = {
         # A claim that is too late; the pause after it, which is longer than anybody waits; and the store.
         ("before write entry", 0): 3.0,
@@ -137,8 +132,7 @@ def test_a_note_of_a_rotation_that_was_never_sent_is_taken_back() -> None:
 @pytest.mark.parametrize("slow", range(4))
 def test_a_lease_is_given_back_though_looks_take_too_long(slow: int) -> None:
     """Two in a row; a failure that is final leaves nobody waiting for the entry."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     freezes = {("after read entry", slow): 3.0, ("after read entry", slow + 1): 3.0}
     failed = acts.register(world, if_exists="fail", freezes=freezes)
     assert acts.error_of(failed) is not None

@@ -101,8 +101,7 @@ def test_a_post_that_is_always_turned_away_fails_the_task(way: str) -> None:
 
 def test_a_deletion_that_is_always_turned_away_fails_the_task() -> None:
     """With the server's own answer, which Airflow retries."""
-    world = World()
-    acts.register(world)
+    world = acts.registered()
     refused = acts.delete(world, faults=TURNED_AWAY)
     assert isinstance(refused.error, CopassRateLimitError)
     assert_once(world, acts.register(world, task=acts.OTHER))
@@ -125,8 +124,7 @@ def test_a_server_without_rotation_is_no_matter_for_an_entry_that_is_completed_l
 
 def test_a_server_that_shows_a_refused_name_now_and_then_ends_the_task() -> None:
     """Each POST is answered with 409, and every other list is without the source: one POST more, and an error."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     lists = itertools.count()
     list_sources = world.list_sources
 

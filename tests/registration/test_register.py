@@ -33,8 +33,7 @@ def test_a_source_that_is_not_realtime_has_no_secret() -> None:
 
 def test_fail_means_fail() -> None:
     """``if_exists='fail'`` names the source that exists, and the way out."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     error = acts.error_of(acts.register(world, if_exists="fail"))
     assert isinstance(error, SourceExistsError)
     assert error.data_source_ids == ("ds-1",)
@@ -100,8 +99,7 @@ def test_a_secret_that_is_not_in_the_store(is_unmanaged: bool, on_missing: str, 
 
 def test_an_unmanaged_sources_secret_may_be_put_there_by_hand() -> None:
     """What the error proposes works: the next try takes what is under the key, and rotates nothing."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     assert not acts.is_green(acts.register(world))
     world.store[KEY] = world.rows["ds-1"].secret or ""
     done = acts.register(world, attempt=2)

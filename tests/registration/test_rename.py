@@ -85,8 +85,7 @@ def test_other_fields_go_with_the_same_patch(world: World) -> None:
 @both
 def test_an_unmanaged_source_is_renamed_as_well(named: dict[str, str]) -> None:
     """The journal knew nothing of it, and knows nothing then."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     assert_green(acts.rename(world, **named))
     assert (names(world), world.entries) == ({"ds-1": "new"}, {})
 

@@ -54,8 +54,7 @@ def test_a_rotation_stores_the_new_secret(world: World, named: dict[str, str]) -
 
 def test_an_unmanaged_sources_secret_is_rotated_as_well() -> None:
     """It was asked for."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     assert_once(world, acts.rotate(world))
     assert acts.told(acts.register(world)) == acts.Told("unchanged", "ds-1", KEY)
 

@@ -12,7 +12,7 @@ from airflow_provider_copass.errors import SecretStoreError
 from airflow_provider_copass.secret_stores._failure_kind import kind_of
 from tests.harness.exceptions import everything_said
 from tests.registration import acts
-from tests.registration.checks import assert_green, assert_once, assert_retryable
+from tests.registration.checks import assert_once, assert_retryable
 from tests.registration.simulation import Fault, Process, World
 
 KEY = "copass_webhook_secret_ds-1"
@@ -157,8 +157,7 @@ def test_a_store_that_cannot_be_read_is_an_error_that_shows_nothing(reads: Itera
 
 def test_a_store_that_cannot_be_read_later_is_not_taken_for_empty() -> None:
     """A source in place: nothing is minted because of an outage, whatever is asked for."""
-    world = World()
-    assert_green(acts.register(world))
+    world = acts.registered()
     down = Fault(applies=False, error=broken)
     for choice in ("fail", "rotate", "ignore"):
         process = acts.register(world, task=acts.OTHER, on_missing_secret=choice, faults={"read secret": down})
