@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
+import pytest
+
 from airflow_provider_copass.api.requests import read_register
 from airflow_provider_copass.errors import CopassError
 from airflow_provider_copass.operators._fields import read_change
@@ -39,12 +41,20 @@ SETTLE = 30.0
 """Seconds within which a write takes effect, or never."""
 TAKEOVER_AFTER = 300.0
 """Seconds after which a dead task's lease may be taken over by another task."""
+LONG = TAKEOVER_AFTER + 100
+"""Seconds after which whatever a dead task held is free."""
 TASK = "dag/run/task/-1"
+NEXT = "dag/next run/task/-1"
 OTHER = "other dag/run/task/-1"
+THIRD = "third/run/task/-1"
+KEY = "copass_webhook_secret_ds-1"
+"""Where the secret of the first source is by default."""
 SANDBOX = "sb"
 
 TIMING = Timing(settle_timeout=SETTLE, lease_pause=2, wait_timeout=20, takeover_after=TAKEOVER_AFTER, poll_interval=1)
 
+both_ways = pytest.mark.parametrize("way", ["one", "list"])
+"""By the operator for one source, and by that for a list of it: see :func:`start_one`."""
 Act = Callable[..., Process]
 """One try of an operator, run to its end, such as :func:`register`; given a world, and what the operator is given."""
 
@@ -483,13 +493,10 @@ def registered(**how: Any) -> World:
     return world
 
 
-def seeded(**fields: Any) -> World:
-    """Return a world in which somebody has made a source by hand.
-
-    :param fields: as of :func:`seed`.
-    """
+def seeded(name: str = "n") -> World:
+    """Return a world in which somebody has made a realtime source by hand."""
     world = World()
-    seed(world, **fields)
+    seed(world, name)
     return world
 
 

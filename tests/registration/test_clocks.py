@@ -13,7 +13,6 @@ from tests.registration.simulation import Fault, World
 
 LATE = 24.0
 AHEAD = (20.0, 300.0, -45.0, 5.0, -20.0, -300.0, 3600.0)
-both = pytest.mark.parametrize("way", ["one", "list"])
 
 
 def killed(way: str, world: World, **script: Any) -> None:
@@ -22,7 +21,7 @@ def killed(way: str, world: World, **script: Any) -> None:
     assert acts.is_killed(first)
 
 
-@both
+@acts.both_ways
 @pytest.mark.parametrize(
     ("server", "first", "second"),
     [
@@ -44,7 +43,7 @@ def test_a_retry_makes_no_duplicate(way: str, server: float, first: float, secon
     assert world.posts == 1
 
 
-@both
+@acts.both_ways
 @pytest.mark.parametrize("ahead", [0.0, *AHEAD])
 def test_another_task_on_a_host_with_another_clock_makes_no_duplicate(way: str, ahead: float) -> None:
     """Another DAG's tries follow each other at once, and later: one live source."""

@@ -24,8 +24,6 @@ from tests.registration.simulation import Fault, Process, World, killed, run_all
 
 pytestmark = pytest.mark.rounds
 
-LONG = acts.TAKEOVER_AFTER + 100
-
 
 @dataclass(frozen=True)
 class Case:
@@ -153,7 +151,7 @@ def test_another_task_takes_over_only_what_is_dead_for_long(case: Case, act: Cal
                 if not acts.is_green(other):
                     assert_retryable(other)
                     assert attempt == 1
-            world.advance(world.now + LONG)
+            world.advance(world.now + acts.LONG)
         case.check(world, *others)
         assert world.posts == len(case.names)
 

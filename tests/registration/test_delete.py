@@ -14,12 +14,10 @@ from tests.registration.checks import assert_green, assert_once, assert_retryabl
 from tests.registration.each_boundary import killed_at_each
 from tests.registration.simulation import Fault, Process, World, run_all, run_to
 
-KEY = "copass_webhook_secret_ds-1"
-PREVIOUS = f"{KEY}_previous"
+PREVIOUS = f"{acts.KEY}_previous"
 FIXED = "sec_secret_{name}"
 """A key that does not tell the source: those of a name of all providers share it."""
 NEXT = "delete/next run/task/-1"
-LONG = acts.TAKEOVER_AFTER + 100
 both = pytest.mark.parametrize("named", [{"data_source_id": "ds-1"}, {}], ids=["by id", "by name"])
 
 
@@ -27,7 +25,7 @@ def rotated() -> World:
     """Return a world with a realtime source, its secret and the one before it."""
     world = acts.registered()
     assert_green(acts.rotate(world, keep_previous=True))
-    assert sorted(world.store) == [KEY, PREVIOUS]
+    assert sorted(world.store) == [acts.KEY, PREVIOUS]
     return world
 
 
@@ -55,15 +53,6 @@ def test_nothing_is_left_behind(named: dict[str, str]) -> None:
     assert acts.told(again).outcome == "unchanged"
     assert world.sent == sent
     assert_gone(world)
-
-
-def test_a_location_is_free_after_it() -> None:
-    """Another source may have the key then."""
-    world = acts.registered(store_as="fixed")
-    assert not acts.is_green(acts.register(world, "m", store_as="fixed"))
-    assert_green(delete(world))
-    assert_gone(world)
-    assert_once(world, acts.register(world, "m", store_as="fixed"), name="m")
 
 
 @both
@@ -117,7 +106,7 @@ def test_a_secret_is_left_if_its_removal_is_not_asked_for() -> None:
     world = rotated()
     assert_green(acts.delete(world))
     assert world.live() == []
-    assert sorted(world.store) == [KEY, PREVIOUS]
+    assert sorted(world.store) == [acts.KEY, PREVIOUS]
 
 
 def test_a_secret_that_was_left_is_ours_to_write_over() -> None:
@@ -133,7 +122,7 @@ def test_what_a_dead_task_knew_goes_with_the_source(boundary: Any) -> None:
     world = acts.registered(store_as="fixed")
     assert acts.is_killed(acts.rotate(world, keep_previous=True, store_as="fixed", kill_at=boundary))
     assert sorted(world.store) == ["fixed", "fixed_previous"]
-    world.advance(world.now + LONG)
+    world.advance(world.now + acts.LONG)
     assert_green(delete(world))
     assert (world.live(), world.store) == ([], {})
 

@@ -15,11 +15,8 @@ from tests.registration.checks import assert_green, assert_once, live_of
 from tests.registration.each_boundary import paused_at_each
 from tests.registration.simulation import Fault, Process, World, killed, run_all, run_to, timed_out
 
-LONG = acts.TAKEOVER_AFTER + 100
-both = pytest.mark.parametrize("way", ["one", "list"])
 
-
-@both
+@acts.both_ways
 @pytest.mark.parametrize("late", [12.0, 24.0])
 def test_a_list_from_before_a_pause_does_not_show_what_a_late_post_has_done(way: str, late: float) -> None:
     """The POST's answer is lost; at each boundary from there on it is paused until the POST has taken effect."""
@@ -38,7 +35,7 @@ def test_a_list_from_before_a_pause_does_not_show_what_a_late_post_has_done(way:
     assert at > 10
 
 
-@both
+@acts.both_ways
 @pytest.mark.parametrize(
     ("pause", "lost"),
     [
@@ -61,7 +58,7 @@ def test_a_source_that_is_renamed_before_its_secret_is_stored_gets_one(kill_at: 
     """A registration dies between its POST and the store; a task renames the source; a third one declares it."""
     world = World()
     assert acts.is_killed(acts.register(world, kill_at=kill_at))
-    world.advance(world.now + LONG)
+    world.advance(world.now + acts.LONG)
     assert_green(acts.until_green(acts.rename, world, "n", "m") if lost is None else renamed_with(world, lost))
     assert_once(world, acts.register(world, "m", task=acts.OTHER), name="m")
     assert world.posts == 1
@@ -77,7 +74,7 @@ def test_a_rename_of_what_has_its_name_already_leaves_the_registration_of_that_t
     """A registration of the new name dies after its POST; the rename finds no source of the old name, but that one."""
     world = World()
     assert acts.is_killed(acts.register(world, "m", kill_at="after register"))
-    world.advance(world.now + LONG)
+    world.advance(world.now + acts.LONG)
     assert_green(acts.rename(world, "n", "m"))
     assert_once(world, acts.register(world, "m", task=acts.OTHER), name="m")
 
@@ -88,7 +85,7 @@ def test_an_old_name_is_taken_again_after_a_rename_that_was_killed() -> None:
     assert_green(acts.register(start))
     for renamed in killed(start, acts.start_rename(start)):
         for taken in killed(renamed, acts.start_register(renamed, task=acts.OTHER)):
-            taken.advance(taken.now + LONG)
+            taken.advance(taken.now + acts.LONG)
             assert_once(taken, acts.until_green(acts.register, taken, task=acts.OTHER, first=2, pause=60))
 
 
@@ -96,7 +93,7 @@ def test_a_rename_that_took_effect_is_finished_by_its_retry_though_its_old_name_
     """Its answer is lost; another task registers the old name; the retry leaves that source alone and is green."""
     world = acts.registered()
     assert not acts.is_green(acts.rename(world, faults={("update", 0): Fault()}))
-    world.advance(world.now + LONG)
+    world.advance(world.now + acts.LONG)
     other = acts.until_green(acts.register, world, task=acts.OTHER, pause=60)
     assert_once(world, other)
     retry = acts.rename(world, attempt=2)
@@ -110,9 +107,9 @@ def test_a_rename_is_finished_and_leaves_the_registration_of_its_old_name_to_be_
     """A rename dies after its PATCH, a registration of the old name after its POST; then the rename is tried again."""
     world = acts.registered()
     assert acts.is_killed(acts.rename(world, kill_at="after update"))
-    world.advance(world.now + LONG)
+    world.advance(world.now + acts.LONG)
     assert acts.is_killed(acts.register(world, task=acts.OTHER, kill_at="after register"))
-    world.advance(world.now + LONG)
+    world.advance(world.now + acts.LONG)
     assert_green(acts.rename(world, attempt=2))
     assert_once(world, acts.register(world, task="last/run/task/-1"))
     assert_once(world, acts.register(world, "new", task="last/run/task/-1"), name="new")
@@ -142,7 +139,7 @@ def test_a_key_whose_rotation_is_unfinished_is_taken_and_not_waited_for() -> Non
 # An entry that is written too late, over what another process has written since.
 
 
-@both
+@acts.both_ways
 @pytest.mark.parametrize(
     "faults", [{}, {("write entry", 0): Fault(error=lambda: JournalError("down"))}], ids=["", "its answer lost"]
 )
@@ -157,7 +154,7 @@ def test_a_claim_that_is_written_too_late_hides_no_post_in_flight(way: str, faul
     assert_green(paused)
 
 
-@both
+@acts.both_ways
 @pytest.mark.parametrize(
     "faults",
     [
@@ -183,7 +180,7 @@ def test_a_deletion_of_nothing_that_is_paused_hides_no_registration(act: Callabl
     for world, paused in paused_at_each(World, partial(act, faults={"list": Fault(applies=False)})):
         if paused.trace[-1] in {"before write entry", "before remove entry"}:
             continue
-        world.advance(world.now + LONG)
+        world.advance(world.now + acts.LONG)
         assert acts.is_killed(acts.register(world, kill_at="after register"))
         run_all(world, [paused])
         assert_once(world, acts.register(world, attempt=2))

@@ -15,7 +15,6 @@ from tests.registration.each_boundary import killed_at_each
 from tests.registration.simulation import Fault, Process, World
 
 late_by = pytest.mark.parametrize("late", [2.0, 12.0, 22.0])
-LONG = acts.TAKEOVER_AFTER + 100
 
 
 @late_by
@@ -35,27 +34,19 @@ def test_a_deletion_in_flight_does_not_take_a_source_that_another_run_reuses(
 
 @late_by
 @pytest.mark.parametrize("name", ["n", "new"])
-def test_a_rename_in_flight_takes_no_source_from_its_name_and_makes_no_second_one(name: str, late: float) -> None:
-    """The renaming task is killed; another DAG registers the old or the new name: one live source, under that name."""
+@pytest.mark.parametrize("kill_at", [None, "after update"], ids=["its answer lost", "killed"])
+def test_a_rename_in_flight_takes_no_source_from_its_name_and_makes_no_second_one(
+    kill_at: str | None, name: str, late: float
+) -> None:
+    """The renaming task is killed, or retried at once; another DAG registers the old or the new name."""
     world = acts.registered()
-    killed = acts.rename(world, faults={"update": Fault(late=late)}, kill_at="after update")
-    assert acts.is_killed(killed)
-    other = acts.until_green(acts.register, world, name, task=acts.OTHER, tries=6, pause=120)
-    assert_once(world, other, name=name)
-    assert len(live_of(world, "new")) == 1
-
-
-@late_by
-@pytest.mark.parametrize("name", ["n", "new"])
-def test_a_rename_in_flight_whose_answer_is_lost_makes_no_second_source(name: str, late: float) -> None:
-    """The same where the renaming task lives, fails, and is retried at once."""
-    world = acts.registered()
-    first = acts.rename(world, faults={"update": Fault(late=late)})
-    if not acts.is_green(first):
+    first = acts.rename(world, faults={"update": Fault(late=late)}, kill_at=kill_at)
+    assert acts.is_killed(first) is bool(kill_at)
+    if not kill_at and not acts.is_green(first):
         assert_green(acts.until_green(acts.rename, world, first=2, pause=10))
-    assert len(live_of(world, "new")) == 1
     other = acts.until_green(acts.register, world, name, task=acts.OTHER, tries=6, pause=120)
     assert_once(world, other, name=name)
+    assert len(live_of(world, "new")) == 1
 
 
 def killed_from(act: Callable[..., Process], effect: str, at: int, world: World) -> bool:
@@ -73,7 +64,7 @@ def killed_from(act: Callable[..., Process], effect: str, at: int, world: World)
     return acts.is_killed(act(world, kill_at=is_there))
 
 
-@pytest.mark.parametrize("pause", [5.0, LONG])
+@pytest.mark.parametrize("pause", [5.0, acts.LONG])
 def test_a_deletion_that_took_effect_is_not_made_again_by_the_retry(pause: float) -> None:
     """Killed at each boundary after its effect; another DAG registers anew; the retry leaves the new source."""
     for at in itertools.count():
@@ -120,7 +111,7 @@ def test_a_rotation_that_took_effect_is_not_made_again_by_the_retry(store_as: st
 
         if not killed_from(rotate, "rotate", at, world):
             break
-        world.advance(world.now + LONG)
+        world.advance(world.now + acts.LONG)
         other = acts.until_green(acts.register, world, task=acts.OTHER, store_as=store_as, tries=6, pause=120)
         assert_once(world, other)
         rotations = world.rotations

@@ -144,13 +144,11 @@ def test_a_lease_is_given_back_though_looks_take_too_long(slow: int) -> None:
 @pytest.mark.parametrize("start", [acts.start_register, acts.start_rotate], ids=["a registration", "a rotation"])
 def test_a_second_mint_waits_for_the_rotation_in_flight(start: Callable[..., Process], late: float) -> None:
     """It was paused right before its rotation, whose answer is lost: an effect that is late voids nothing."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     how = {"on_missing_secret": "rotate"} if start is acts.start_register else {}
     paused = start(world, faults={("rotate", 0): Fault(late=late, error=timed_out)}, **how)
     assert run_to(world, paused, "before rotate")
-    winner = start(world, attempt=2, **how)
-    run_all(world, [winner])
+    winner = acts.ended(start(world, attempt=2, **how))
     run_all(world, [paused])
     settle(world)
     assert_green(winner, paused)
@@ -159,8 +157,7 @@ def test_a_second_mint_waits_for_the_rotation_in_flight(start: Callable[..., Pro
 
 def test_who_owes_anew_has_as_long_again() -> None:
     """It has made up for its first debt all but the end when it is paused again, and owes another task's secret."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     takeover = acts.TAKEOVER_AFTER
     freezes = {("before write secret", nth): seconds for nth, seconds in enumerate((3, 2.5 * takeover, 1.5 * takeover))}
     paused = acts.start_register(world, on_missing_secret="rotate", freezes=freezes)
@@ -190,7 +187,7 @@ def test_a_deletion_that_removed_a_secret_too_late_owes_it_until_it_has_minted(
     assert world.live() == []
 
 
-@pytest.mark.parametrize("way", ["one", "list"])
+@acts.both_ways
 def test_of_two_sources_that_fit_a_lost_post_none_is_picked(way: str) -> None:
     """A proxy may have sent it twice, or a person was there: neither is deleted, and no secret is rotated."""
     world = World()

@@ -13,7 +13,6 @@ from tests.registration.each_boundary import paused_at_each
 from tests.registration.simulation import Fault, World, run_all
 
 QUICK = 15.0
-both = pytest.mark.parametrize("way", ["one", "list"])
 
 
 def assert_told(error: BaseException | None) -> None:
@@ -22,7 +21,7 @@ def assert_told(error: BaseException | None) -> None:
     assert "the list is cut short" in str(error)
 
 
-@both
+@acts.both_ways
 def test_a_list_that_is_cut_silently_is_an_error_that_says_so(way: str) -> None:
     """The recorded source lives and is not in the list: no wait, and no false word of another task."""
     world = World()
@@ -52,7 +51,7 @@ def test_a_long_list_that_is_cut_silently_is_an_error_that_says_so() -> None:
     assert world.posts == len(names)
 
 
-@both
+@acts.both_ways
 def test_a_cut_list_after_a_killed_try_is_an_error_that_says_so(way: str) -> None:
     """The id that was answered is noted: its absence from the list proves nothing."""
     world = World()
@@ -82,7 +81,7 @@ SCRIPTS = {
 }
 
 
-@both
+@acts.both_ways
 @each_date
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 def test_an_odd_date_does_no_harm(way: str, date: str, script: acts.Script) -> None:
@@ -99,7 +98,7 @@ def test_an_odd_date_does_no_harm(way: str, date: str, script: acts.Script) -> N
     assert third.elapsed < QUICK
 
 
-@both
+@acts.both_ways
 @each_date
 def test_an_odd_date_does_no_harm_to_a_paused_try(way: str, date: str) -> None:
     """At each boundary: its retry registers, then it wakes: no error but ours, and one live source."""

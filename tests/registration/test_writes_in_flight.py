@@ -98,7 +98,7 @@ def test_paused_at_any_boundary_it_voids_nothing_when_it_wakes(case: Case) -> No
     assert at > begin + 10
 
 
-@pytest.mark.parametrize("way", ["one", "list"])
+@acts.both_ways
 def test_paused_before_a_post_whose_answer_is_lost_it_leaves_no_second_source(way: str) -> None:
     """It wakes after its retry has registered the source, and never learns the id of the one that it makes then."""
     world = World()
