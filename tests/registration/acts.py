@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
 
+import pytest
+
 from airflow_provider_copass.api.requests import read_register
 from airflow_provider_copass.errors import CopassError
 from airflow_provider_copass.operators._fields import read_change
@@ -39,12 +41,20 @@ SETTLE = 30.0
 """Seconds within which a write takes effect, or never."""
 TAKEOVER_AFTER = 300.0
 """Seconds after which a dead task's lease may be taken over by another task."""
+LONG = TAKEOVER_AFTER + 100
+"""Seconds after which whatever a dead task held is free."""
 TASK = "dag/run/task/-1"
+NEXT = "dag/next run/task/-1"
 OTHER = "other dag/run/task/-1"
+THIRD = "third/run/task/-1"
+KEY = "copass_webhook_secret_ds-1"
+"""Where the secret of the first source is by default."""
 SANDBOX = "sb"
 
 TIMING = Timing(settle_timeout=SETTLE, lease_pause=2, wait_timeout=20, takeover_after=TAKEOVER_AFTER, poll_interval=1)
 
+both_ways = pytest.mark.parametrize("way", ["one", "list"])
+"""By the operator for one source, and by that for a list of it: see :func:`start_one`."""
 Act = Callable[..., Process]
 """One try of an operator, run to its end, such as :func:`register`; given a world, and what the operator is given."""
 
@@ -163,6 +173,7 @@ def spec(
 
 
 def _registered(done: Registered) -> Told:
+    assert done.source.webhook_signing_secret is None, "a task goes on with a source that shows no secret"
     return Told(done.outcome, done.source.data_source_id, done.stored_as)
 
 
@@ -356,40 +367,41 @@ def _ref(name: str, data_source_id: str | None) -> SourceRef:
 
 def register(world: World, name: str = "n", **how: Any) -> Process:
     """Run one try of ``RegisterSourceOperator``."""
-    return _to_its_end(start_register(world, name, **how))
+    return ended(start_register(world, name, **how))
 
 
 def register_list(world: World, names: Iterable[str] = ("n",), **how: Any) -> Process:
     """Run one try of ``RegisterSourcesOperator``."""
-    return _to_its_end(start_register_list(world, names, **how))
+    return ended(start_register_list(world, names, **how))
 
 
 def rotate(world: World, name: str = "n", **how: Any) -> Process:
     """Run one try of ``RotateWebhookSecretOperator``."""
-    return _to_its_end(start_rotate(world, name, **how))
+    return ended(start_rotate(world, name, **how))
 
 
 def update(world: World, name: str = "n", **how: Any) -> Process:
     """Run one try of ``UpdateSourceOperator``."""
-    return _to_its_end(start_update(world, name, **how))
+    return ended(start_update(world, name, **how))
 
 
 def rename(world: World, name: str = "n", new_name: str = "new", **how: Any) -> Process:
     """Run one try of ``UpdateSourceOperator`` with a new name."""
-    return _to_its_end(start_rename(world, name, new_name, **how))
+    return ended(start_rename(world, name, new_name, **how))
 
 
 def delete(world: World, name: str = "n", **how: Any) -> Process:
     """Run one try of ``DeleteSourceOperator``."""
-    return _to_its_end(start_delete(world, name, **how))
+    return ended(start_delete(world, name, **how))
 
 
 def disconnect(world: World, name: str = "n", **how: Any) -> Process:
     """Run one try of ``DisconnectSourceOperator``."""
-    return _to_its_end(start_disconnect(world, name, **how))
+    return ended(start_disconnect(world, name, **how))
 
 
-def _to_its_end(process: Process) -> Process:
+def ended(process: Process) -> Process:
+    """Run a process to its end, with nothing beside it."""
     run_all(process.world, [process])
     return process
 
@@ -407,7 +419,7 @@ def register_one(way: str, world: World, name: str = "n", **how: Any) -> Process
 
     :param way: as of :func:`start_one`.
     """
-    return _to_its_end(start_one(way, world, name, **how))
+    return ended(start_one(way, world, name, **how))
 
 
 def until_green(
@@ -478,6 +490,13 @@ def registered(**how: Any) -> World:
     """
     world = World()
     assert is_green(register(world, **how))
+    return world
+
+
+def seeded(name: str = "n") -> World:
+    """Return a world in which somebody has made a realtime source by hand."""
+    world = World()
+    seed(world, name)
     return world
 
 

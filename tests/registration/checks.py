@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_provider_copass.registration.journal import Entry, entry_name, from_text
+from airflow_provider_copass.registration.spec import Identity
 from tests.registration import acts
 from tests.registration.simulation import Process, World, settle
 
@@ -10,6 +12,16 @@ def live_of(world: World, name: str = "n") -> list[str]:
     """Return the ids of the live sources of a name, once nothing is in flight any more."""
     settle(world)
     return [source_id for source_id in world.live() if world.rows[source_id].fields["name"] == name]
+
+
+def name_of_entry(name: str = "n") -> str:
+    """Return what the journal calls the entry of a source's name."""
+    return entry_name(Identity(acts.SANDBOX, "slack", name))
+
+
+def entry_of(world: World, name: str = "n") -> Entry | None:
+    """Return what the journal says of a name."""
+    return from_text(world.entries.get(name_of_entry(name)), name=name)
 
 
 def assert_green(*processes: Process) -> None:

@@ -18,12 +18,8 @@ HEADER = (
 )
 
 
-def undisturbed() -> Process:
-    """Return a registration in which nothing goes wrong."""
-    return acts.register(World())
-
-
-TRACE = undisturbed().trace
+TRACE = acts.register(World()).trace
+"""Of a registration in which nothing goes wrong."""
 
 
 def play(**script: Any) -> str:

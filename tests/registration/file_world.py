@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from airflow_provider_copass.api import ClientSettings, CopassClient, RetryPolicy
 from airflow_provider_copass.api.requests import read_register
 from airflow_provider_copass.errors import CopassError
-from airflow_provider_copass.registration import Registered, Registration, Runtime, SourceSpec, Timing
+from airflow_provider_copass.registration import Registered, Registration, Runtime, SourceSpec, Timing, register_many
 from airflow_provider_copass.registration.journal import Completed, from_text
 from airflow_provider_copass.registration.ports import SecretOwner
 from tests.registration.acts import owner
@@ -147,6 +147,18 @@ def realtime(name: str = "n", on_missing_secret: str = "fail") -> SourceSpec:
 def register_one(client: CopassClient, folder: Path, name: str = "n", **how: Any) -> Registered:
     """Run one try of a registration of a realtime source to its end."""
     return Registration(realtime(name), runtime(client, folder, **how)).run()
+
+
+def register_list(client: CopassClient, folder: Path, names: Sequence[str], **how: Any) -> list[Registered]:
+    """Run one try of a registration of a list of realtime sources; raises the first of their errors.
+
+    :param how: as of :func:`runtime`, a ``pool`` among them.
+    """
+    outcomes = register_many([realtime(name) for name in names], runtime(client, folder, **how))
+    for outcome in outcomes:
+        if outcome.registered is None:
+            raise outcome.error or CopassError("skipped")
+    return [outcome.registered for outcome in outcomes if outcome.registered is not None]
 
 
 def until_it_works(attempt: Callable[[int], T], *, tries: int = 4) -> T:

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from airflow_provider_copass.api import CopassClient
-from airflow_provider_copass.registration import Registered, register_many
-from tests.registration.file_world import client_for, realtime, register_one, runtime
+from airflow_provider_copass.registration import Registered
+from tests.registration.file_world import client_for, register_list, register_one
 
 
 def main() -> None:
@@ -40,8 +40,7 @@ def run(client: CopassClient, folder: Path, names: list[str], *, task: str) -> l
     from airflow_provider_copass.operators._threads import Threads
 
     with Threads(4) as pool:
-        outcomes = register_many([realtime(name) for name in names], runtime(client, folder, task=task, pool=pool))
-    return [outcome.registered for outcome in outcomes if outcome.registered is not None]
+        return register_list(client, folder, names, task=task, pool=pool)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hypothesis import given, settings
@@ -67,6 +68,7 @@ asked = st.fixed_dictionaries(
         "fields": st.sampled_from([{}, {"external_account_id": "T1"}]),
     }
 )
+of_list = partial(acts.register_one, "list")
 tasks = st.sampled_from(["a/run/task/-1", "b/run/task/-1"])
 attempts = st.integers(1, 3)
 
@@ -87,11 +89,6 @@ def of_a_task(draw: st.DrawFn) -> Step:
     if act is acts.delete:
         how["remove_secret"] = draw(st.booleans())
     return Step(act, name, {**identity, **how, **script})
-
-
-def of_list(world: World, name: str, **how: Any) -> Process:
-    """Register a list of one."""
-    return acts.register_list(world, (name,), **how)
 
 
 def to_other_name(world: World, name: str, **how: Any) -> Process:

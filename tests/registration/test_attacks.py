@@ -8,35 +8,17 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_copass.errors import CopassError, JournalError, SecretKeyTakenError, SecretMissingError
-from airflow_provider_copass.registration.journal import Completed, entry_name, from_text
-from airflow_provider_copass.registration.spec import Identity
+from airflow_provider_copass.errors import JournalError, SecretKeyTakenError, SecretMissingError
+from airflow_provider_copass.registration.journal import Completed
 from tests.registration import acts
-from tests.registration.checks import assert_green, assert_once, assert_true, live_of
+from tests.registration.checks import assert_green, assert_once, assert_true, entry_of, live_of
 from tests.registration.each_boundary import killed_at_each
-from tests.registration.simulation import Fault, Process, World, run_all, timed_out
-
-PAUSE = acts.TAKEOVER_AFTER + 100
-THIRD = "third/run/task/-1"
-PENDING = {
-    "copass_entry": 1,
-    "state": "pending",
-    "owner": {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": -1, "try_number": 1},
-}
-COMPLETED = {"copass_entry": 1, "state": "completed", "source_id": "ds-1"}
-
-
-def _entry(name: str) -> str:
-    return entry_name(Identity(acts.SANDBOX, "slack", name))
+from tests.registration.simulation import Fault, Process, World, run_all, run_to, timed_out
 
 
 def _run_to(world: World, process: Process, boundary: str) -> None:
     """Let a process run until it stands at a boundary where it is frozen, and a lease of its is old."""
-    while boundary not in process.trace:
-        if process.wakes_at > world.now:
-            world.advance(process.wakes_at)
-        process.step()
-        world.advance(world.now + 0.01)
+    assert run_to(world, process, boundary)
     world.advance(world.now + acts.TAKEOVER_AFTER + 10)
 
 
@@ -49,7 +31,7 @@ def test_a_fixed_key_goes_with_a_killed_rename() -> None:
     for world, renaming in killed_at_each(
         partial(acts.registered, name="a", store_as="fixed"), rename, is_end_given=True
     ):
-        world.advance(world.now + PAUSE)
+        world.advance(world.now + acts.LONG)
         acts.until_green(acts.register, world, "a", store_as="fixed", task=acts.OTHER)
         assert world.store == {"fixed": world.rows["ds-1"].secret}, renaming.trace[-1]
 
@@ -65,7 +47,7 @@ def test_a_deletion_is_not_made_again_on_a_source_that_was_renamed_since() -> No
     for world, deletion in killed_at_each(both, partial(acts.delete, name="b"), is_end_given=True):
         if "after delete" not in deletion.trace:
             continue
-        world.advance(world.now + PAUSE)
+        world.advance(world.now + acts.LONG)
         assert_green(acts.rename(world, "a", "b"))
         assert_green(acts.until_green(acts.delete, world, "b", first=2))
         assert live_of(world, "b") == ["ds-2"], deletion.trace[-1]
@@ -85,7 +67,7 @@ def test_who_wakes_after_a_rename_mints_once_more(kill_at: Any, start: Any, boun
     """It was paused right before it rotates or removes the secret; the source is green under its new name by then."""
     world = World()
     acts.register(world, "a", kill_at=kill_at)
-    paused = start(world, "a", freezes={(boundary, 0): PAUSE})
+    paused = start(world, "a", freezes={(boundary, 0): acts.LONG})
     _run_to(world, paused, boundary)
     assert_green(acts.rename(world, "a", "b"))
     other = acts.register(world, "b", task=acts.OTHER)
@@ -115,7 +97,7 @@ def test_a_deletion_that_is_late_leaves_no_source_without_its_secret(nth: int) -
 def test_a_late_post_leaves_no_twin_beside_a_dead_winner(after: str) -> None:
     """A task was paused right before its POST; the one that took over was killed with the lease in hand."""
     world = World()
-    first = acts.start_register(world, freezes={("before register", 0): PAUSE})
+    first = acts.start_register(world, freezes={("before register", 0): acts.LONG})
     _run_to(world, first, "before register")
     winner = acts.start_register(world, task=acts.OTHER, kill_at=lambda name, _: name == after and world.posts > 0)
     run_all(world, [winner, first])
@@ -124,25 +106,14 @@ def test_a_late_post_leaves_no_twin_beside_a_dead_winner(after: str) -> None:
     assert_once(world, retry, acts.until_green(acts.register, world, task=acts.OTHER, first=2, pause=120))
 
 
-@pytest.mark.parametrize("late", [None, 10.0])
-def test_a_post_that_was_sent_late_and_not_answered_is_found(late: float | None) -> None:
-    """Its task was paused right before it, longer than a write takes, and knows how long the call took."""
-    world = World()
-    lost = acts.register(
-        world, freezes={("before register", 0): acts.SETTLE + 10}, faults={("register", 0): Fault(late=late)}
-    )
-    assert_once(world, lost)
-
-
 @pytest.mark.parametrize("kill_at", range(3, 12))
 def test_a_late_rotation_is_made_up_for_beside_a_dead_third_task(kill_at: int) -> None:
     """It wakes while the entry is held by a task that is dead: its secret is stored all the same."""
-    world = World()
-    acts.register(world)
-    rotation = acts.start_rotate(world, freezes={("before rotate", 0): PAUSE})
+    world = acts.registered()
+    rotation = acts.start_rotate(world, freezes={("before rotate", 0): acts.LONG})
     _run_to(world, rotation, "before rotate")
     other = acts.register(world, task=acts.OTHER)
-    third = acts.start_update(world, fields={"poll_interval_seconds": 60}, task=THIRD, kill_at=kill_at)
+    third = acts.start_update(world, fields={"poll_interval_seconds": 60}, task=acts.THIRD, kill_at=kill_at)
     run_all(world, [third])
     run_all(world, [rotation])
     assert_green(other)
@@ -155,8 +126,7 @@ def test_a_late_rotation_is_made_up_for_beside_a_dead_third_task(kill_at: int) -
 @pytest.mark.parametrize("by_name", [True, False], ids=["deleted by its name", "deleted by hand"])
 def test_a_secret_that_a_gone_source_left_is_not_taken_for_that_of_one_made_by_hand(by_name: bool) -> None:
     """Under a fixed key, in a store without notes; the journal knows whose it is."""
-    world = World()
-    acts.register(world, store_as="fixed")
+    world = acts.registered(store_as="fixed")
     if by_name:
         acts.delete(world)
     else:
@@ -183,7 +153,8 @@ def test_a_killed_deletion_frees_the_key_once_its_retry_is_green() -> None:
     delete = partial(acts.delete, name="a", store_as="fixed", remove_secret=True)
     for world, _ in killed_at_each(partial(acts.registered, name="a", store_as="fixed"), delete, is_end_given=True):
         assert_green(acts.until_green(delete, world, first=2))
-        assert_green(acts.register(world, "other", store_as="fixed"))
+        assert (world.store, world.locations) == ({}, {})
+        assert_once(world, acts.register(world, "other", store_as="fixed"), name="other")
 
 
 def test_a_late_note_on_a_location_breaks_no_green_task() -> None:
@@ -215,9 +186,9 @@ def test_a_killed_deletion_of_a_twin_leaves_what_is_known_of_the_other() -> None
     """A disconnected source of the same name is deleted by its id, which is killed at any boundary."""
     delete = partial(acts.delete, data_source_id="ds-1")
     for world, deletion in killed_at_each(with_a_dead_twin, delete, is_end_given=True):
-        world.advance(world.now + PAUSE)
-        assert_green(acts.register(world, task=THIRD))
-        known = from_text(world.entries[_entry("n")], name="n")
+        world.advance(world.now + acts.LONG)
+        assert_green(acts.register(world, task=acts.THIRD))
+        known = entry_of(world)
         assert isinstance(known, Completed)
         assert known.registered_by == acts.OTHER, deletion.trace[-1]
 
@@ -228,45 +199,23 @@ def test_a_killed_deletion_of_a_twin_leaves_an_unfinished_rotation_to_be_finishe
     def with_an_unfinished_rotation() -> World:
         world = with_a_dead_twin()
         acts.rotate(world, kill_at=("after rotate", 0))
-        world.advance(world.now + PAUSE)
+        world.advance(world.now + acts.LONG)
         return world
 
     delete = partial(acts.delete, data_source_id="ds-1")
     for world, _ in killed_at_each(with_an_unfinished_rotation, delete, is_end_given=True):
-        world.advance(world.now + PAUSE)
-        third = acts.register(world, task=THIRD)
+        world.advance(world.now + acts.LONG)
+        third = acts.register(world, task=acts.THIRD)
         assert_green(third)
         assert_true(world, third)
 
 
-@pytest.mark.parametrize(
-    "edited",
-    [
-        {**COMPLETED, "write_only_hashes": "x"},
-        {**COMPLETED, "write_only_hashes": {"adapter_config.a": 1}},
-        {**COMPLETED, "source_id": 5},
-        {**PENDING, "lease_token": "q", "since": "x"},
-        {**PENDING, "created_ids": "abc"},
-        {**PENDING, "write": {"kind": "register", "sent_at": "x", "by": "x"}},
-        {**PENDING, "write": {"kind": "something", "sent_at": 1, "by": "x", "source_id": "ds-1"}},
-        {**PENDING, "write": {"kind": ["register"], "sent_at": 1, "by": "x"}},
-    ],
-    ids=str,
-)
-def test_an_entry_with_a_value_of_another_type_fails_its_source_alone(edited: dict[str, Any]) -> None:
-    """It was edited by hand; the others of the list are registered."""
-    world = World()
-    world.entries[_entry("n")] = json.dumps(edited)
-    listed = acts.register_list(world, ["x", "n", "y"])
-    assert [one.outcome for one in acts.all_told(listed)] == ["created", "failed", "created"]
-    assert isinstance(acts.error_of(listed), CopassError)
-
-
 def test_a_hash_that_was_edited_by_hand_is_no_hash() -> None:
     """The value is sent once more."""
-    world = World()
-    acts.register(world)
-    world.entries[_entry("n")] = json.dumps({**COMPLETED, "write_only_hashes": {"adapter_config.a": "zz$zz"}})
+    world = acts.registered()
+    (name,) = world.entries
+    entry = json.loads(world.entries[name])
+    world.entries[name] = json.dumps({**entry, "write_only_hashes": {"adapter_config.a": "zz$zz"}})
     assert_green(acts.register(world, if_exists="update", fields={"adapter_config": {"a": 1}}))
 
 
@@ -275,8 +224,7 @@ def test_a_hash_that_was_edited_by_hand_is_no_hash() -> None:
 
 def test_the_error_of_a_taken_key_repeats_no_name_of_the_servers() -> None:
     """A rotation by id takes the name from the server."""
-    world = World()
-    acts.register(world, "a", store_as="fixed")
+    world = acts.registered(name="a", store_as="fixed")
     source_id = acts.seed(world, "shown by the server")
     refused = acts.rotate(world, data_source_id=source_id, store_as="fixed")
     assert isinstance(refused.error, SecretKeyTakenError)
@@ -285,8 +233,7 @@ def test_the_error_of_a_taken_key_repeats_no_name_of_the_servers() -> None:
 
 def test_a_change_that_is_answered_with_another_source_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The task's XCom would hold the id of that one."""
-    world = World()
-    acts.register(world)
+    world = acts.registered()
     other = acts.seed(world, "other")
     monkeypatch.setattr(World, "update", lambda self, **_: self.source(other))
     assert acts.error_of(acts.update(world, fields={"poll_interval_seconds": 60})) is not None
@@ -301,7 +248,7 @@ def test_a_failed_read_does_not_make_a_process_forget_what_it_owes(read: int) ->
     world = World()
     acts.register(world, kill_at=("after register", 0))
     faults: dict[int | str | tuple[str, int], Fault] = {}
-    late = acts.start_register(world, attempt=2, freezes={("before rotate", 0): PAUSE}, faults=faults)
+    late = acts.start_register(world, attempt=2, freezes={("before rotate", 0): acts.LONG}, faults=faults)
     _run_to(world, late, "before rotate")
     faults["read entry", late.effects.count("read entry") + read] = Fault(
         applies=False, error=lambda: JournalError("the database is down")
@@ -315,7 +262,7 @@ def test_a_failed_list_does_not_make_a_process_forget_what_it_created() -> None:
     """Its POST was sent after it had lost the lease, and its next list fails: it deletes the duplicate all the same."""
     world = World()
     late = acts.start_register(
-        world, freezes={("before register", 0): PAUSE}, faults={("list", 1): Fault(error=timed_out)}
+        world, freezes={("before register", 0): acts.LONG}, faults={("list", 1): Fault(error=timed_out)}
     )
     _run_to(world, late, "before register")
     other = acts.register(world, task=acts.OTHER)
@@ -337,13 +284,12 @@ def test_a_slow_list_does_not_hide_a_source_whose_answer_is_lost(seconds: float)
 
 def test_a_late_deletion_mints_for_who_has_the_key_since() -> None:
     """It is paused before it removes the secret; another identity has the key when it wakes."""
-    world = World()
-    acts.register(world, "a", store_as="fixed")
+    world = acts.registered(name="a", store_as="fixed")
     late = acts.start_delete(
-        world, "a", store_as="fixed", remove_secret=True, freezes={("before remove secret", 0): PAUSE}
+        world, "a", store_as="fixed", remove_secret=True, freezes={("before remove secret", 0): acts.LONG}
     )
     _run_to(world, late, "before remove secret")
-    acts.delete(world, "a", store_as="fixed", remove_secret=True, task=THIRD)
+    acts.delete(world, "a", store_as="fixed", remove_secret=True, task=acts.THIRD)
     other = acts.register(world, "b", store_as="fixed", task=acts.OTHER)
     run_all(world, [late])
     assert_true(world, other)
@@ -352,7 +298,7 @@ def test_a_late_deletion_mints_for_who_has_the_key_since() -> None:
 def test_a_late_write_mints_for_who_has_the_place_under_another_text() -> None:
     """The store folds case: the place of both keys is one, and the later source's secret is good in the end."""
     world = World(folds=str.lower)
-    late = acts.start_register(world, "x", store_as="FIXED", freezes={("before write secret", 0): PAUSE})
+    late = acts.start_register(world, "x", store_as="FIXED", freezes={("before write secret", 0): acts.LONG})
     _run_to(world, late, "before write secret")
     acts.delete(world, "x", store_as="FIXED", remove_secret=True)
     other = acts.register(world, "y", store_as="fixed", task=acts.OTHER)
@@ -367,19 +313,18 @@ def test_a_deletion_that_is_over_is_known_after_a_duplicate_was_deleted_by_its_i
     """It was killed after its effect; a dead source of the name is deleted by its id, and the name registered anew."""
     world = with_a_dead_twin()
     acts.delete(world, kill_at=("after delete", 0))
-    world.advance(world.now + PAUSE)
+    world.advance(world.now + acts.LONG)
     acts.delete(world, data_source_id="ds-1", task="d2/run/task/-1")
-    anew = acts.register(world, task=THIRD)
+    anew = acts.register(world, task=acts.THIRD)
     assert_green(acts.delete(world, attempt=2))
     assert_once(world, anew)
 
 
 def test_a_deletion_that_is_over_is_known_after_a_rotation() -> None:
     """It was killed after its effect; a person registers the name, and a task rotates that source's secret."""
-    world = World()
-    acts.register(world)
+    world = acts.registered()
     acts.delete(world, kill_at=("after delete", 0))
-    world.advance(world.now + PAUSE)
+    world.advance(world.now + acts.LONG)
     world.register({"provider": "slack", "name": "n", "ingestion_mode": "realtime"})
     rotated = acts.rotate(world)
     assert_green(acts.delete(world, attempt=2))

@@ -11,17 +11,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from airflow_provider_copass.errors import CopassError
 from airflow_provider_copass.operators._threads import Threads
-from airflow_provider_copass.registration import Registered, register_many
+from airflow_provider_copass.registration import Registered
 from tests.harness.emulator import Emulator, fingerprint
 from tests.registration.file_world import (
     QUICK,
     assert_kept,
     client_for,
-    realtime,
+    register_list,
     register_one,
-    runtime,
     until_it_works,
 )
 
@@ -82,15 +80,9 @@ def chaos(folder: Path, count: int, seed: int) -> None:
 
         def in_a_list(task: str, names: list[str]) -> list[Registered]:
             def attempt(number: int) -> list[Registered]:
+                how = {"task": f"dag/run/{task}/-1", "attempt": number, "timing": TIMING}
                 with Threads(4) as pool:
-                    of_list = runtime(
-                        client, folder, task=f"dag/run/{task}/-1", attempt=number, timing=TIMING, pool=pool
-                    )
-                    outcomes = register_many([realtime(name) for name in names], of_list)
-                failed = [outcome.error for outcome in outcomes if outcome.registered is None]
-                if failed:
-                    raise failed[0] or CopassError("skipped")
-                return [outcome.registered for outcome in outcomes if outcome.registered is not None]
+                    return register_list(client, folder, names, pool=pool, **how)
 
             return until_it_works(attempt, tries=TRIES)
 

@@ -15,7 +15,6 @@ from tests.registration.checks import assert_green
 from tests.registration.simulation import Process, World, run_all
 
 API = {"list", "get", "register", "update", "rotate", "delete", "disconnect"}
-NEXT = "dag/next run/task/-1"
 
 
 def requests(process: Process) -> dict[str, int]:
@@ -37,7 +36,7 @@ def test_a_source_is_registered_with_one_list_and_one_post_and_in_place_costs_on
     """Whatever the sandbox holds; in place nothing is written anywhere."""
     world = sandbox_of(count)
     assert requests(acts.register(world)) == {"list": 1, "register": 1}
-    in_place = acts.register(world, task=NEXT)
+    in_place = acts.register(world, task=acts.NEXT)
     assert requests(in_place) == {"get": 1}
     assert not [effect for effect in in_place.effects if "write" in effect]
 
@@ -48,7 +47,7 @@ def test_a_long_list_costs_a_post_a_source_and_a_list_a_chunk() -> None:
     names = [f"source {number}" for number in range(1_000)]
     how = {"ingestion_mode": "polling"}
     assert requests(acts.register_list(world, names, **how)) == {"list": 11, "register": 1_000}
-    in_place = acts.register_list(world, names, task=NEXT, **how)
+    in_place = acts.register_list(world, names, task=acts.NEXT, **how)
     assert requests(in_place) == {"list": 2}
     assert not [effect for effect in in_place.effects if "write" in effect]
 
@@ -59,7 +58,7 @@ def test_a_list_in_place_is_looked_at_one_by_one_up_to_three(count: int, cost: d
     world = sandbox_of(10)
     names = [f"source {number}" for number in range(count)]
     acts.register_list(world, names)
-    assert requests(acts.register_list(world, names, task=NEXT)) == cost
+    assert requests(acts.register_list(world, names, task=acts.NEXT)) == cost
 
 
 class Variables:
@@ -128,6 +127,6 @@ def test_variable_calls(variables: Variables, count: int, how: dict[str, str], n
     """At most so many for a new source, and exactly so many for one in place."""
     world = World()
     names = [f"source {number}" for number in range(count)]
-    first, second = calls_of(variables, world, names, **how), calls_of(variables, world, names, task=NEXT, **how)
+    first, second = calls_of(variables, world, names, **how), calls_of(variables, world, names, task=acts.NEXT, **how)
     assert first <= new, first
     assert second == in_place

@@ -24,8 +24,6 @@ from tests.registration.simulation import Fault, Process, World, killed, run_all
 
 pytestmark = pytest.mark.rounds
 
-LONG = acts.TAKEOVER_AFTER + 100
-
 
 @dataclass(frozen=True)
 class Case:
@@ -51,9 +49,7 @@ class Case:
 
     def run(self, world: World, attempt: int, **how: Any) -> Process:
         """Run one try to its end."""
-        process = self.start(world, attempt=attempt, **how)
-        run_all(world, [process])
-        return process
+        return acts.ended(self.start(world, attempt=attempt, **how))
 
     def pairs(self) -> Iterable[tuple[int, int]]:
         """Return all pairs of boundaries of an undisturbed try."""
@@ -72,33 +68,13 @@ class Case:
         assert not [text for text in world.entries.values() if "lease_token" in text]
 
 
-def fixed(world: World, **how: Any) -> Process:
-    """Register a source whose secret has a key without its id."""
-    return acts.start_register(world, store_as="fixed_secret", **how)
-
-
-def two(world: World, **how: Any) -> Process:
-    """Register a list of two."""
-    return acts.start_register_list(world, "ab", **how)
-
-
-def rename(world: World, **how: Any) -> Process:
-    """Rename a source."""
-    return acts.start_rename(world, "n", "m", **how)
-
-
-def deletion(world: World, **how: Any) -> Process:
-    """Delete a source and its secret."""
-    return acts.start_delete(world, remove_secret=True, **how)
-
-
 CASES = {
     "a source": Case(acts.start_register),
-    "a source with a fixed key": Case(fixed),
-    "a list": Case(two, "ab", step=2),
+    "a source with a fixed key": Case(partial(acts.start_register, store_as="fixed_secret")),
+    "a list": Case(partial(acts.start_register_list, names="ab"), "ab", step=2),
     "a rotation": Case(acts.start_rotate, is_prepared=True, step=2),
-    "a rename": Case(rename, "m", is_prepared=True),
-    "a deletion": Case(deletion, "", is_prepared=True),
+    "a rename": Case(partial(acts.start_rename, new_name="m"), "m", is_prepared=True),
+    "a deletion": Case(partial(acts.start_delete, remove_secret=True), "", is_prepared=True),
 }
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 BOTH = {"a source": CASES["a source"], "a list": CASES["a list"]}
@@ -175,7 +151,7 @@ def test_another_task_takes_over_only_what_is_dead_for_long(case: Case, act: Cal
                 if not acts.is_green(other):
                     assert_retryable(other)
                     assert attempt == 1
-            world.advance(world.now + LONG)
+            world.advance(world.now + acts.LONG)
         case.check(world, *others)
         assert world.posts == len(case.names)
 
@@ -224,8 +200,7 @@ def test_raced_in_any_order_there_is_one_source_of_each_name(data: st.DataObject
     for task, racer in racers.items():
         if not acts.is_green(racer):
             assert_retryable(racer)
-            racers[task] = start(task, 2)
-            run_all(world, [racers[task]])
+            racers[task] = acts.ended(start(task, 2))
         assert_green(racers[task])
     Case(acts.start_register, "".join(sorted(set("".join(tasks.values()))))).check(world, *racers.values())
     assert world.posts == len(world.live())

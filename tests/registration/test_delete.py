@@ -14,21 +14,18 @@ from tests.registration.checks import assert_green, assert_once, assert_retryabl
 from tests.registration.each_boundary import killed_at_each
 from tests.registration.simulation import Fault, Process, World, run_all, run_to
 
-KEY = "copass_webhook_secret_ds-1"
-PREVIOUS = f"{KEY}_previous"
+PREVIOUS = f"{acts.KEY}_previous"
 FIXED = "sec_secret_{name}"
 """A key that does not tell the source: those of a name of all providers share it."""
 NEXT = "delete/next run/task/-1"
-LONG = acts.TAKEOVER_AFTER + 100
 both = pytest.mark.parametrize("named", [{"data_source_id": "ds-1"}, {}], ids=["by id", "by name"])
 
 
 def rotated() -> World:
     """Return a world with a realtime source, its secret and the one before it."""
-    world = World()
-    assert_green(acts.register(world))
+    world = acts.registered()
     assert_green(acts.rotate(world, keep_previous=True))
-    assert sorted(world.store) == [KEY, PREVIOUS]
+    assert sorted(world.store) == [acts.KEY, PREVIOUS]
     return world
 
 
@@ -56,16 +53,6 @@ def test_nothing_is_left_behind(named: dict[str, str]) -> None:
     assert acts.told(again).outcome == "unchanged"
     assert world.sent == sent
     assert_gone(world)
-
-
-def test_a_location_is_free_after_it() -> None:
-    """Another source may have the key then."""
-    world = World()
-    assert_green(acts.register(world, store_as="fixed"))
-    assert not acts.is_green(acts.register(world, "m", store_as="fixed"))
-    assert_green(delete(world))
-    assert_gone(world)
-    assert_once(world, acts.register(world, "m", store_as="fixed"), name="m")
 
 
 @both
@@ -119,13 +106,12 @@ def test_a_secret_is_left_if_its_removal_is_not_asked_for() -> None:
     world = rotated()
     assert_green(acts.delete(world))
     assert world.live() == []
-    assert sorted(world.store) == [KEY, PREVIOUS]
+    assert sorted(world.store) == [acts.KEY, PREVIOUS]
 
 
 def test_a_secret_that_was_left_is_ours_to_write_over() -> None:
     """Under a key that does not hold the id, the next source of the name has its secret there."""
-    world = World()
-    assert_green(acts.register(world, store_as=FIXED))
+    world = acts.registered(store_as=FIXED)
     assert_green(acts.delete(world))
     assert assert_once(world, acts.register(world, task=acts.OTHER, store_as=FIXED)) == "ds-2"
 
@@ -133,19 +119,17 @@ def test_a_secret_that_was_left_is_ours_to_write_over() -> None:
 @pytest.mark.parametrize("boundary", ["before rotate", "after rotate", ("before write secret", 1)])
 def test_what_a_dead_task_knew_goes_with_the_source(boundary: Any) -> None:
     """A rotation that keeps the previous secret was killed; its entry alone tells both keys."""
-    world = World()
-    assert_green(acts.register(world, store_as="fixed"))
+    world = acts.registered(store_as="fixed")
     assert acts.is_killed(acts.rotate(world, keep_previous=True, store_as="fixed", kill_at=boundary))
     assert sorted(world.store) == ["fixed", "fixed_previous"]
-    world.advance(world.now + LONG)
+    world.advance(world.now + acts.LONG)
     assert_green(delete(world))
     assert (world.live(), world.store) == ([], {})
 
 
 def test_another_sources_entry_is_left_by_a_deletion_by_id() -> None:
     """Two sources have the name, and the other one is recorded."""
-    world = World()
-    assert_green(acts.register(world, store_as="fixed"))
+    world = acts.registered(store_as="fixed")
     other = acts.seed(world)
     assert_green(delete(world, data_source_id=other))
     again = acts.register(world, task=acts.OTHER, store_as="fixed")
@@ -176,8 +160,7 @@ def test_a_secret_that_is_noted_to_be_anothers_is_left() -> None:
 
 def test_a_source_without_a_secret_takes_no_other_ones_along() -> None:
     """A manual source whose key, were there a secret, would be that of a live realtime one."""
-    world = World()
-    assert_green(acts.register(world, "x", store_as=FIXED))
+    world = acts.registered(name="x", store_as=FIXED)
     github = acts.register(world, "x", store_as=FIXED, ingestion_mode="manual", fields={"provider": "github"})
     assert_green(github)
     assert_green(delete(world, data_source_id="ds-2", store_as=FIXED))
@@ -209,8 +192,7 @@ def test_without_an_entry_a_key_that_does_not_tell_the_source_is_left() -> None:
 
 def test_a_key_that_holds_nothing_is_not_warned_of() -> None:
     """There is nothing that could be another source's."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     assert not delete(world, store_as=FIXED).log.with_text("sec_secret_n")
 
 
@@ -233,8 +215,7 @@ def test_without_an_entry_a_key_that_tells_the_source_goes() -> None:
 
 def test_if_nothing_was_rotated_the_key_of_the_secret_before_is_another_sources() -> None:
     """A source whose name ends in the same word has its secret there."""
-    world = World()
-    assert_green(acts.register(world, store_as=FIXED))
+    world = acts.registered(store_as=FIXED)
     assert_green(acts.register(world, "n_previous", store_as=FIXED))
     done = delete(world)
     assert (world.live(), world.store) == (["ds-2"], {"sec_secret_n_previous": "canary-2"})

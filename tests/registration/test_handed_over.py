@@ -15,11 +15,8 @@ from tests.registration.checks import assert_green, assert_once, live_of
 from tests.registration.each_boundary import paused_at_each
 from tests.registration.simulation import Fault, Process, World, killed, run_all, run_to, timed_out
 
-LONG = acts.TAKEOVER_AFTER + 100
-both = pytest.mark.parametrize("way", ["one", "list"])
 
-
-@both
+@acts.both_ways
 @pytest.mark.parametrize("late", [12.0, 24.0])
 def test_a_list_from_before_a_pause_does_not_show_what_a_late_post_has_done(way: str, late: float) -> None:
     """The POST's answer is lost; at each boundary from there on it is paused until the POST has taken effect."""
@@ -38,28 +35,21 @@ def test_a_list_from_before_a_pause_does_not_show_what_a_late_post_has_done(way:
     assert at > 10
 
 
-@both
-def test_a_post_that_is_sent_long_after_it_was_noted_is_known_as_ours(way: str) -> None:
-    """It is paused right before the POST, whose answer is lost: the source is ours, and gets a secret."""
+@acts.both_ways
+@pytest.mark.parametrize(
+    ("pause", "lost"),
+    [
+        (1000.0, Fault()),
+        (acts.SETTLE + 10, Fault()),
+        (acts.SETTLE + 10, Fault(late=10)),
+        (20.0, Fault(late=24, error=timed_out)),
+    ],
+)
+def test_a_post_that_is_sent_a_while_after_it_was_noted_is_known_as_ours(way: str, pause: float, lost: Fault) -> None:
+    """It is paused right before the POST, whose answer is lost: the same try finds the source, and gets a secret."""
     world = World()
-    process = acts.start_one(way, world, faults={("register", 0): Fault()})
-    assert run_to(world, process, "before register")
-    world.advance(world.now + 1000)
-    run_all(world, [process])
-    if not acts.is_green(process):
-        process = acts.register_one(way, world, attempt=2)
-    assert_once(world, process)
-
-
-@both
-def test_a_post_that_is_sent_a_while_after_it_was_noted_and_takes_effect_late_is_known_as_ours(way: str) -> None:
-    """Both together are longer than a write takes."""
-    world = World()
-    process = acts.start_one(
-        way, world, freezes={"before register": 20.0}, faults={"register": Fault(late=24, error=timed_out)}
-    )
-    run_all(world, [process])
-    assert_once(world, process)
+    freezes, faults = {"before register": pause}, {("register", 0): lost}
+    assert_once(world, acts.register_one(way, world, freezes=freezes, faults=faults))
 
 
 @pytest.mark.parametrize("lost", [None, Fault()], ids=["calm", "its answer lost"])
@@ -68,7 +58,7 @@ def test_a_source_that_is_renamed_before_its_secret_is_stored_gets_one(kill_at: 
     """A registration dies between its POST and the store; a task renames the source; a third one declares it."""
     world = World()
     assert acts.is_killed(acts.register(world, kill_at=kill_at))
-    world.advance(world.now + LONG)
+    world.advance(world.now + acts.LONG)
     assert_green(acts.until_green(acts.rename, world, "n", "m") if lost is None else renamed_with(world, lost))
     assert_once(world, acts.register(world, "m", task=acts.OTHER), name="m")
     assert world.posts == 1
@@ -84,7 +74,7 @@ def test_a_rename_of_what_has_its_name_already_leaves_the_registration_of_that_t
     """A registration of the new name dies after its POST; the rename finds no source of the old name, but that one."""
     world = World()
     assert acts.is_killed(acts.register(world, "m", kill_at="after register"))
-    world.advance(world.now + LONG)
+    world.advance(world.now + acts.LONG)
     assert_green(acts.rename(world, "n", "m"))
     assert_once(world, acts.register(world, "m", task=acts.OTHER), name="m")
 
@@ -95,16 +85,15 @@ def test_an_old_name_is_taken_again_after_a_rename_that_was_killed() -> None:
     assert_green(acts.register(start))
     for renamed in killed(start, acts.start_rename(start)):
         for taken in killed(renamed, acts.start_register(renamed, task=acts.OTHER)):
-            taken.advance(taken.now + LONG)
+            taken.advance(taken.now + acts.LONG)
             assert_once(taken, acts.until_green(acts.register, taken, task=acts.OTHER, first=2, pause=60))
 
 
 def test_a_rename_that_took_effect_is_finished_by_its_retry_though_its_old_name_is_taken_again() -> None:
     """Its answer is lost; another task registers the old name; the retry leaves that source alone and is green."""
-    world = World()
-    assert_green(acts.register(world))
+    world = acts.registered()
     assert not acts.is_green(acts.rename(world, faults={("update", 0): Fault()}))
-    world.advance(world.now + LONG)
+    world.advance(world.now + acts.LONG)
     other = acts.until_green(acts.register, world, task=acts.OTHER, pause=60)
     assert_once(world, other)
     retry = acts.rename(world, attempt=2)
@@ -116,12 +105,11 @@ def test_a_rename_that_took_effect_is_finished_by_its_retry_though_its_old_name_
 
 def test_a_rename_is_finished_and_leaves_the_registration_of_its_old_name_to_be_finished() -> None:
     """A rename dies after its PATCH, a registration of the old name after its POST; then the rename is tried again."""
-    world = World()
-    assert_green(acts.register(world))
+    world = acts.registered()
     assert acts.is_killed(acts.rename(world, kill_at="after update"))
-    world.advance(world.now + LONG)
+    world.advance(world.now + acts.LONG)
     assert acts.is_killed(acts.register(world, task=acts.OTHER, kill_at="after register"))
-    world.advance(world.now + LONG)
+    world.advance(world.now + acts.LONG)
     assert_green(acts.rename(world, attempt=2))
     assert_once(world, acts.register(world, task="last/run/task/-1"))
     assert_once(world, acts.register(world, "new", task="last/run/task/-1"), name="new")
@@ -129,8 +117,7 @@ def test_a_rename_is_finished_and_leaves_the_registration_of_its_old_name_to_be_
 
 def test_a_rotation_is_not_finished_under_another_key() -> None:
     """The readers of the key that the secret was under would be left with a void one."""
-    world = World()
-    assert_green(acts.register(world, store_as="one"))
+    world = acts.registered(store_as="one")
     down = {"write secret": Fault(applies=False, error=lambda: SecretStoreError("down"))}
     assert not acts.is_green(acts.rotate(world, store_as="one", faults=down))
     other = acts.register(world, store_as="other", task=acts.OTHER)
@@ -141,8 +128,7 @@ def test_a_rotation_is_not_finished_under_another_key() -> None:
 
 def test_a_key_whose_rotation_is_unfinished_is_taken_and_not_waited_for() -> None:
     """Nobody works on the entry that names it: another source that declares the key is told so at once."""
-    world = World()
-    assert_green(acts.register(world, store_as="one"))
+    world = acts.registered(store_as="one")
     down = {"write secret": Fault(applies=False, error=lambda: SecretStoreError("down"))}
     assert not acts.is_green(acts.rotate(world, store_as="one", faults=down))
     other = acts.register(world, "m", store_as="one")
@@ -153,7 +139,7 @@ def test_a_key_whose_rotation_is_unfinished_is_taken_and_not_waited_for() -> Non
 # An entry that is written too late, over what another process has written since.
 
 
-@both
+@acts.both_ways
 @pytest.mark.parametrize(
     "faults", [{}, {("write entry", 0): Fault(error=lambda: JournalError("down"))}], ids=["", "its answer lost"]
 )
@@ -168,15 +154,14 @@ def test_a_claim_that_is_written_too_late_hides_no_post_in_flight(way: str, faul
     assert_green(paused)
 
 
-@both
+@acts.both_ways
 @pytest.mark.parametrize(
     "faults",
     [
-        {},
         {("read secret", 0): Fault(applies=False, error=lambda: SecretStoreError("down"))},
         {"write secret": Fault(applies=False, error=lambda: SecretStoreError("down"))},
     ],
-    ids=["calm", "the store cannot be read", "the store cannot be written"],
+    ids=["the store cannot be read", "the store cannot be written"],
 )
 def test_a_note_that_is_written_too_late_does_not_undo_what_the_retry_has_completed(
     way: str, faults: dict[Any, Fault]
@@ -195,7 +180,7 @@ def test_a_deletion_of_nothing_that_is_paused_hides_no_registration(act: Callabl
     for world, paused in paused_at_each(World, partial(act, faults={"list": Fault(applies=False)})):
         if paused.trace[-1] in {"before write entry", "before remove entry"}:
             continue
-        world.advance(world.now + LONG)
+        world.advance(world.now + acts.LONG)
         assert acts.is_killed(acts.register(world, kill_at="after register"))
         run_all(world, [paused])
         assert_once(world, acts.register(world, attempt=2))

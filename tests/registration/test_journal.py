@@ -115,6 +115,15 @@ def test_an_entry_of_a_newer_format_is_refused_in_words(entry: dict[str, Any]) -
                 {**PENDING, "previous": {**PENDING, "copass_entry": 1}},
                 {**PENDING, "previous": PENDING | {"previous": None}},
                 {**PENDING, "created_ids": 5},
+                # Of another type; such an entry fails its source alone: see test_register_many.py.
+                {**PENDING, "created_ids": "abc"},
+                {**PENDING, "since": "x"},
+                {**PENDING, "write": {"kind": "register", "sent_at": "x", "by": "x"}},
+                {**PENDING, "write": {"kind": "something", "sent_at": 1, "by": "x", "source_id": "ds-1"}},
+                {**PENDING, "write": {"kind": ["register"], "sent_at": 1, "by": "x"}},
+                {**GOOD, "source_id": 5},
+                {**GOOD, "write_only_hashes": "x"},
+                {**GOOD, "write_only_hashes": {"adapter_config.a": 1}},
                 {**PENDING, "since": float("nan")},
                 {**PENDING, "since": float("-inf")},
             )

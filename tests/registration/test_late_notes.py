@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -12,7 +13,6 @@ from tests.registration.checks import assert_green, assert_true, live_of
 from tests.registration.simulation import Fault, Process, World, run_all, run_to
 
 KEY = "shared"
-THIRD = "third/run/task/-1"
 
 
 def _is_refused(process: Process) -> bool:
@@ -29,34 +29,30 @@ def _run_to_the_note(world: World, process: Process) -> None:
     "start",
     [
         acts.start_register,
-        lambda world, name, **how: acts.start_register(world, name, on_missing_secret="rotate", **how),
+        partial(acts.start_register, on_missing_secret="rotate"),
         acts.start_rotate,
     ],
     ids=["an adoption", "an adoption that may rotate", "a rotation"],
 )
 def test_a_note_that_is_written_late_takes_no_key(start: Callable[..., Process]) -> None:
     """Of another source, which has completed with it meanwhile; neither does the retry, and the owner may rotate."""
-    world = World()
-    acts.seed(world, "a")
+    world = acts.seeded("a")
     late = start(world, "a", store_as=KEY)
     _run_to_the_note(world, late)
     owner = acts.register(world, "b", store_as=KEY, task=acts.OTHER)
     assert_green(owner)
     run_all(world, [late])
     assert _is_refused(late)
-    again = start(world, "a", store_as=KEY, attempt=2)
-    run_all(world, [again])
-    assert _is_refused(again)
+    assert _is_refused(acts.ended(start(world, "a", store_as=KEY, attempt=2)))
     assert_true(world, owner)
-    rotation = acts.rotate(world, "b", store_as=KEY, task=THIRD)
+    rotation = acts.rotate(world, "b", store_as=KEY, task=acts.THIRD)
     assert_green(rotation)
     assert_true(world, rotation)
 
 
 def test_a_note_that_is_written_late_takes_no_key_though_its_write_failed() -> None:
     """It took effect, and the answer was lost; the retry does not take the note for its own."""
-    world = World()
-    acts.seed(world, "a")
+    world = acts.seeded("a")
     failure = Fault(error=lambda: JournalError("lost"))
     late = acts.start_register(world, "a", store_as=KEY, faults={("write entry", 1): failure})
     _run_to_the_note(world, late)
@@ -98,8 +94,7 @@ def test_a_late_note_on_a_registration_that_was_interrupted(notes: bool) -> None
 @pytest.mark.parametrize("by_id", [False, True])
 def test_a_deletion_that_wakes_late_frees_no_key(by_id: bool) -> None:
     """It stands before the removal of the note; its retry finishes, and another source takes the key."""
-    world = World()
-    assert_green(acts.register(world, "a", store_as=KEY))
+    world = acts.registered(name="a", store_as=KEY)
     how = {"remove_secret": True, "store_as": KEY, **({"data_source_id": "ds-1"} if by_id else {})}
     late = acts.start_delete(world, "a", **how)
     assert run_to(world, late, "before remove entry")
@@ -107,21 +102,20 @@ def test_a_deletion_that_wakes_late_frees_no_key(by_id: bool) -> None:
     owner = acts.register(world, "b", store_as=KEY, task=acts.OTHER)
     run_all(world, [late])
     acts.seed(world, "c")
-    assert _is_refused(acts.register(world, "c", store_as=KEY, task=THIRD))
+    assert _is_refused(acts.register(world, "c", store_as=KEY, task=acts.THIRD))
     assert_green(owner)
     assert_true(world, owner)
 
 
 def test_a_rename_that_wakes_late_moves_no_note_back() -> None:
     """Its retry has renamed the source, and another run has renamed it on."""
-    world = World()
-    assert_green(acts.register(world, "a", store_as=KEY))
+    world = acts.registered(name="a", store_as=KEY)
     late = acts.start_rename(world, "a", "b")
     assert run_to(world, late, "after update")
     assert run_to(world, late, "before write entry")
     assert_green(acts.rename(world, "a", "b", attempt=2))
     assert_green(acts.rename(world, "b", "c", task=acts.OTHER))
-    owner = acts.register(world, "c", store_as=KEY, task=THIRD)
+    owner = acts.register(world, "c", store_as=KEY, task=acts.THIRD)
     run_all(world, [late])
     acts.seed(world, "d")
     assert _is_refused(acts.register(world, "d", store_as=KEY, task="fourth/run/task/-1"))
@@ -132,10 +126,9 @@ def test_a_rename_that_wakes_late_moves_no_note_back() -> None:
 @pytest.mark.parametrize("start", [acts.start_register, acts.start_rotate])
 def test_a_pause_between_two_looks_takes_no_key(start: Callable[..., Process]) -> None:
     """At the note, which names a source whose registration was refused, and at the entry of that source."""
-    world = World()
-    acts.seed(world, "a")
+    world = acts.seeded("a")
     refusal = Fault(applies=False, error=lambda: CopassValidationError("422", status=422))
-    acts.register(world, "b", store_as=KEY, task=THIRD, faults={"register": refusal})
+    acts.register(world, "b", store_as=KEY, task=acts.THIRD, faults={"register": refusal})
     late = start(world, "a", store_as=KEY)
     assert run_to(world, late, "after write entry")
     assert run_to(world, late, "after read entry")
@@ -148,8 +141,7 @@ def test_a_pause_between_two_looks_takes_no_key(start: Callable[..., Process]) -
 @pytest.mark.parametrize("at", range(20, 36, 2))
 def test_a_note_that_is_late_while_the_owner_works_stops_one_of_both(at: int) -> None:
     """Wherever the owner is paused: its own secret is not taken for another source's."""
-    world = World()
-    acts.seed(world, "a")
+    world = acts.seeded("a")
     late = acts.start_register(world, "a", store_as=KEY, on_missing_secret="rotate")
     _run_to_the_note(world, late)
     owner = acts.start_register(world, "b", store_as=KEY, task=acts.OTHER)
@@ -162,8 +154,7 @@ def test_a_note_that_is_late_while_the_owner_works_stops_one_of_both(at: int) ->
 
 def test_a_key_that_a_gone_source_left_is_not_adopted() -> None:
     """It was deleted by its id, so no entry tells of it; the note still names it, and the key holds its secret."""
-    world = World()
-    acts.seed(world, "a")
+    world = acts.seeded("a")
     gone = acts.told(acts.register(world, "b", store_as=KEY))
     assert_green(acts.delete(world, "b", data_source_id=gone.data_source_id))
     assert _is_refused(acts.register(world, "a", store_as=KEY, task=acts.OTHER))

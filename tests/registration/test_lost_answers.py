@@ -21,7 +21,6 @@ from airflow_provider_copass.registration import (
     StoreKey,
     Timing,
     Updated,
-    register_many,
     update,
 )
 from airflow_provider_copass.registration.journal import Tombstone, from_text
@@ -33,6 +32,7 @@ from tests.registration.file_world import (
     assert_kept,
     client_for,
     realtime,
+    register_list,
     register_one,
     runtime,
     until_it_works,
@@ -90,12 +90,7 @@ def test_a_lost_answer_to_a_post_of_a_list(
     emulator.add_fault(operation="register", when=when, action=action, skip=2)
 
     def attempt(number: int) -> list[Registered]:
-        of_list = runtime(client, tmp_path, attempt=number, **CALM, pool=InTurn(CALM["clock"]))
-        outcomes = register_many([realtime(name) for name in "abcd"], of_list)
-        for outcome in outcomes:
-            if outcome.error is not None:
-                raise outcome.error
-        return [outcome.registered for outcome in outcomes if outcome.registered is not None]
+        return register_list(client, tmp_path, "abcd", attempt=number, **CALM, pool=InTurn(CALM["clock"]))
 
     assert_good(emulator, tmp_path, *until_it_works(attempt))
     assert len(emulator.requests(operation="register")) == (5 if when == "before" else 4)

@@ -12,10 +12,9 @@ from airflow_provider_copass.errors import (
     CopassRateLimitError,
     DuplicateSourcesError,
 )
-from airflow_provider_copass.registration.journal import Completed, Pending, entry_name, from_text
-from airflow_provider_copass.registration.spec import Identity
+from airflow_provider_copass.registration.journal import Completed, Pending
 from tests.registration import acts
-from tests.registration.checks import assert_green, assert_once, assert_true, live_of
+from tests.registration.checks import assert_green, assert_once, assert_true, entry_of, live_of
 from tests.registration.simulation import (
     Fault,
     Process,
@@ -46,8 +45,7 @@ def turned_away_for_long() -> Exception:
 )
 def test_a_second_mint_that_fails_is_not_forgotten(failure: Callable[[], Exception], times: int) -> None:
     """It was paused right before its rotation, and has voided what the winner had stored; its next mint fails."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     faults = {("rotate", nth): Fault(applies=False, error=failure) for nth in range(1, 1 + times)}
     paused = acts.start_register(world, on_missing_secret="rotate", faults=faults)
     assert run_to(world, paused, "before rotate")
@@ -60,8 +58,7 @@ def test_a_second_mint_that_fails_is_not_forgotten(failure: Callable[[], Excepti
 @pytest.mark.parametrize("failure", [refused, turned_away])
 def test_the_next_try_mints_for_one_that_can_do_no_more(failure: Callable[[], Exception]) -> None:
     """Its second mint fails for as long as it tries: the entry says that the secret may be void."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     faults = {("rotate", nth): Fault(applies=False, error=failure) for nth in range(1, 400)}
     paused = acts.start_register(world, on_missing_secret="rotate", faults=faults)
     assert run_to(world, paused, "before rotate")
@@ -75,13 +72,11 @@ def test_the_next_try_mints_for_one_that_can_do_no_more(failure: Callable[[], Ex
 @pytest.mark.parametrize("start", [acts.start_register, acts.start_rotate], ids=["registration", "rotation"])
 def test_who_was_turned_away_does_not_rotate_what_the_winner_has_stored(start: Callable[..., Process]) -> None:
     """Its rotation was answered with 429, so nothing was voided; by the time that it is due, another one is green."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     given = {"on_missing_secret": "rotate"} if start is acts.start_register else {}
     slow = start(world, faults={("rotate", 0): Fault(applies=False, error=turned_away_for_long)}, **given)
     assert run_to(world, slow, "after rotate")
-    winner = start(world, attempt=2, **given)
-    run_all(world, [winner])
+    winner = acts.ended(start(world, attempt=2, **given))
     stored = dict(world.store)
     run_all(world, [slow])
     assert_green(winner)
@@ -91,8 +86,7 @@ def test_who_was_turned_away_does_not_rotate_what_the_winner_has_stored(start: C
 
 def test_who_has_waited_before_it_was_paused_still_mints_once_more() -> None:
     """It acquired the lease at the last moment, and was paused right before it stored the secret."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     freezes = {
         # A claim that is too late; the pause after it, which is longer than anybody waits; and the store.
         ("before write entry", 0): 3.0,
@@ -143,13 +137,11 @@ def test_a_note_of_a_rotation_that_was_never_sent_is_taken_back() -> None:
 @pytest.mark.parametrize("slow", range(4))
 def test_a_lease_is_given_back_though_looks_take_too_long(slow: int) -> None:
     """Two in a row; a failure that is final leaves nobody waiting for the entry."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     freezes = {("after read entry", slow): 3.0, ("after read entry", slow + 1): 3.0}
     failed = acts.register(world, if_exists="fail", freezes=freezes)
     assert acts.error_of(failed) is not None
-    name = entry_name(Identity(acts.SANDBOX, "slack", "n"))
-    entry = from_text(world.entries.get(name), name=name)
+    entry = entry_of(world)
     assert not isinstance(entry, Pending) or not entry.lease_token
 
 
@@ -157,13 +149,11 @@ def test_a_lease_is_given_back_though_looks_take_too_long(slow: int) -> None:
 @pytest.mark.parametrize("start", [acts.start_register, acts.start_rotate], ids=["a registration", "a rotation"])
 def test_a_second_mint_waits_for_the_rotation_in_flight(start: Callable[..., Process], late: float) -> None:
     """It was paused right before its rotation, whose answer is lost: an effect that is late voids nothing."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     how = {"on_missing_secret": "rotate"} if start is acts.start_register else {}
     paused = start(world, faults={("rotate", 0): Fault(late=late, error=timed_out)}, **how)
     assert run_to(world, paused, "before rotate")
-    winner = start(world, attempt=2, **how)
-    run_all(world, [winner])
+    winner = acts.ended(start(world, attempt=2, **how))
     run_all(world, [paused])
     settle(world)
     assert_green(winner, paused)
@@ -172,8 +162,7 @@ def test_a_second_mint_waits_for_the_rotation_in_flight(start: Callable[..., Pro
 
 def test_who_owes_anew_has_as_long_again() -> None:
     """It has made up for its first debt all but the end when it is paused again, and owes another task's secret."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     takeover = acts.TAKEOVER_AFTER
     freezes = {("before write secret", nth): seconds for nth, seconds in enumerate((3, 2.5 * takeover, 1.5 * takeover))}
     paused = acts.start_register(world, on_missing_secret="rotate", freezes=freezes)
@@ -203,7 +192,7 @@ def test_a_deletion_that_removed_a_secret_too_late_owes_it_until_it_has_minted(
     assert world.live() == []
 
 
-@pytest.mark.parametrize("way", ["one", "list"])
+@acts.both_ways
 def test_of_two_sources_that_fit_a_lost_post_none_is_picked(way: str) -> None:
     """A proxy may have sent it twice, or a person was there: neither is deleted, and no secret is rotated."""
     world = World()
@@ -275,6 +264,6 @@ def test_a_deletion_that_was_late_leaves_what_is_known_of_a_newer_source() -> No
     assert_green(owner, late)
     again = acts.register(world, task=acts.OTHER, attempt=2)
     assert acts.told(again).outcome == "unchanged"
-    entry = from_text(world.entries[entry_name(Identity(acts.SANDBOX, "slack", "n"))], name="n")
+    entry = entry_of(world)
     assert isinstance(entry, Completed)
     assert entry.registered_by == acts.OTHER

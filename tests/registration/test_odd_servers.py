@@ -12,11 +12,10 @@ from tests.registration import acts
 from tests.registration.checks import assert_green, assert_once, assert_retryable, live_of
 from tests.registration.simulation import Fault, World, run_all, run_to, server_error, turned_away
 
-both = pytest.mark.parametrize("way", ["one", "list"])
 each_field = pytest.mark.parametrize("rewrites", [{"name": "N (2)"}, {"provider": "Slack"}], ids=["name", "provider"])
 
 
-@both
+@acts.both_ways
 @each_field
 def test_a_source_that_the_server_named_otherwise_keeps_its_secret(way: str, rewrites: dict[str, str]) -> None:
     """The secret is stored before the task fails, and the message names the source."""
@@ -28,7 +27,7 @@ def test_a_source_that_the_server_named_otherwise_keeps_its_secret(way: str, rew
     assert world.store == {"copass_webhook_secret_ds-1": world.rows["ds-1"].secret}
 
 
-@both
+@acts.both_ways
 @each_field
 @pytest.mark.parametrize("mode", ["manual", "realtime"])
 def test_a_source_that_the_server_named_otherwise_is_not_registered_again(
@@ -46,7 +45,7 @@ def test_a_source_that_the_server_named_otherwise_is_not_registered_again(
         assert world.posts == 1, kill_at
 
 
-@both
+@acts.both_ways
 @each_field
 def test_a_source_that_the_server_named_otherwise_is_not_registered_again_for_a_store(
     way: str, rewrites: dict[str, str]
@@ -60,7 +59,7 @@ def test_a_source_that_the_server_named_otherwise_is_not_registered_again_for_a_
     assert world.posts == 1
 
 
-@both
+@acts.both_ways
 def test_a_source_too_many_that_cannot_be_deleted_is_deleted_by_the_next_try(way: str) -> None:
     """Who lost the lease while it sent its POST, and cannot delete what that created, fails and leaves a note of it."""
     world = World()
@@ -78,7 +77,7 @@ def test_a_source_too_many_that_cannot_be_deleted_is_deleted_by_the_next_try(way
 TURNED_AWAY = {"register": Fault(applies=False, error=turned_away), "delete": Fault(applies=False, error=turned_away)}
 
 
-@both
+@acts.both_ways
 def test_a_post_that_is_turned_away_for_long_is_sent_again(way: str) -> None:
     """The server asks for longer pauses than a look at the lease is good for: the lease is looked at once more."""
     world = World()
@@ -87,7 +86,7 @@ def test_a_post_that_is_turned_away_for_long_is_sent_again(way: str) -> None:
     assert world.posts == 4
 
 
-@both
+@acts.both_ways
 def test_a_post_that_is_always_turned_away_fails_the_task(way: str) -> None:
     """With the server's own answer, which Airflow retries; nobody waits for the entry then."""
     world = World()
@@ -101,14 +100,13 @@ def test_a_post_that_is_always_turned_away_fails_the_task(way: str) -> None:
 
 def test_a_deletion_that_is_always_turned_away_fails_the_task() -> None:
     """With the server's own answer, which Airflow retries."""
-    world = World()
-    acts.register(world)
+    world = acts.registered()
     refused = acts.delete(world, faults=TURNED_AWAY)
     assert isinstance(refused.error, CopassRateLimitError)
     assert_once(world, acts.register(world, task=acts.OTHER))
 
 
-@both
+@acts.both_ways
 @pytest.mark.parametrize("status", [404, 405])
 def test_a_server_without_rotation_is_no_matter_for_an_entry_that_is_completed_late(way: str, status: int) -> None:
     """The secret cannot be minted once more, nor can anybody have voided it."""
@@ -125,8 +123,7 @@ def test_a_server_without_rotation_is_no_matter_for_an_entry_that_is_completed_l
 
 def test_a_server_that_shows_a_refused_name_now_and_then_ends_the_task() -> None:
     """Each POST is answered with 409, and every other list is without the source: one POST more, and an error."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     lists = itertools.count()
     list_sources = world.list_sources
 

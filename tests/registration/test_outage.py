@@ -6,11 +6,8 @@ import pytest
 
 from airflow_provider_copass.errors import JournalError, SecretStoreError
 from tests.registration import acts
-from tests.registration.checks import assert_green, assert_once, assert_retryable
+from tests.registration.checks import assert_once, assert_retryable
 from tests.registration.simulation import Fault, World, server_error
-
-NEXT = "dag/next run/task/-1"
-both = pytest.mark.parametrize("way", ["one", "list"])
 
 
 def no_entry() -> Exception:
@@ -33,7 +30,7 @@ ERRORS = {
 }
 
 
-@both
+@acts.both_ways
 @pytest.mark.parametrize("applies", [False, True])
 @pytest.mark.parametrize("store_as", [None, "fixed_secret"])
 def test_an_outage_at_any_step_of_a_registration(way: str, store_as: str | None, applies: bool) -> None:
@@ -52,17 +49,16 @@ def test_an_outage_at_any_step_of_a_registration(way: str, store_as: str | None,
         assert world.posts == 1
 
 
-@both
+@acts.both_ways
 @pytest.mark.parametrize("effect", ["get", "list", "read entry", "read secret"])
 def test_an_outage_for_good_registers_and_rotates_nothing(way: str, effect: str) -> None:
     """What cannot be looked at is not taken for missing, try after try."""
-    world = World()
-    assert_green(acts.register(world))
+    world = acts.registered()
     if effect == "list":
         # What is not recorded is looked for in the list.
         world.entries.clear()
     for attempt in (1, 2, 3):
         faults = {effect: Fault(applies=False, error=ERRORS[effect])}
-        done = acts.register_one(way, world, task=NEXT, attempt=attempt, on_missing_secret="rotate", faults=faults)
+        done = acts.register_one(way, world, task=acts.NEXT, attempt=attempt, on_missing_secret="rotate", faults=faults)
         assert_retryable(done)
     assert (world.posts, world.rotations) == (1, 0)

@@ -20,16 +20,13 @@ from airflow_provider_copass.errors import (
     SourceChangedError,
 )
 from airflow_provider_copass.registration.journal import (
-    Entry,
     Pending,
     completed_of,
-    entry_name,
     from_text,
     settled_part,
 )
-from airflow_provider_copass.registration.spec import Identity
 from tests.registration import acts
-from tests.registration.checks import assert_green, is_stored, live_of
+from tests.registration.checks import assert_green, entry_of, is_stored, live_of
 from tests.registration.simulation import Fault, Process, World, run_all, server_error, settle, timed_out
 
 pytestmark = pytest.mark.rounds
@@ -228,12 +225,6 @@ def assert_told(world: World, name: str, process: Process, *, is_late: bool) -> 
         case _:
             assert_green(process)
             assert live_of(world, name) == [acts.told(process).data_source_id], (name, world.sent)
-
-
-def entry_of(world: World, name: str) -> Entry | None:
-    """Return what the journal says of a name in the end."""
-    entry = entry_name(Identity(acts.SANDBOX, "slack", name))
-    return from_text(world.entries.get(entry), name=entry)
 
 
 @given(seed=st.integers(0, 2**32))

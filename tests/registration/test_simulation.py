@@ -110,8 +110,7 @@ def test_every_write_to_the_server_can_be_late_or_lose_its_answer(name: str, sen
     """The process gets no answer in any case; it takes effect later, at once, or never."""
     ends = {}
     for fault in (Fault(late=12), Fault(), Fault(applies=False)):
-        world = World()
-        acts.seed(world)
+        world = acts.seeded()
         before = copy.deepcopy(world.rows)
         process = run(world, send, faults={name: fault})
         assert isinstance(process.error, CopassConnectionLostError)
@@ -126,8 +125,7 @@ def test_every_write_to_the_server_can_be_late_or_lose_its_answer(name: str, sen
 
 def test_a_copy_of_a_world_is_a_world_of_its_own() -> None:
     """With what is in flight in it."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     run(world, lambda it: it.client.send(calls.delete_source("sb", "ds-1")), faults={"delete": Fault(late=12)})
     other = copy.deepcopy(world)
     settle(other)
@@ -155,8 +153,7 @@ def test_a_date_is_handed_on_as_the_client_reads_it(date: str | None, year: int 
 
 def test_a_list_is_cut_without_saying_so() -> None:
     """It counts as many sources as it sends."""
-    world = World()
-    acts.seed(world)
+    world = acts.seeded()
     acts.seed(world, "m")
     world.hidden.add("ds-1")
     listed = run(world, lambda it: it.client.send(calls.list_sources("sb"))).result

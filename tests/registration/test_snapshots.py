@@ -134,7 +134,7 @@ def test_a_deletion_that_is_paused_leaves_what_was_registered_since(
 # A registration.
 
 
-@pytest.mark.parametrize("way", ["one", "list"])
+@acts.both_ways
 @pytest.mark.parametrize("store_as", [None, "fixed_secret"], ids=["key with the id", "fixed key"])
 @pytest.mark.parametrize("issues", [True, False], ids=["secret", "no secret issued"])
 def test_a_registration_that_is_paused_takes_nothing_from_what_its_retry_knows(

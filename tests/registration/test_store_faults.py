@@ -12,11 +12,8 @@ from airflow_provider_copass.errors import SecretStoreError
 from airflow_provider_copass.secret_stores._failure_kind import kind_of
 from tests.harness.exceptions import everything_said
 from tests.registration import acts
-from tests.registration.checks import assert_green, assert_once, assert_retryable
+from tests.registration.checks import assert_once, assert_retryable
 from tests.registration.simulation import Fault, Process, World
-
-KEY = "copass_webhook_secret_ds-1"
-both = pytest.mark.parametrize("way", ["one", "list"])
 
 
 class StoreError(Exception):
@@ -104,16 +101,16 @@ def test_a_failure_tells_its_kind(raised: Callable[[], Exception], told: str) ->
     assert kind_of(raised()) == told
 
 
-@both
-def test_a_write_that_fails_once_is_repeated_in_the_same_try(way: str) -> None:
-    """The secret is still in hand, so it is written again, and nothing is rotated."""
+@acts.both_ways
+@pytest.mark.parametrize("effect", [("write secret", 0), ("read secret", 1)], ids=["write", "read back"])
+def test_a_write_that_fails_once_is_repeated_in_the_same_try(way: str, effect: tuple[str, int]) -> None:
+    """The secret is still in hand, so it is written, or read back, again, and nothing is rotated."""
     world = World()
-    faults = {("write secret", 0): Fault(applies=False, error=broken)}
-    assert_once(world, acts.register_one(way, world, faults=faults))
-    assert (world.store, world.rotations) == ({KEY: "canary-1"}, 0)
+    assert_once(world, acts.register_one(way, world, faults={effect: Fault(applies=False, error=broken)}))
+    assert (world.store, world.rotations) == ({acts.KEY: "canary-1"}, 0)
 
 
-@both
+@acts.both_ways
 def test_a_write_that_always_fails_is_made_up_for_by_the_next_try(way: str) -> None:
     """The error tells what kind of failure it is and what comes next; the next try mints anew."""
     world = World()
@@ -125,18 +122,11 @@ def test_a_write_that_always_fails_is_made_up_for_by_the_next_try(way: str) -> N
     assert (world.posts, world.rotations) == (1, 1)
 
 
-def test_a_read_that_fails_tells_its_kind() -> None:
-    """As a write does."""
-    faults = {"read secret": Fault(error=lambda: ClientError("ThrottlingException"))}
-    said = assert_store_error(acts.register(World(), faults=faults))
-    assert "cannot be read (ClientError: ThrottlingException)" in said
-
-
-@pytest.mark.parametrize("key", [KEY, "my_secret"], ids=["key with the id", "fixed key"])
+@pytest.mark.parametrize("key", [acts.KEY, "my_secret"], ids=["key with the id", "fixed key"])
 def test_a_value_that_reads_back_otherwise_is_an_error_until_it_is_gone(key: str) -> None:
     """A backend that came to stand before the store: the next try does not take its value for the secret."""
     world = World()
-    how = {"store_as": None if key == KEY else key}
+    how = {"store_as": None if key == acts.KEY else key}
 
     def shadowed() -> Exception:
         world.shadow[key] = "somebody's"
@@ -155,15 +145,16 @@ def test_a_value_that_reads_back_otherwise_is_an_error_until_it_is_gone(key: str
 def test_a_store_that_cannot_be_read_is_an_error_that_shows_nothing(reads: Iterable[int]) -> None:
     """What a store raises while it is asked may hold the secret too; the next try makes up for it."""
     world = World()
-    assert_store_error(acts.register(world, faults={("read secret", nth): Fault(error=broken) for nth in reads}))
+    down = Fault(error=lambda: ClientError("ThrottlingException"))
+    said = assert_store_error(acts.register(world, faults={("read secret", nth): down for nth in reads}))
+    assert "cannot be read (ClientError: ThrottlingException)" in said
     assert_once(world, acts.register(world, attempt=2))
     assert world.posts == 1
 
 
 def test_a_store_that_cannot_be_read_later_is_not_taken_for_empty() -> None:
     """A source in place: nothing is minted because of an outage, whatever is asked for."""
-    world = World()
-    assert_green(acts.register(world))
+    world = acts.registered()
     down = Fault(applies=False, error=broken)
     for choice in ("fail", "rotate", "ignore"):
         process = acts.register(world, task=acts.OTHER, on_missing_secret=choice, faults={"read secret": down})
@@ -171,21 +162,14 @@ def test_a_store_that_cannot_be_read_later_is_not_taken_for_empty() -> None:
     assert world.rotations == 0
 
 
-def test_a_read_back_that_fails_once_is_repeated() -> None:
-    """The secret is good, and is not rotated for an outage that is over."""
-    world = World()
-    assert_once(world, acts.register(world, faults={("read secret", 1): Fault(error=broken)}))
-    assert (world.store, world.rotations) == ({KEY: "canary-1"}, 0)
-
-
-@both
+@acts.both_ways
 @pytest.mark.parametrize("lag", [1.0, 10.0])
 def test_a_store_that_shows_a_write_late_is_waited_for(way: str, lag: float) -> None:
     """Reads that are behind by seconds are no reason to rotate a good secret."""
     world = World(lag=lag)
     assert_once(world, acts.register_one(way, world))
     assert (world.posts, world.rotations) == (1, 0)
-    assert world.shown == {KEY: world.rows["ds-1"].secret}
+    assert world.shown == {acts.KEY: world.rows["ds-1"].secret}
 
 
 def test_a_store_that_never_shows_a_write_is_not_waited_for_for_ever() -> None:

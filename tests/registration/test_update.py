@@ -24,7 +24,6 @@ from tests.registration.checks import assert_green, assert_once, assert_retryabl
 from tests.registration.each_boundary import killed_at_each, paused_at_each
 from tests.registration.simulation import Fault, Process, World, run_all
 
-KEY = "copass_webhook_secret_ds-1"
 ways = pytest.mark.parametrize("way", ["update", "register", "register a list"])
 
 

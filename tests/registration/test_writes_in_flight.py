@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,69 +37,32 @@ class Case:
 
     def run(self, world: World, attempt: int) -> Process:
         """Run a later try to its end."""
-        process = self.start(world, attempt=attempt)
-        run_all(world, [process])
-        return process
-
-
-def unmanaged() -> World:
-    """Return a world in which somebody has made the source by hand, and keeps its secret."""
-    world = World()
-    acts.seed(world)
-    return world
-
-
-def rotating(world: World, **how: Any) -> Process:
-    """Start a registration that may rotate what it finds."""
-    return acts.start_register(world, on_missing_secret="rotate", **how)
-
-
-def rotating_in_a_list(world: World, **how: Any) -> Process:
-    """Start the same in a list."""
-    return acts.start_register_list(world, on_missing_secret="rotate", **how)
+        return acts.ended(self.start(world, attempt=attempt))
 
 
 CASES = {
     "a rotation": Case(acts.registered, acts.start_rotate, {}),
     "the mint after a lost answer": Case(World, acts.start_register, {("register", 0): LOST}),
     "the mint after a lost answer in a list": Case(World, acts.start_register_list, {("register", 0): LOST}),
-    "on_missing_secret='rotate'": Case(unmanaged, rotating, {}),
-    "on_missing_secret='rotate' in a list": Case(unmanaged, rotating_in_a_list, {}),
+    "on_missing_secret='rotate'": Case(acts.seeded, partial(acts.start_register, on_missing_secret="rotate"), {}),
+    "on_missing_secret='rotate' in a list": Case(
+        acts.seeded, partial(acts.start_register_list, on_missing_secret="rotate"), {}
+    ),
 }
 each_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 late_by = pytest.mark.parametrize("late", [12.0, 22.0])
 
 
-def until_green(case: Case, world: World) -> Process:
-    """Run the retries of a task, at once one after the other, until one is green."""
-    for attempt in (2, 3, 4):
-        process = case.run(world, attempt)
-        if acts.is_green(process):
-            return process
-    raise AssertionError(process.error)
-
-
 @each_case
 @late_by
-def test_a_rotation_whose_answer_is_lost_and_that_comes_late_voids_nothing(case: Case, late: float) -> None:
+@pytest.mark.parametrize("kill_at", [None, "after rotate"], ids=["its answer lost", "killed"])
+def test_a_rotation_that_comes_late_voids_nothing(case: Case, late: float, kill_at: str | None) -> None:
     """The retry follows at once; when the first rotation has taken effect as well, the store holds the valid secret."""
     world = case.prepare()
-    first = case.first(world, faults={("rotate", 0): Fault(late=late)})
-    run_all(world, [first])
+    first = acts.ended(case.first(world, faults={("rotate", 0): Fault(late=late)}, kill_at=kill_at))
     assert world.rotations == 1
-    retry = first if acts.is_green(first) else until_green(case, world)
-    assert_once(world, retry)
-
-
-@each_case
-@late_by
-def test_a_rotation_sent_by_a_killed_try_voids_nothing(case: Case, late: float) -> None:
-    """The try is killed right after it has sent the rotation, which takes effect while its retry is at work."""
-    world = case.prepare()
-    first = case.first(world, faults={("rotate", 0): Fault(late=late)}, kill_at="after rotate")
-    run_all(world, [first])
-    assert acts.is_killed(first)
-    assert_once(world, until_green(case, world))
+    assert acts.is_killed(first) is bool(kill_at)
+    assert_once(world, first if acts.is_green(first) else acts.until_green(case.run, world, first=2, tries=3))
 
 
 @each_case
@@ -106,7 +70,7 @@ def test_a_rotation_sent_by_a_killed_try_voids_nothing(case: Case, late: float) 
 def test_a_later_run_does_not_reuse_a_void_secret(case: Case, late: float) -> None:
     """Another DAG registers the source while the rotation is in flight: if it is green, its secret stays valid."""
     world = case.prepare()
-    run_all(world, [case.first(world, faults={("rotate", 0): Fault(late=late)})])
+    acts.ended(case.first(world, faults={("rotate", 0): Fault(late=late)}))
     retry = case.run(world, 2)
     other = acts.until_green(acts.register, world, task=acts.OTHER, pause=60)
     assert acts.is_green(retry) or acts.is_green(other)
@@ -134,7 +98,7 @@ def test_paused_at_any_boundary_it_voids_nothing_when_it_wakes(case: Case) -> No
     assert at > begin + 10
 
 
-@pytest.mark.parametrize("way", ["one", "list"])
+@acts.both_ways
 def test_paused_before_a_post_whose_answer_is_lost_it_leaves_no_second_source(way: str) -> None:
     """It wakes after its retry has registered the source, and never learns the id of the one that it makes then."""
     world = World()
@@ -164,7 +128,5 @@ def test_paused_before_its_rotation_while_another_task_reuses_the_source(case: C
 
 def case_boundary(case: Case, name: str) -> int:
     """Return the number of the last boundary of a name in an undisturbed first try."""
-    world = case.prepare()
-    process = case.first(world)
-    run_all(world, [process])
-    return len(process.trace) - 1 - process.trace[::-1].index(name)
+    trace = acts.ended(case.first(case.prepare())).trace
+    return len(trace) - 1 - trace[::-1].index(name)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_copass.emulator import Emulator
+from airflow_provider_copass.hooks import CopassHook
 from airflow_provider_copass.sensors import IngestJobSensor, SourceStatusSensor, SourceSyncedSensor
 from airflow_provider_copass.waiting import watch
 from tests.sensors.paths import PATHS, Outcome, wait
@@ -73,11 +74,11 @@ class TestEachOutcome:
         assert wait(sensor, path, meanwhile=after_a_look(emulator, rename_and_sync)) == Outcome(value=AFTER)
         assert sum(request["operation"] == "list" for request in emulator.requests()) == 1
 
-    def test_never(self, emulator: Emulator, path: str) -> None:
-        """A timeout is Airflow's own, which it does not retry."""
+    @pytest.mark.parametrize(("soft_fail", "error"), [(False, "AirflowSensorTimeout"), (True, "AirflowSkipException")])
+    def test_never(self, emulator: Emulator, path: str, error: str, *, soft_fail: bool) -> None:
+        """A timeout is Airflow's own, which it does not retry; soft_fail skips, as for any sensor."""
         source_id = seeded(emulator)
-        outcome = wait(synced(data_source_id=source_id, timeout=0.5), path)
-        assert outcome.error == "AirflowSensorTimeout"
+        assert wait(synced(data_source_id=source_id, soft_fail=soft_fail, timeout=0.5), path).error == error
 
     def test_a_sync_right_at_the_end_counts(
         self, emulator: Emulator, path: str, monkeypatch: pytest.MonkeyPatch
@@ -164,12 +165,6 @@ class TestEachOutcome:
         assert outcome.error == "AirflowSkipException"
         assert "archived or disconnected" in outcome.message
 
-    def test_soft_fail_skips_a_time_out(self, emulator: Emulator, path: str) -> None:
-        """As for any sensor."""
-        source_id = seeded(emulator)
-        outcome = wait(synced(data_source_id=source_id, soft_fail=True, timeout=0.5), path)
-        assert outcome.error == "AirflowSkipException"
-
     def test_a_status(self, emulator: Emulator, path: str) -> None:
         """The id is returned."""
         source_id = seeded(emulator, status="warming up")
@@ -188,8 +183,6 @@ class TestEachOutcome:
     @pytest.mark.parametrize("last", ["completed", "failed", "cancelled"])
     def test_a_job(self, emulator: Emulator, path: str, last: str) -> None:
         """Completed, it is returned; ended in another way, it fails the task."""
-        from airflow_provider_copass.hooks import CopassHook
-
         emulator.settings(job_states=["queued", "processing", "something else", last])
         with CopassHook() as hook:
             job = hook.ingest_text(text="a text")
@@ -210,7 +203,6 @@ class TestEachOutcome:
         """By the server's clock, which is two hours ahead here."""
         emulator.settings(clock_offset_seconds=7200)
         source_id = seeded(emulator)
-        from airflow_provider_copass.hooks import CopassHook
 
         def ingest() -> None:
             seen(emulator)

@@ -14,10 +14,9 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow_provider_copass.airflow_compat import watches_assets
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.sensors import IngestJobSensor, SourceStatusSensor, SourceSyncedSensor
-from airflow_provider_copass.triggers import SourceSyncedTrigger, WaitTrigger, source_synced, wait
-from airflow_provider_copass.waiting import watch
+from airflow_provider_copass.triggers import SourceSyncedTrigger, WaitTrigger, source_synced
 from tests.harness.trackers import InterruptedAt, Recorded, frames_of, record, recorded
-from tests.hooks.connections import ENVIRONMENT, as_json, of
+from tests.hooks.connections import ENVIRONMENT, as_json
 from tests.operators.in_memory import TaskInstance
 
 SETTING = "adapter_value_canary"
@@ -40,13 +39,10 @@ ACTIONS: list[Any] = [
 @pytest.fixture(autouse=True)
 def _account(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """An account with one source."""
-    monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1, timeout=5))
     emulator.seed(
         [{"data_source_id": "ds_1", "provider": "slack", "name": "n", "adapter_config": {"auth": {"access": SETTING}}}]
     )
-    for module, name in ((watch, "_GATHERING"), (watch, "_SHORTEST"), (source_synced, "_AFTER_FAILURE")):
-        monkeypatch.setattr(module, name, 0.02)
-    monkeypatch.setattr(wait, "_SHORTEST", 0)
+    monkeypatch.setattr(source_synced, "_AFTER_FAILURE", 0.02)
 
 
 def execute(sensor: Any) -> None:

@@ -12,7 +12,6 @@ from airflow_provider_copass.airflow_compat import watches_assets
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.errors import CopassError, CopassInputError
 from airflow_provider_copass.triggers import SourceSyncedTrigger
-from tests.hooks.connections import ENVIRONMENT, of
 from tests.operators.in_memory import TaskInstance
 from tests.operators.odd_strategies import CANARY, EACH, Odd, is_connection_text, made, nothing, odd
 from tests.sensors.paths import GOOD
@@ -20,12 +19,6 @@ from tests.sensors.paths import GOOD
 BY_NAME = {"provider": "slack", "name": "chat"}
 FIELDS = [(kind, field) for kind in GOOD for field in kind.template_fields if field != "deferrable"]
 TRIGGER_FIELDS = ["data_source_id", "provider", "name", "sandbox_id", "copass_conn_id", "poll_interval", "key"]
-
-
-@pytest.fixture(autouse=True)
-def _connected(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The default connection leads to an account without a source."""
-    monkeypatch.setenv(ENVIRONMENT, of(emulator, max_attempts=1))
 
 
 def is_looked_for(emulator: Emulator, kind: type[Any], field: str, value: object) -> bool:

@@ -57,12 +57,6 @@ def test_the_first_wait_that_fails_ends_all(emulator: Emulator) -> None:
     assert "no-such-source does not exist" in event["failure"]["message"]
 
 
-def test_a_deadline_that_is_over_ends_the_wait_at_once(emulator: Emulator) -> None:
-    """As after a triggerer that was down for long; the task itself looks once more."""
-    assert asyncio.run(first_event(trigger("ds-1", seconds=-1))) == {"timed_out": True}
-    assert emulator.requests() == []
-
-
 def test_no_event_comes_right_after_the_task_has_deferred(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Airflow takes a task for killed that resumes before the scheduler has heard that it deferred (#72716)."""
     monkeypatch.setattr(wait, "_SHORTEST", 0.8)
@@ -143,13 +137,14 @@ def test_a_connection_that_is_read_for_ever_keeps_no_other_one_waiting(
     assert "cannot be read (TimeoutError)" in bad["failure"]["message"]
 
 
-def test_of_many_targets_the_log_names_some(
+def test_a_deadline_that_is_over_ends_the_wait_at_once_and_the_log_names_some_targets(
     emulator: Emulator, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An operator may wait for thousands of jobs."""
+    """As after a triggerer that was down for long. An operator may wait for thousands of jobs."""
     with caplog.at_level("INFO"):
         event = asyncio.run(first_event(trigger(*(f"ds-{number}" for number in range(1000)), seconds=-1)))
     assert event == {"timed_out": True}
+    assert emulator.requests() == []
     # Airflow 3 prints, and 2 logs.
     told = caplog.text + capsys.readouterr().out
     assert "source ds-19 and 980 more; 0 s are left" in told

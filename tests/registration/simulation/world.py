@@ -61,7 +61,6 @@ class World:
     :param locations: the journal's notes on locations.
     :param server_ahead: seconds by which the server's clock is ahead of the world's.
     :param date: the ``Date`` header of every list, in place of an honest one; empty for none.
-    :param unlisted: how many sources the list counts and does not send.
     :param hidden: the ids of sources that the list neither counts nor sends.
     :param rewrites: what fields become that are sent as something else.
     :param sent: every write that was sent to the server, whatever became of it.
@@ -90,7 +89,6 @@ class World:
     rotations: int = 0
     sent: list[tuple[str, ...]] = field(default_factory=list)
     shadow: dict[str, str] = field(default_factory=dict)
-    unlisted: int = 0
     rewrites: dict[str, str] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
     masks: frozenset[str] = frozenset()
@@ -153,7 +151,7 @@ class World:
         date = honest if self.date is None else self.date
         # As the client reads it.
         answered_at = answers.source_list({"sources": []}, {"date": date} if date else {}).answered_at
-        return SourceList(sources=rows, count=len(rows) + self.unlisted).model_copy(update={"answered_at": answered_at})
+        return SourceList(sources=rows, count=len(rows)).model_copy(update={"answered_at": answered_at})
 
     def source(self, data_source_id: str, secret: str | None = None) -> Source:
         """Return a source that exists.
