@@ -109,6 +109,7 @@ def check(seen: Any, emulator: Emulator) -> None:
     """Nothing that must not be seen is seen, and the traceback is the operator's door alone."""
     seen.check(*CANARIES, emulator.token)
     assert seen.own_frames == ["execute"]
+    assert (seen.error.__cause__, seen.error.__context__) == (None, None)
 
 
 @pytest.mark.parametrize(
