@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 from collections.abc import Callable
-from threading import Thread
 from typing import Any
 
 import httpx
@@ -31,6 +27,7 @@ from airflow_provider_copass.operators._redaction import DeferredRedacted
 from airflow_provider_copass.registration.driver import Driver
 from tests.harness.trackers import InterruptedAt, record, recorded
 from tests.hooks.connections import ENVIRONMENT, as_json, of
+from tests.operators.conftest import TimedOutAfter
 from tests.operators.in_memory import InMemory, MemoryJournal, MemoryStore, TaskInstance, connect, memory_operator
 
 SETTING = "adapter_value_canary"
@@ -277,20 +274,13 @@ def test_a_task_s_timeout_at_any_line(emulator: Emulator, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.usefixtures("alarm")
-def test_a_task_s_timeout_while_the_answer_is_awaited(emulator: Emulator, when: str) -> None:
+def test_a_task_s_timeout_while_the_answer_is_awaited(
+    emulator: Emulator, timed_out_after: TimedOutAfter, when: str
+) -> None:
     """By a signal, in the middle of the HTTP client."""
     emulator.add_fault(operation="register", when=when, action={"delay": 3}, times=None)
-
-    def wait_and_ring() -> None:
-        emulator.requests("register", wait=20)
-        time.sleep(0.3)
-        os.kill(os.getpid(), signal.SIGALRM)
-
-    clock = Thread(target=wait_and_ring)
-    clock.start()
-    seen = recorded(lambda: execute("register"))
-    clock.join()
+    with timed_out_after(lambda: emulator.requests("register", wait=20)):
+        seen = recorded(lambda: execute("register"))
     assert type(seen.error) is AirflowTaskTimeout
     check(seen, emulator)
 
