@@ -30,6 +30,7 @@ from tests.hooks.connections import ENVIRONMENT, as_json, of
 from tests.operators.conftest import TimedOutAfter
 from tests.operators.gate import is_accepted, refusal
 from tests.operators.in_memory import TaskInstance, execute_once, memory_operator
+from tests.sensors.paths import first_event
 
 CANARY = "hunter2-canary"
 Ingest = memory_operator(IngestTextOperator)
@@ -451,14 +452,6 @@ def waited(account: Emulator, text: Any, *, deferrable: bool, **fields: Any) -> 
     event = asyncio.run(first_event(trigger))
     resumed = Ingest(task_id="task", text=text, deferrable=deferrable, **fields)
     return resumed.resume_execution("execute_complete", {**(kwargs or {}), "event": event}, context)
-
-
-async def first_event(trigger: Any) -> Any:
-    """Return what a trigger sends first."""
-    async for event in trigger.run():
-        await asyncio.sleep(0)
-        return event.payload
-    return None
 
 
 BOTH = pytest.mark.parametrize("deferrable", [False, True], ids=["here", "deferred"])
