@@ -5,13 +5,11 @@ Run as ``python -m tests.api.one_call FLAVOUR CALM_URL URL TIMEOUT``.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
-from airflow_provider_copass.api import AsyncCopassClient, ClientSettings, CopassClient, CopassError, calls
-
-LIST = calls.list_sources("sb")
+from airflow_provider_copass.api import ClientSettings, CopassError, calls
+from tests.api.scripted import send_once
 
 
 def peak() -> float:
@@ -23,17 +21,8 @@ def peak() -> float:
 def outcome(flavour: str, url: str, timeout: float) -> str:
     """Make one call, and return the name of its error, or ``answered``."""
     settings = ClientSettings(token="olk_x", base_url=url, timeout=timeout, max_attempts=1)
-
-    async def awaited() -> None:
-        async with AsyncCopassClient(settings) as client:
-            await client.send(LIST)
-
     try:
-        if flavour == "async":
-            asyncio.run(awaited())
-        else:
-            with CopassClient(settings) as client:
-                client.send(LIST)
+        send_once(flavour, settings, calls.list_sources("sb"))
     except CopassError as error:
         return type(error).__name__
     return "answered"

@@ -28,6 +28,20 @@ SOURCE: dict[str, Any] = {
 }
 
 
+def send_once(flavour: str, settings: ClientSettings, call: Call[Any]) -> None:
+    """Make one call by a client of its own, whichever the flavour."""
+
+    async def awaited() -> None:
+        async with AsyncCopassClient(settings) as client:
+            await client.send(call)
+
+    if flavour == "async":
+        asyncio.run(awaited())
+        return
+    with CopassClient(settings) as client:
+        client.send(call)
+
+
 class Script:
     """A server that plays the given steps in turn, the last one for ever, and remembers what was asked."""
 

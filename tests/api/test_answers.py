@@ -27,6 +27,7 @@ from airflow_provider_copass.api import (
     CopassStatusError,
     CopassTimeoutError,
     CopassValidationError,
+    RetryPolicy,
     Source,
     calls,
     exchange,
@@ -83,14 +84,19 @@ def test_a_field_of_another_type_does_not_lose_the_secret(client_of: ClientOf, f
 
 
 def test_only_the_caller_sees_the_secret(client_of: ClientOf) -> None:
-    """It is a ``SecretStr`` that no repr and no dump holds, nor are the settings or unknown fields in the repr."""
+    """It is a ``SecretStr`` that no repr and no dump holds, nor are the settings or unknown fields in the repr.
+
+    The summary is a plain dict of the documented fields, and holds none of the three.
+    """
     answer = {**SOURCE, "webhook_signing_secret": SECRET, "adapter_config": {"a": SECRET}, "extra": SECRET}
-    client, _ = client_of(httpx.Response(201, json=answer))
+    client, _ = client_of(httpx.Response(201, json={**answer, "created_at": "2023-11-07T05:31:56Z"}))
     source = client.send(REGISTER)
     assert source.webhook_signing_secret is not None
     assert source.webhook_signing_secret.get_secret_value() == SECRET
     assert SECRET not in f"{source!r}{source!s}"
     assert SECRET not in source.model_dump_json(include={"webhook_signing_secret", "data_source_id"})
+    assert source.summary().items() >= {**SOURCE, "created_at": "2023-11-07T05:31:56Z", "webhook_url": None}.items()
+    assert SECRET not in json.dumps(source.summary())
 
 
 @pytest.mark.parametrize("field", ["webhook_url", "user_id", "status", "sandbox_id", "kind", "external_account_id"])
@@ -264,15 +270,6 @@ def test_a_list_says_when_it_was_answered_or_nothing(
     body = {"sources": [], "answered_at": "2020-01-01T00:00:00Z"}
     client, _ = client_of(httpx.Response(200, json=body, headers={} if date is None else {"date": date}))
     assert client.send(calls.list_sources("sb_1")).answered_at == answered_at
-
-
-def test_a_summary_holds_no_credential(client_of: ClientOf) -> None:
-    """It is a plain dict of the documented fields: no secret, no settings, nothing unknown."""
-    answer = {**SOURCE, "webhook_signing_secret": SECRET, "adapter_config": {"a": SECRET}, "extra": SECRET}
-    client, _ = client_of(httpx.Response(201, json={**answer, "created_at": "2023-11-07T05:31:56Z"}))
-    summary = client.send(REGISTER).summary()
-    assert summary.items() >= {**SOURCE, "created_at": "2023-11-07T05:31:56Z", "webhook_url": None}.items()
-    assert SECRET not in json.dumps(summary)
 
 
 @pytest.mark.parametrize(
@@ -595,14 +592,7 @@ def test_a_pull_gives_its_job_and_a_purge_its_counts(client_of: ClientOf) -> Non
 
 def test_the_generator_asks_again_only_for_what_it_was_given() -> None:
     """A driver that answers a Send with nothing is a mistake of the driver's, and is said to be."""
-    steps = exchange.exchange(GET, exchange_policy(), now=lambda: 0.0)
+    steps = exchange.exchange(GET, RetryPolicy(max_attempts=1), now=lambda: 0.0)
     assert isinstance(next(steps), exchange.Send)
     with pytest.raises(TypeError, match="answered with nothing"):
         next(steps)
-
-
-def exchange_policy() -> Any:
-    """Return a policy that never retries."""
-    from airflow_provider_copass.api import RetryPolicy
-
-    return RetryPolicy(max_attempts=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import socket
 import ssl
@@ -19,16 +18,14 @@ from typing import Any
 import pytest
 
 from airflow_provider_copass.api import (
-    AsyncCopassClient,
     ClientSettings,
     CopassAnswerError,
     CopassCallError,
-    CopassClient,
     CopassConnectError,
     CopassTimeoutError,
     calls,
 )
-from tests.api.scripted import FLAVOURS
+from tests.api.scripted import FLAVOURS, send_once
 from tests.harness.endless_servers import BOMBS, DRIPS, OK, Answer, drip, playing
 from tests.harness.odd_servers import accepting_nobody, self_signed
 from tests.harness.ports import LOOPBACK
@@ -49,25 +46,10 @@ def ask(flavour: str, url: str, call: calls.Call[Any] = POST, **settings: Any) -
     """Make a call that fails, and return its error and the seconds that it took."""
     made = ClientSettings(**{"token": "olk_x", "base_url": url, "timeout": TIMEOUT, "max_attempts": 1, **settings})
 
-    async def awaited() -> float:
-        async with AsyncCopassClient(made) as client:
-            begun = time.monotonic()
-            with pytest.raises(CopassCallError) as failed:
-                await client.send(call)
-            errors.append(failed.value)
-            return time.monotonic() - begun
-
-    def blocking() -> float:
-        with CopassClient(made) as client:
-            begun = time.monotonic()
-            with pytest.raises(CopassCallError) as failed:
-                client.send(call)
-            errors.append(failed.value)
-            return time.monotonic() - begun
-
-    errors: list[CopassCallError] = []
-    took = asyncio.run(awaited()) if flavour == "async" else blocking()
-    return errors[0], took
+    begun = time.monotonic()
+    with pytest.raises(CopassCallError) as failed:
+        send_once(flavour, made, call)
+    return failed.value, time.monotonic() - begun
 
 
 @pytest.mark.parametrize("place", DRIPS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import httpx
 import pytest
 
 from airflow_provider_copass.api import (
-    AsyncCopassClient,
     ClientSettings,
     ConnectFailure,
     CopassClient,
@@ -19,25 +17,16 @@ from airflow_provider_copass.api import (
     calls,
     environment_proxy,
 )
+from tests.api.scripted import FLAVOURS, send_once
 from tests.harness.odd_servers import accepting_nobody, answering, self_signed
 from tests.harness.ports import free_port
 
 TOKEN = "olk_canary"
-FLAVOURS = ("sync", "async")
 
 
 def ask(flavour: str, settings: ClientSettings) -> None:
     """Make a call with a client of that flavour."""
-
-    async def without_waiting() -> None:
-        async with AsyncCopassClient(settings) as client:
-            await client.send(calls.list_sandboxes())
-
-    if flavour == "async":
-        asyncio.run(without_waiting())
-    else:
-        with CopassClient(settings) as client:
-            client.send(calls.list_sandboxes())
+    send_once(flavour, settings, calls.list_sandboxes())
 
 
 def failure(flavour: str, base_url: str, **settings: object) -> CopassConnectError:

@@ -11,7 +11,6 @@ import pytest
 from airflow_provider_copass.api import (
     ClientSettings,
     CopassClient,
-    CopassConnectError,
     CopassConnectionLostError,
     calls,
 )
@@ -85,12 +84,3 @@ def test_a_write_on_a_dropped_connection_is_not_sent_again(server: Server) -> No
     with client_for(server) as client, pytest.raises(CopassConnectionLostError, match="may have been carried out"):
         client.send(calls.pause_source("s", "d"))
     assert server.requests == 1
-
-
-def test_a_closed_port_is_a_connection_that_was_never_made(server: Server) -> None:
-    """Where nothing listens, nothing was sent."""
-    client = client_for(server)
-    server.shutdown()
-    server.server_close()
-    with client, pytest.raises(CopassConnectError, match="nothing was sent"):
-        client.send(calls.pause_source("s", "d"))

@@ -50,13 +50,6 @@ def test_a_register_call_with_every_field_is_the_page_s_to_the_byte(client_of: C
     assert request.headers["Content-Type"] == "application/json"
 
 
-def test_a_field_that_is_left_out_is_not_sent(client_of: ClientOf) -> None:
-    """The server's own default stays in force for a field that was not given."""
-    client, script = client_of(httpx.Response(200, json=SOURCE))
-    client.send(calls.register_source("sb_1", provider="slack", name="n"))
-    assert json.loads(script.requests[0].content) == {"provider": "slack", "name": "n"}
-
-
 @pytest.mark.parametrize(
     ("sandbox_id", "path"),
     [
@@ -132,16 +125,6 @@ def test_a_filter_that_no_query_can_hold_is_refused(field: str) -> None:
     """In words of ours, and not by an exception of httpx."""
     with pytest.raises(CopassInputError, match=field):
         calls.list_sources("sb_1", **{field: "x" * 70_000})  # type: ignore[arg-type]
-
-
-def test_only_the_given_fields_are_patched(client_of: ClientOf) -> None:
-    """None clears a field, a field that is not named stays untouched, and merging is asked for in the query."""
-    client, script = client_of(httpx.Response(200, json=SOURCE))
-    changes: dict[str, object] = {"external_account_id": None, "adapter_config": {"a": {"b": 1}}}
-    client.send(calls.update_source("sb_1", "ds_1", changes, merge_adapter_config=True))  # type: ignore[arg-type]
-    (request,) = script.requests
-    assert (request.method, request.url.query) == ("PATCH", b"merge_adapter_config=true")
-    assert json.loads(request.content) == changes
 
 
 @pytest.mark.parametrize("merge", [True, False])

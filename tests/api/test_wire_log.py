@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socketserver
 import sys
@@ -14,15 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from airflow_provider_copass.api import (
-    AsyncCopassClient,
-    ClientSettings,
-    CopassCallError,
-    CopassClient,
-    calls,
-    wire_log,
-)
-from tests.api.scripted import FLAVOURS, TOKEN
+from airflow_provider_copass.api import ClientSettings, CopassCallError, calls, wire_log
+from tests.api.scripted import FLAVOURS, TOKEN, send_once
 
 ANSWERS = {
     "reason phrase": b"HTTP/1.1 400 %s\r\ncontent-length: 2\r\n\r\n{}",
@@ -60,18 +52,8 @@ def serve() -> Iterator[Callable[[bytes], str]]:
 def call(flavour: str, url: str) -> None:
     """Make one call that fails."""
     settings = ClientSettings(token=TOKEN, base_url=url, max_attempts=1)
-    get = calls.get_source("sb", "ds")
-
-    def at_once() -> None:
-        with CopassClient(settings) as client:
-            client.send(get)
-
-    async def awaited() -> None:
-        async with AsyncCopassClient(settings) as client:
-            await client.send(get)
-
     with pytest.raises(CopassCallError):
-        at_once() if flavour == "sync" else asyncio.run(awaited())
+        send_once(flavour, settings, calls.get_source("sb", "ds"))
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)

@@ -76,12 +76,6 @@ class Stage:
         rows = self.cluster.home.rows(query, dag_id, run_id)
         return sorted((TaskOutcome(a, b, c or "none", d) for a, b, c, d in rows), key=str)
 
-    def host_of(self, dag_id: str, run_id: str, task_id: str = "register") -> str:
-        """Return the host on which a task runs, or ran last; empty if it has not begun."""
-        query = "SELECT hostname FROM task_instance WHERE dag_id = ? AND run_id = ? AND task_id = ?"
-        [(name,)] = self.cluster.home.rows(query, dag_id, run_id, task_id)
-        return str(name or "")
-
     def until(self, condition: Any, what: str, seconds: float = 180) -> Any:
         """Wait for something, while the cluster runs."""
         return wait_for(condition, what, seconds=seconds, interval=0.3, alive=self.cluster.processes)

@@ -107,13 +107,14 @@ def test_what_is_unexpected_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatc
     assert "canary" not in done.err
 
 
-def test_who_interrupts_gets_no_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The exit code is a shell's for it."""
+@pytest.mark.parametrize("at", ["commands.entries.read_stored", "__main__.import_module"])
+def test_who_interrupts_gets_no_traceback(run: Run, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
+    """The exit code is a shell's for it; so too during the import, which takes longer than the command itself."""
 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("airflow_provider_copass.commands.entries.read_stored", interrupt)
+    monkeypatch.setattr(f"airflow_provider_copass.{at}", interrupt)
     assert run("entries") == (130, "", "")
 
 

@@ -47,16 +47,28 @@ def row_of(run: Run, key: str = KEY) -> list[str]:
     return [cell.strip() for cell in row.split("  ") if cell.strip()]
 
 
-def test_a_completed_entry_names_its_source(database: AirflowDatabase, run: Run) -> None:
-    """It has neither an owner nor an age."""
-    keep(database, COMPLETED)
-    assert row_of(run) == [KEY, "source", "completed", "src-1", "-", "-"]
-
-
-def test_a_tombstone_is_called_so(database: AirflowDatabase, run: Run) -> None:
-    """The source was deleted by its name."""
-    keep(database, Tombstone("src-1", "dag/run/task/-1"))
-    assert row_of(run)[2:4] == ["tombstone", "src-1"]
+@pytest.mark.parametrize(
+    ("entry", "shown"),
+    [
+        (COMPLETED, ["completed", "src-1", "-", "-"]),
+        (Tombstone("src-1", "dag/run/task/-1"), ["tombstone", "src-1", "-", "-"]),
+        # Of a newer format: it is not guessed what it means.
+        (
+            json.dumps({"copass_entry": FORMAT + 1, "state": "completed", "source_id": "src-9"}),
+            ["of a newer format", "-", "-", "-"],
+        ),
+        # What is no entry, and one of no moment: JSON as Python reads it knows infinity.
+        ("canary", ["unreadable", "-", "-", "-"]),
+        ('{"copass_entry": 1, "state": "canary"}', ["unreadable", "-", "-", "-"]),
+        ("[]", ["unreadable", "-", "-", "-"]),
+        (to_text(Pending("token", OWNER, since=float("-inf"))), ["unreadable", "-", "-", "-"]),
+    ],
+    ids=range(7),
+)
+def test_an_entry_is_a_row(database: AirflowDatabase, run: Run, entry: Entry | str, shown: list[str]) -> None:
+    """What is not pending has neither an owner nor an age; of what cannot be read nothing is shown."""
+    keep(database, entry)
+    assert row_of(run) == [KEY, "source", *shown]
 
 
 @pytest.mark.parametrize(
@@ -78,25 +90,6 @@ def test_a_pending_entry_that_stands_in_for_another_names_that_source(database: 
     """Work on a source that is registered."""
     keep(database, Pending("", OWNER, since=time.time(), previous=COMPLETED))
     assert row_of(run)[2:4] == ["pending", "src-1"]
-
-
-def test_an_entry_of_a_newer_format_is_listed_as_such(database: AirflowDatabase, run: Run) -> None:
-    """It is not guessed what it means."""
-    keep(database, json.dumps({"copass_entry": FORMAT + 1, "state": "completed", "source_id": "src-9"}))
-    assert row_of(run) == [KEY, "source", "of a newer format", "-", "-", "-"]
-
-
-@pytest.mark.parametrize("text", ["canary", '{"copass_entry": 1, "state": "canary"}', "[]"])
-def test_what_is_no_entry_is_listed_as_unreadable(database: AirflowDatabase, run: Run, text: str) -> None:
-    """Nothing of it is shown."""
-    keep(database, text)
-    assert row_of(run) == [KEY, "source", "unreadable", "-", "-", "-"]
-
-
-def test_an_entry_of_no_moment_is_listed_as_unreadable(database: AirflowDatabase, run: Run) -> None:
-    """JSON as Python reads it knows infinity; the other entries are listed all the same."""
-    keep(database, to_text(Pending("token", OWNER, since=float("-inf"))))
-    assert row_of(run)[2] == "unreadable"
 
 
 def test_what_cannot_be_decrypted_is_listed_as_unreadable(database: AirflowDatabase, run: Run) -> None:
@@ -169,14 +162,15 @@ def test_a_connection_tells_whose_the_hashes_are(account: Emulator, database: Ai
     assert [line.count("slack") for line in lines if "src-4" in line] == [0]
 
 
-def test_a_sandbox_without_a_connection_is_a_mistake(database: AirflowDatabase, run: Run) -> None:
-    """It would be of no effect."""
-    assert "--sandbox-id is for --conn-id" in one_line_of(run("entries", "--sandbox-id", "sb_demo"))
-
-
-def test_an_answer_to_no_question_is_a_mistake(database: AirflowDatabase, run: Run) -> None:
-    """Who gives --yes means to forget something."""
-    assert "--yes is for --forget" in one_line_of(run("entries", "--yes"))
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [("--sandbox-id sb_demo", "--sandbox-id is for --conn-id"), ("--yes", "--yes is for --forget")],
+)
+def test_an_option_that_would_be_of_no_effect_is_a_mistake(
+    database: AirflowDatabase, run: Run, given: str, said: str
+) -> None:
+    """Who gives it means something else."""
+    assert said in one_line_of(run("entries", *given.split()))
 
 
 def test_forgetting_prints_no_json(database: AirflowDatabase, run: Run) -> None:

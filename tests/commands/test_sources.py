@@ -112,13 +112,6 @@ def test_a_wrong_token_is_one_line(emulator: Emulator, monkeypatch: pytest.Monke
     assert "canary" not in said
 
 
-def test_a_list_that_is_cut_short_is_no_list(account: Emulator, run: Run) -> None:
-    """The connection broke within it; no part of it is printed."""
-    account.seed([SYNCED])
-    account.add_fault(operation="list", action={"truncate": 40}, when="after", times=None)
-    assert "No source was listed: list_sources:" in one_line_of(run("sources"))
-
-
 def test_a_list_that_says_there_is_more_is_no_list(account: Emulator, run: Run) -> None:
     """A sandbox that has grown a page would look smaller than it is."""
     account.seed([SYNCED])

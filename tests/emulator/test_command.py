@@ -123,32 +123,31 @@ def test_a_taken_port_is_an_error_that_says_so(emulator: Emulator) -> None:
     assert refused.stderr == f"Port {port}: Address already in use. Without --port it takes a free one.\n"
 
 
-@pytest.mark.parametrize("port", ["99999", "65536", "-1", "http", "9" * 5000])
-def test_a_port_that_is_none_is_refused_with_the_rule(port: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """As any bad argument of a command: exit code 2, and a message that names it."""
-    with pytest.raises(SystemExit) as refused:
-        main(["--token", "t", "--port", port])
-    assert refused.value.code == 2
-    assert "argument --port: a port is a number from 0 to 65535" in capsys.readouterr().err
+RULES = {
+    "--port": "error: argument --port: a port is a number from 0 to 65535",
+    # The emulator would be there and refuse everybody; the token is not repeated.
+    "--token": "error: the token holds a space, or another character that cannot stand in a header",
+    # Such as a variable of the shell that is not set: there would be no sandbox that anybody finds.
+    "--sandbox": "error: argument --sandbox: the id of a sandbox is a part of a path",
+}
 
 
-@pytest.mark.parametrize("token", [" ", "a b", "a\nb", "\u00e9", "\udcff"])
-def test_a_token_that_no_request_can_bring_is_refused(token: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The emulator would be there and refuse everybody; the token is not repeated."""
+@pytest.mark.parametrize(
+    ("argument", "given"),
+    [
+        *(("--port", port) for port in ("99999", "65536", "-1", "http", "9" * 5000)),
+        *(("--token", token) for token in (" ", "a b", "a\nb", "\u00e9", "\udcff")),
+        *(("--sandbox", sandbox) for sandbox in ("", " ", "a/b", "\udcff")),
+    ],
+    ids=range(14),
+)
+def test_a_bad_argument_is_refused_with_its_rule(argument: str, given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2, and a message that names it."""
     with pytest.raises(SystemExit) as refused:
-        main(["--token", token])
+        main(["--token", "t", argument, given])
     assert refused.value.code == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said.endswith("error: the token holds a space, or another character that cannot stand in a header")
-
-
-@pytest.mark.parametrize("sandbox", ["", " ", "a/b", "\udcff"])
-def test_a_sandbox_that_no_request_can_name_is_refused(sandbox: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Such as a variable of the shell that is not set: there would be no sandbox that anybody finds."""
-    with pytest.raises(SystemExit) as refused:
-        main(["--token", "t", "--sandbox", sandbox])
-    assert refused.value.code == 2
-    assert "argument --sandbox: the id of a sandbox is a part of a path" in capsys.readouterr().err
+    assert said.endswith(RULES[argument]) if argument == "--token" else RULES[argument] in said
 
 
 def test_an_output_that_cannot_be_written_is_one_line() -> None:

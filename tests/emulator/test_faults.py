@@ -140,26 +140,19 @@ def test_a_held_request_waits_until_it_is_released(
     assert emulator.faults()[0]["waiting"] == 0
 
 
-def test_a_held_effect_takes_place_although_the_client_is_gone(emulator: Emulator, api: httpx.Client) -> None:
-    """A POST whose sender was killed lands when it is released, not before."""
+@pytest.mark.parametrize("is_removed", [False, True], ids=["released", "removed"])
+def test_a_held_effect_takes_place_although_the_client_is_gone(
+    emulator: Emulator, api: httpx.Client, *, is_removed: bool
+) -> None:
+    """A POST whose sender was killed lands when it is released, or its fault removed, not before."""
     fault_id = emulator.add_fault(operation="register", action="hold")
     with pytest.raises(httpx.ReadTimeout):
         api.post(SOURCES, json=GOOD, timeout=0.05)
     emulator.faults(fault_id, waiting=1, wait=10)
     assert emulator.sources() == []
-    emulator.release(fault_id)
+    assert (emulator.clear_faults() if is_removed else emulator.release(fault_id)) == 1
     assert emulator.requests(answered=True, wait=10)[0]["effect"]
     assert len(emulator.sources()) == 1
-
-
-def test_removing_the_faults_lets_go_on_what_they_hold(emulator: Emulator, api: httpx.Client) -> None:
-    """DELETE of the faults releases the requests that they hold back, with effect."""
-    emulator.add_fault(operation="register", action="hold")
-    with pytest.raises(httpx.ReadTimeout):
-        api.post(SOURCES, json=GOOD, timeout=0.05)
-    emulator.faults(waiting=1, wait=10)
-    assert emulator.clear_faults() == 1
-    assert emulator.requests(answered=True, wait=10)[0]["effect"]
 
 
 def test_a_reset_forgets_what_is_held(emulator: Emulator, api: httpx.Client) -> None:

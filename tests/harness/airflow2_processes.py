@@ -68,7 +68,7 @@ class Airflow2:
         """
 
         def is_over() -> bool:
-            [(state,)] = self._rows("SELECT state FROM dag_run WHERE dag_id = ? AND run_id = ?", dag_id, run_id)
+            [(state,)] = self.home.rows("SELECT state FROM dag_run WHERE dag_id = ? AND run_id = ?", dag_id, run_id)
             return state in _FINISHED
 
         wait_for(is_over, f"the end of the run {run_id} of {dag_id}", seconds=seconds, alive=self.processes)
@@ -76,13 +76,10 @@ class Airflow2:
         return sorted(
             (
                 TaskOutcome(task, index, state or "none", tries)
-                for task, index, state, tries in self._rows(query, dag_id, run_id)
+                for task, index, state, tries in self.home.rows(query, dag_id, run_id)
             ),
             key=str,
         )
-
-    def _rows(self, query: str, *parameters: str) -> list[tuple[object, ...]]:
-        return self.home.rows(query, *parameters)
 
 
 class ServedAirflow2(Airflow2):

@@ -126,22 +126,6 @@ def _base64(plain: bytes) -> set[bytes]:
     return spellings
 
 
-def offsets(content: bytes, value: str) -> list[int]:
-    """Return where in the content a value stands, in whatever form, in their order.
-
-    :raises ValueError: for a value too short to be told from chance.
-    """
-    lower = content.lower()
-    found = set()
-    for form, spelling in _needles("the value", value):
-        text = content if form == _CASE_COUNTS else lower
-        at = text.find(spelling)
-        while at >= 0:
-            found.add(at)
-            at = text.find(spelling, at + 1)
-    return sorted(found)
-
-
 def _needles(name: str, value: str) -> list[tuple[str, bytes]]:
     """Return each form and spelling to look for; but for base64, in lower case."""
     if len(value) < MIN_LENGTH:

@@ -182,16 +182,6 @@ def test_no_value_is_told(tmp_path: Path) -> None:
     assert not any(spelling in told for spellings in leak_search.forms(value).values() for spelling in spellings)
 
 
-def test_each_place_in_a_file_is_told() -> None:
-    """Anyone who wants to know which lines hold a value gets the place of each, whatever its form."""
-    value = canary()
-    content = b"\n".join([value.encode(), b"nothing", value.upper().encode(), base64.b64encode(value.encode())])
-
-    lines = [content.count(b"\n", 0, at) for at in leak_search.offsets(content, value)]
-
-    assert sorted(set(lines)) == [0, 2, 3]
-
-
 def test_a_short_value_is_refused() -> None:
     """A value that would be found by chance is refused by name rather than searched for."""
     with pytest.raises(ValueError, match="pin") as refused:

@@ -20,14 +20,6 @@ HTML = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n
 NO_SOURCES = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" + b'{"sources": []}'
 
 
-# Schemes that nothing here speaks, and no URL at all.
-UNUSABLE = [
-    ("ALL_PROXY", "socks5://me:canary@127.0.0.1:1080"),
-    ("HTTPS_PROXY", "ftp://me:canary@127.0.0.1:3128"),
-    ("HTTPS_PROXY", "http://me:canary@127.0.0.1:port"),
-]
-
-
 @pytest.fixture(name="proxies")
 def _proxies(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment that names no proxy."""
@@ -62,32 +54,28 @@ def faulty(monkeypatch: pytest.MonkeyPatch, emulator: Emulator, action: Any, **e
     return said
 
 
-@pytest.mark.parametrize(("held", "words"), [(0, "0 sources"), (1, "1 source"), (2, "2 sources")])
+@pytest.mark.parametrize(
+    ("statuses", "words"),
+    [
+        ([], "0 sources"),
+        (["active"], "1 source"),
+        (["active", "another word"], "2 sources"),
+        (["active", "disconnected", "paused"], "3 sources, 2 of them live"),
+        (["archived", "disconnected"], "2 sources, none of them live"),
+    ],
+)
 def test_success_says_what_the_sandbox_holds(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, held: int, words: str
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, statuses: list[str], words: str
 ) -> None:
-    """The line names the place, that the token is good, the sandbox, and how many sources are in it."""
-    emulator.seed([{"provider": "slack", "name": str(number)} for number in range(held)])
+    """The line names the place, that the token is good, the sandbox, and how many sources are in it.
+
+    A sandbox lists what was disconnected or archived, too, which no task will adopt.
+    """
+    emulator.seed([{"provider": "slack", "name": str(n), "status": status} for n, status in enumerate(statuses)])
     assert outcome_of(monkeypatch, of(emulator)) == (
         True,
         f"Reached {emulator.url}. The API key is accepted, and sandbox 'sb_demo' holds {words}.",
     )
-
-
-@pytest.mark.parametrize(
-    ("statuses", "words"),
-    [
-        (["active", "disconnected", "paused"], "3 sources, 2 of them live"),
-        (["archived", "disconnected"], "2 sources, none of them live"),
-        (["active", "another word"], "2 sources"),
-    ],
-)
-def test_success_tells_what_is_gone_for_good(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, statuses: list[str], words: str
-) -> None:
-    """A sandbox lists what was disconnected or archived, which no task will adopt."""
-    emulator.seed([{"provider": "slack", "name": str(n), "status": status} for n, status in enumerate(statuses)])
-    assert outcome_of(monkeypatch, of(emulator))[1].endswith(f"sandbox 'sb_demo' holds {words}.")
 
 
 @pytest.mark.parametrize(
@@ -183,11 +171,23 @@ def test_a_file_that_holds_no_certificate(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert said.startswith("CA bundle: ca_bundle must be a PEM file with certificates")
 
 
-def test_a_closed_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def refused_behind(proxies: pytest.MonkeyPatch, port: int, variable: str | None) -> tuple[str, str]:
+    """Test a connection behind a proxy of the environment's variable, or of the connection's field.
+
+    :return: what it said, and how the proxy is called.
+    """
+    proxy = f"http://me:canary@127.0.0.1:{port}"
+    if variable is None:
+        return refused_at(proxies, "copass.invalid", proxy=proxy), "Proxy (proxy)"
+    proxies.setenv(variable, proxy)
+    return refused_at(proxies, "copass.invalid"), f"the environment's proxy ({variable})"
+
+
+@pytest.mark.parametrize("variable", [None, "HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_a_closed_proxy(proxies: pytest.MonkeyPatch, variable: str | None) -> None:
     """It is the proxy that takes no connection, and nothing else is to be looked at."""
-    proxy = f"http://me:canary@127.0.0.1:{free_port()}"
-    said = refused_at(monkeypatch, "copass.invalid", proxy=proxy)
-    assert said == "Nothing accepts connections at the proxy to https://copass.invalid. Check Proxy (proxy)."
+    said, proxy = refused_behind(proxies, free_port(), variable)
+    assert said == f"Nothing accepts connections at the proxy to https://copass.invalid. Check {proxy}."
 
 
 def test_a_proxy_that_takes_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,32 +198,12 @@ def test_a_proxy_that_takes_no_connection(monkeypatch: pytest.MonkeyPatch) -> No
     assert "Check Base URL (host) and Port (port), and Proxy (proxy), and whether a firewall" in said
 
 
-@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
-def test_a_closed_proxy_of_the_environment(proxies: pytest.MonkeyPatch, variable: str) -> None:
-    """It is named by the variable that sets it."""
-    proxies.setenv(variable, f"http://me:canary@127.0.0.1:{free_port()}")
-    said = refused_at(proxies, "copass.invalid")
-    assert said == (
-        "Nothing accepts connections at the proxy to https://copass.invalid. "
-        f"Check the environment's proxy ({variable})."
-    )
-
-
 def test_a_proxy_of_the_environment_whose_name_has_no_address(proxies: pytest.MonkeyPatch) -> None:
     """It is the proxy's name that is not known, and not that of the API."""
     proxies.setenv("HTTPS_PROXY", "http://me:canary@proxy.invalid:3128")
     said = refused_at(proxies, "127.0.0.1.example")
     assert said.startswith("The host name of the proxy to https://127.0.0.1.example is not known here.")
     assert "Check the spelling of the environment's proxy (HTTPS_PROXY)" in said
-
-
-def test_a_proxy_of_the_environment_that_wants_another_password(proxies: pytest.MonkeyPatch) -> None:
-    """The line is about that proxy, and not about a field that is empty."""
-    with answering(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as port:
-        proxies.setenv("HTTPS_PROXY", f"http://me:canary@127.0.0.1:{port}")
-        said = refused_at(proxies, "copass.invalid")
-    assert said.startswith("The proxy does not let a call to https://copass.invalid through. Check the environment's")
-    assert "(proxy)" not in said
 
 
 def test_a_proxy_that_the_environment_keeps_from_the_host(proxies: pytest.MonkeyPatch) -> None:
@@ -233,19 +213,22 @@ def test_a_proxy_that_the_environment_keeps_from_the_host(proxies: pytest.Monkey
     assert refused_at(proxies, "copass.invalid").startswith("The host name of https://copass.invalid is not known here")
 
 
-@pytest.mark.parametrize(("variable", "value"), UNUSABLE)
-def test_a_proxy_of_the_environment_that_cannot_be_used(proxies: pytest.MonkeyPatch, variable: str, value: str) -> None:
+def test_a_proxy_of_the_environment_that_cannot_be_used(proxies: pytest.MonkeyPatch) -> None:
     """It is refused before anything is sent, as what it is, without its password."""
-    proxies.setenv(variable, value)
+    proxies.setenv("ALL_PROXY", "socks5://me:canary@127.0.0.1:1080")
     said = refused_at(proxies, "copass.invalid")
     assert said.startswith("Proxy: The environment's proxy cannot be used: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY must")
 
 
-def test_a_proxy_that_wants_another_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line is about the proxy alone, and does not show its password."""
+@pytest.mark.parametrize("variable", [None, "HTTPS_PROXY"])
+def test_a_proxy_that_wants_another_password(proxies: pytest.MonkeyPatch, variable: str | None) -> None:
+    """The line is about that proxy alone, not about a field that is empty, and does not show its password."""
     with answering(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as port:
-        said = refused_at(monkeypatch, "copass.invalid", proxy=f"http://me:canary@127.0.0.1:{port}")
-    assert said.startswith("The proxy does not let a call to https://copass.invalid through. Check Proxy (proxy)")
+        said, proxy = refused_behind(proxies, port, variable)
+    assert said == (
+        f"The proxy does not let a call to https://copass.invalid through. Check {proxy}: its address, user name and "
+        "password."
+    )
 
 
 def test_a_wrong_token(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import redact
@@ -62,17 +61,6 @@ def test_a_list_that_is_cut_short_is_an_error(hook: CopassHook, emulator: Emulat
     emulator.add_fault(operation="list", action={"status": 200, "body": {"sources": [], "count": 1}})
     with pytest.raises(CopassAnswerError, match="cut short: the server counts 1 sources and sent 0"):
         hook.list_sources()
-
-
-@pytest.mark.parametrize("more", [{"has_more": True}, {"next_cursor": "canary"}, {"next": "/canary"}])
-def test_a_list_that_says_that_there_is_more_is_an_error(
-    hook: CopassHook, emulator: Emulator, more: dict[str, Any]
-) -> None:
-    """The API documents no paging, so nothing could be done about it."""
-    emulator.add_fault(operation="list", action={"status": 200, "body": {"sources": [], **more}})
-    with pytest.raises(CopassAnswerError, match="cut short: the answer says that there is more") as cut:
-        hook.list_sources()
-    assert "canary" not in str(cut.value)
 
 
 def test_every_secret_that_the_hook_returns_is_masked(hook: CopassHook) -> None:

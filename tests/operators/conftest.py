@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from threading import Thread
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
@@ -12,6 +15,8 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 from airflow_provider_copass.emulator import Emulator
 from tests.hooks.connections import ENVIRONMENT, as_json
 from tests.operators.in_memory import connect
+
+TimedOutAfter = Callable[[Callable[[], object]], AbstractContextManager[None]]
 
 
 @pytest.fixture(name="account")
@@ -26,15 +31,27 @@ def _no_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT, as_json(password="olk_x", extra={"sandbox_id": "sb_demo"}))
 
 
-@pytest.fixture(name="alarm")
-def _alarm() -> Iterator[Callable[[], None]]:
-    """Airflow's timeout, by SIGALRM as in a task, when it is asked for."""
+@pytest.fixture(name="timed_out_after")
+def _timed_out_after() -> Iterator[TimedOutAfter]:
+    """Airflow's timeout, by SIGALRM as in a task: for a ``with`` block, a moment after a call has returned."""
 
     def ring(number: int, frame: object) -> None:
         raise AirflowTaskTimeout("timed out")
 
+    @contextmanager
+    def timed_out_after(heard: Callable[[], object]) -> Iterator[None]:
+        def wait_and_ring() -> None:
+            heard()
+            time.sleep(0.3)
+            os.kill(os.getpid(), signal.SIGALRM)
+
+        clock = Thread(target=wait_and_ring)
+        clock.start()
+        yield
+        clock.join()
+
     before = signal.signal(signal.SIGALRM, ring)
-    yield lambda: os.kill(os.getpid(), signal.SIGALRM)
+    yield timed_out_after
     signal.signal(signal.SIGALRM, before)
 
 

@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
 from datetime import UTC, datetime
 
-import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_copass.api import ClientSettings
-from airflow_provider_copass.emulator import Emulator
-from airflow_provider_copass.errors import CopassServerError
 from airflow_provider_copass.operators import DeleteSourceOperator, PauseSourceOperator, RegisterSourceOperator
 from airflow_provider_copass.operators._runtime import setups_of, timing_for
 from airflow_provider_copass.registration import Timing
-from tests.operators.in_memory import connect, execute_once, memory_operator
-
-
-@pytest.mark.parametrize(
-    ("status", "error"), [(404, AirflowFailException), (503, CopassServerError)], ids=["final", "temporary"]
-)
-def test_an_error_leaves_without_the_frames_that_it_passed(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, status: int, error: type[Exception]
-) -> None:
-    """An error tracker records the locals of each frame of the traceback, of the cause and of the context."""
-    connect(emulator, monkeypatch)
-    emulator.add_fault(operation="list", action={"status": status}, times=None)
-    with pytest.raises(error) as failed:
-        execute_once(memory_operator(PauseSourceOperator)(task_id="task", provider="slack", name="chat"))
-    frames = [frame.name for frame in traceback.extract_tb(failed.value.__traceback__)]
-    assert frames[-1] == "execute"
-    assert [name for name in frames if name.startswith("_") or name == "send"] == []
-    assert failed.value.__cause__ is None
-    assert failed.value.__context__ is None
 
 
 def test_a_teardown_knows_its_setups() -> None:

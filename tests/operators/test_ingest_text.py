@@ -27,8 +27,10 @@ from airflow_provider_copass.operators import IngestTextOperator
 from airflow_provider_copass.operators._redaction import value_of
 from tests.harness.short_waits import shorten
 from tests.hooks.connections import ENVIRONMENT, as_json, of
+from tests.operators.conftest import TimedOutAfter
 from tests.operators.gate import is_accepted, refusal
 from tests.operators.in_memory import TaskInstance, execute_once, memory_operator
+from tests.sensors.paths import first_event
 
 CANARY = "hunter2-canary"
 Ingest = memory_operator(IngestTextOperator)
@@ -402,39 +404,21 @@ def test_a_second_try_says_that_it_ingests_all(account: Emulator, logged: Callab
     assert "This one ingests all of them" in logged()
 
 
-def test_a_timeout_while_a_text_is_on_its_way_is_final(account: Emulator, alarm: Callable[[], None]) -> None:
+def test_a_timeout_while_a_text_is_on_its_way_is_final(account: Emulator, timed_out_after: TimedOutAfter) -> None:
     """Airflow retries a task whose ``execution_timeout`` is over, and the retry would send the text again."""
     late = account.add_fault(operation="ingest", action={"delay": 3}, match={"text": "b"})
-
-    def wait_and_ring() -> None:
-        account.faults(late, wait=20)
-        account.requests("ingest", answered=True, wait=20)
-        time.sleep(0.3)
-        alarm()
-
-    clock = Thread(target=wait_and_ring)
-    clock.start()
-    message, pushed = failed(["a", "b"])
-    clock.join()
+    with timed_out_after(lambda: (account.faults(late, wait=20), account.requests("ingest", answered=True, wait=20))):
+        message, pushed = failed(["a", "b"])
     assert "number 2 may have been taken" in message
     assert pushed["job_ids"][1] is None
     assert pushed["job_ids"][0] in message
 
 
-def test_a_timeout_before_a_text_is_sent_stays_what_it_is(account: Emulator, alarm: Callable[[], None]) -> None:
+def test_a_timeout_before_a_text_is_sent_stays_what_it_is(account: Emulator, timed_out_after: TimedOutAfter) -> None:
     """Nothing was taken, so the retry is welcome."""
     account.add_fault(operation="list", action={"delay": 3})
-
-    def wait_and_ring() -> None:
-        account.requests("list", wait=20)
-        time.sleep(0.3)
-        alarm()
-
-    clock = Thread(target=wait_and_ring)
-    clock.start()
-    with pytest.raises(AirflowTaskTimeout):
+    with timed_out_after(lambda: account.requests("list", wait=20)), pytest.raises(AirflowTaskTimeout):
         execute("a", provider="slack", name="chat")
-    clock.join()
 
 
 def test_an_xcom_that_cannot_be_pushed_is_final(account: Emulator) -> None:
@@ -468,14 +452,6 @@ def waited(account: Emulator, text: Any, *, deferrable: bool, **fields: Any) -> 
     event = asyncio.run(first_event(trigger))
     resumed = Ingest(task_id="task", text=text, deferrable=deferrable, **fields)
     return resumed.resume_execution("execute_complete", {**(kwargs or {}), "event": event}, context)
-
-
-async def first_event(trigger: Any) -> Any:
-    """Return what a trigger sends first."""
-    async for event in trigger.run():
-        await asyncio.sleep(0)
-        return event.payload
-    return None
 
 
 BOTH = pytest.mark.parametrize("deferrable", [False, True], ids=["here", "deferred"])
@@ -525,18 +501,11 @@ def test_a_refused_token_fails_the_task_at_once(account: Emulator, *, deferrable
         waited(account, "a", deferrable=deferrable)
 
 
-def test_a_timeout_while_the_task_waits_is_final(account: Emulator, alarm: Callable[[], None]) -> None:
+def test_a_timeout_while_the_task_waits_is_final(account: Emulator, timed_out_after: TimedOutAfter) -> None:
     """Airflow would retry it, and ingest the text again."""
     account.settings(job_states=["queued"])
-
-    def wait_and_ring() -> None:
-        account.requests("get_job", wait=20)
-        alarm()
-
-    clock = Thread(target=wait_and_ring)
-    clock.start()
-    message, _ = failed("a", wait_for_completion=True, poll_interval=0.2)
-    clock.join()
+    with timed_out_after(lambda: account.requests("get_job", wait=20)):
+        message, _ = failed("a", wait_for_completion=True, poll_interval=0.2)
     assert "All texts were taken" in message
 
 

@@ -58,38 +58,11 @@ def test_a_boolean_field_takes_true_and_false(kind: str, name: str, given: objec
     assert is_accepted(kind, name, given)
 
 
-@pytest.mark.parametrize(("kind", "name"), SWITCHES)
-@pytest.mark.parametrize(
-    "given",
-    [
-        None,
-        "None",
-        "",
-        " ",
-        "yes",
-        "no",
-        "0",
-        "1",
-        0,
-        1,
-        0.0,
-        float("nan"),
-        [],
-        ["true"],
-        b"true",
-        BlankCell(),
-        jinja2.Undefined(name="x"),
-        jinja2.StrictUndefined(name="x"),
-        SecretStr("true"),
-        NumpyLike(1, "i"),
-        "canary",
-    ],
-    ids=range(21),
-)
-def test_a_boolean_field_takes_nothing_else(kind: str, name: str, given: object) -> None:
-    """Least of all is it true because it is not empty."""
-    assert not is_accepted(kind, name, given)
-    assert "canary" not in refusal(kind, **{**good_beside(kind, name), name: given})
+NO_SWITCH: list[Any] = [
+    *(None, "None", "", " ", "yes", "no", "0", "1", "canary", 0, 1, 0.0, float("nan"), [], ["true"], b"true"),
+    *(BlankCell(), jinja2.Undefined(name="x"), jinja2.StrictUndefined(name="x"), SecretStr("true"), NumpyLike(1, "i")),
+]
+"""What is not true because it is not empty."""
 
 
 @pytest.mark.parametrize("native", [True, False])
@@ -165,7 +138,7 @@ OPTIONAL = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "name"), [*OPTIONAL, ("PullSourceOperator", "since")])
+@pytest.mark.parametrize(("kind", "name"), OPTIONAL)
 @pytest.mark.parametrize("given", [None, "None", "", Proxy(lambda: None)], ids=ascii)
 def test_an_optional_field_that_rendered_to_nothing_is_not_given(kind: str, name: str, given: object) -> None:
     """The operator goes to work with the other fields."""
@@ -269,70 +242,47 @@ def test_a_number_with_a_fraction_is_to_be_quoted(field: str) -> None:
     assert "blank cell" in refusal("RegisterSourceOperator", **{**fields, field: float("nan")})
 
 
-@pytest.mark.parametrize(
-    ("given", "sent"),
-    [
-        (20240101, "20240101"),
-        (0, "0"),
-        (NumpyLike(20240101, "i"), "20240101"),
-        (NumpyLike("chat", "U"), "chat"),
-        (Decimal(20240101), "20240101"),
-        (Proxy(lambda: "chat"), "chat"),
-        (Proxy(lambda: 5), "5"),
-        (Word.CHAT, "chat"),
-        (markupsafe.Markup("chat"), "chat"),
-        ("Nonesuch", "Nonesuch"),
-        ("null", "null"),
-    ],
-    ids=range(11),
-)
-@pytest.mark.parametrize("field", TEXTS)
-def test_what_is_a_text_or_a_whole_number_is_read(account: Emulator, field: str, given: object, sent: str) -> None:
-    """As a natively rendered template or a table gives it."""
+READ = [
+    *((field, number, "20240101") for field in TEXTS for number in (20240101, NumpyLike(20240101, "i"))),
+    *((field, Decimal(20240101), "20240101") for field in TEXTS),
+    *((field, zero, "0") for field in TEXTS for zero in (0, Proxy(lambda: 0))),
+    *(
+        (field, chat, "chat")
+        for field in TEXTS
+        for chat in (NumpyLike("chat", "U"), Proxy(lambda: "chat"), Word.CHAT, markupsafe.Markup("chat"))
+    ),
+    *((field, text, text) for field in TEXTS for text in ("Nonesuch", "null", " A \n")),
+    *(("poll_interval_seconds", each, 600) for each in (600, "600", " 600\n", NumpyLike(600, "i"), Decimal(600))),
+    # A text that was read from a file may begin with a byte-order mark.
+    *(("adapter_config", f'{mark}{{"a": 1.5}}', {"a": 1.5}) for mark in ("", "\ufeff")),
+]
+
+
+@pytest.mark.parametrize(("field", "given", "sent"), READ, ids=range(len(READ)))
+def test_a_value_is_read_as_it_is_meant(account: Emulator, field: str, given: object, sent: object) -> None:
+    """As a text, a natively rendered template or a table gives it; outer white space is part of a name."""
     fields: dict[str, Any] = {"provider": "slack", "name": "chat", field: given}
     execute_once(Register(task_id="task", **fields))
     assert account.requests(operation="register")[0]["body"][field] == sent
 
 
-@pytest.mark.parametrize(
-    ("given", "read"), [(600, 600), ("600", 600), (" 600\n", 600), (NumpyLike(600, "i"), 600), (Decimal(600), 600)]
-)
-def test_a_number_of_seconds_is_read(account: Emulator, given: Any, read: int) -> None:
-    """As a number, or as its digits."""
-    execute_once(Register(task_id="task", provider="slack", name="chat", poll_interval_seconds=given))
-    assert account.requests(operation="register")[0]["body"]["poll_interval_seconds"] == read
+class NotATime(datetime):
+    """A moment that differs from itself, as pandas' NaT: its ISO text is ``NaT``."""
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    __hash__ = datetime.__hash__
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        600.0,
-        NumpyLike(600.0, "f"),
-        "600.0",
-        "6_00",
-        "0x258",
-        "10:00",
-        "+600",
-        "1e3",
-        "59",
-        True,
-        Decimal("600.5"),
-        2**64,
-        "9" * 5000,
-        float("nan"),
-        BlankCell(),
+REFUSED: dict[str, list[Any]] = {
+    # Nothing is guessed.
+    "poll_interval_seconds": [
+        *(600.0, NumpyLike(600.0, "f"), Decimal("600.5"), float("nan"), 2**64, True, BlankCell()),
+        *("600.0", "6_00", "0x258", "10:00", "+600", "1e3", "59", "9" * 5000),
     ],
-    ids=range(15),
-)
-@pytest.mark.parametrize("kind", ["RegisterSourceOperator", "UpdateSourceOperator"])
-def test_a_number_of_seconds_is_plain(kind: str, given: Any) -> None:
-    """Nothing is guessed."""
-    assert not is_accepted(kind, "poll_interval_seconds", given)
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
+    # Settings are what JSON can hold, with texts as keys, and none of them twice.
+    "adapter_config": [
         {"a": float("nan")},
         {"a": {1: "b"}},
         {"a": [{None: "b"}]},
@@ -347,37 +297,12 @@ def test_a_number_of_seconds_is_plain(kind: str, given: Any) -> None:
         '{"a": "canary", "a": 1}',
         '{"b": {"a": "canary", "a": 1}}',
     ],
-    ids=range(13),
-)
-@pytest.mark.parametrize("kind", ["RegisterSourceOperator", "UpdateSourceOperator"])
-def test_settings_are_what_json_can_hold(kind: str, given: Any) -> None:
-    """With texts as keys, and none of them twice."""
-    assert not is_accepted(kind, "adapter_config", given)
-    assert "canary" not in refusal(kind, **{**GOOD[kind], "adapter_config": given})
-
-
-def test_a_byte_order_mark_is_no_part_of_json(account: Emulator) -> None:
-    """A text that was read from a file may begin with one."""
-    execute_once(Register(task_id="task", provider="slack", name="chat", adapter_config='\ufeff{"a": 1.5}'))
-    assert account.requests(operation="register")[0]["body"]["adapter_config"] == {"a": 1.5}
-
-
-@pytest.mark.parametrize("since", [BlankCell(), "NaT", "nan", jinja2.StrictUndefined(name="x"), NumpyLike(5, "M")])
-def test_a_blank_cell_is_no_moment(since: object) -> None:
-    """pandas' own is a datetime, too."""
-    assert not is_accepted("PullSourceOperator", "since", since)
-
-
-def test_a_moment_that_differs_from_itself_is_none() -> None:
-    """pandas' NaT is one: its ISO text is ``NaT``."""
-
-    class NotATime(datetime):
-        def __eq__(self, other: object) -> bool:
-            return False
-
-        __hash__ = datetime.__hash__
-
-    assert not is_accepted("PullSourceOperator", "since", NotATime(2026, 1, 1, tzinfo=UTC))
+    "since": [
+        *(BlankCell(), "NaT", "nan", jinja2.StrictUndefined(name="x"), NumpyLike(5, "M")),
+        NotATime(2026, 1, 1, tzinfo=UTC),
+    ],
+}
+"""What is none of a templated field's values."""
 
 
 # Fields that are no templates. What is given to ``expand_kwargs`` is in them all the same.
@@ -432,7 +357,11 @@ MISTAKES: dict[str, list[Any]] = {
     ],
 }
 """What is none of a field's values."""
-MISTAKEN_FIELDS = [(kind, name, given) for kind, name in UNTEMPLATED for given in MISTAKES.get(name, [])]
+MISTAKEN_FIELDS = [
+    *((kind, name, given) for kind, name in SWITCHES for given in NO_SWITCH),
+    *((kind, name, given) for kind, name in FIELDS for given in REFUSED.get(name, [])),
+    *((kind, name, given) for kind, name in UNTEMPLATED for given in MISTAKES.get(name, [])),
+]
 
 
 def test_every_field_that_is_no_template_is_tested() -> None:
@@ -448,7 +377,7 @@ def test_every_field_that_is_no_template_is_tested() -> None:
 
 
 @pytest.mark.parametrize(("kind", "name", "given"), MISTAKEN_FIELDS, ids=range(len(MISTAKEN_FIELDS)))
-def test_a_field_that_is_no_template_takes_its_own_values_alone(kind: str, name: str, given: object) -> None:
+def test_a_field_takes_its_own_values_alone(kind: str, name: str, given: object) -> None:
     """Before any request, and by its name, whether or not the task comes to need it."""
     assert not is_accepted(kind, name, given)
     assert "canary" not in refusal(kind, **{**good_beside(kind, name), name: given})
@@ -486,12 +415,6 @@ def test_outer_white_space_is_warned_of_and_kept(kind: str, field: str, given: s
     text = logged()
     assert f"{field} begins or ends with white space" in text
     assert "canary" not in text
-
-
-def test_outer_white_space_is_sent(account: Emulator) -> None:
-    """Nothing may change the value."""
-    execute_once(Register(task_id="task", provider="slack", name=" A \n"))
-    assert account.requests(operation="register")[0]["body"]["name"] == " A \n"
 
 
 def test_a_text_without_outer_white_space_is_not_warned_of(logged: Callable[[], str]) -> None:

@@ -24,6 +24,7 @@ from airflow_provider_copass.operators import (
 from tests.harness.environment import clean_environment
 from tests.harness.processes import CHECKOUT
 from tests.operators.in_memory import MemoryStore, TaskInstance, execute_once, memory_operator
+from tests.sensors.paths import first_event
 
 CANARY = "hunter2-canary"
 CONFIG = {"token": CANARY}
@@ -103,23 +104,20 @@ def test_each_source_of_a_list_is_an_output(account: Emulator) -> None:
     assert names(lineage_of(operator)) == [named(account, 1), named(account, 0)]
 
 
-def test_a_plan_has_no_output(account: Emulator) -> None:
-    """Nothing was written."""
-    operator = made(RegisterSourcesOperator, sources=[NAMED], plan_only=True)
-    execute_once(operator)
-    assert names(lineage_of(operator)) == []
-
-
-def test_a_text_without_a_source_has_no_output(account: Emulator) -> None:
-    """There is nothing to call."""
-    operator = made(IngestTextOperator, text="hello")
-    execute_once(operator)
-    assert names(lineage_of(operator)) == []
-
-
-def test_a_task_that_does_not_write_to_the_source_has_no_output(account: Emulator) -> None:
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (RegisterSourcesOperator, {"sources": [NAMED], "plan_only": True}),
+        (IngestTextOperator, {"text": "hello"}),
+        (PauseSourceOperator, NAMED),
+    ],
+    ids=["a plan", "a text of no source", "no write to the source"],
+)
+def test_a_task_that_writes_to_no_source_has_no_output(
+    account: Emulator, kind: type[Any], fields: dict[str, Any]
+) -> None:
     """Its outlets are then taken."""
-    operator = made(PauseSourceOperator, **NAMED)
+    operator = made(kind, **fields)
     execute_once(operator)
     assert names(lineage_of(operator)) == []
 
@@ -141,11 +139,7 @@ def test_a_deferred_task_has_the_output_when_it_is_resumed(account: Emulator) ->
     context: Any = {"ti": TaskInstance()}
     with pytest.raises(TaskDeferred) as deferral:
         made(IngestTextOperator, **fields).execute(context)
-
-    async def first() -> Any:
-        return (await anext(deferral.value.trigger.run())).payload  # type: ignore[arg-type]
-
-    event = asyncio.run(first())
+    event = asyncio.run(first_event(deferral.value.trigger))
     resumed = made(IngestTextOperator, **fields)
     resumed.resume_execution("execute_complete", {**(deferral.value.kwargs or {}), "event": event}, context)
     assert names(lineage_of(resumed)) == [named(account)]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.errors import (
@@ -17,8 +16,6 @@ from airflow_provider_copass.errors import (
     CopassTimeoutError,
     SecretStoreError,
 )
-from airflow_provider_copass.operators import RegisterSourceOperator
-from airflow_provider_copass.operators._redaction import value_of
 from tests.hooks.connections import ENVIRONMENT, as_json, of
 from tests.operators.in_memory import MemoryStore, register_once
 
@@ -75,68 +72,15 @@ def test_store_as_names_the_key(account: Emulator) -> None:
     assert list(store.held) == ["slack_secret_Team_chat"]
 
 
-def test_every_field_that_names_something_is_templated() -> None:
-    """All of the source's fields, the sandbox, the key and the connection are rendered."""
-    operator = RegisterSourceOperator(
-        task_id="register",
-        name="n {{ ds }}",
-        provider="{{ ds }}",
-        sandbox_id="{{ ds }}",
-        ingestion_mode="{{ ds }}",
-        kind="{{ ds }}",
-        external_account_id="{{ ds }}",
-        adapter_config={"a": ["{{ ds }}"]},
-        poll_interval_seconds="{{ 60 + 1 }}",
-        store_as="{{ ds }}_{data_source_id}",
-        copass_conn_id="{{ ds }}",
-    )
-    operator.render_template_fields({"ds": "2026-01-01"})  # type: ignore[typeddict-unknown-key]
-    rendered = {name: value_of(getattr(operator, name)) for name in operator.template_fields}
-    assert rendered == {
-        "name": "n 2026-01-01",
-        "provider": "2026-01-01",
-        "sandbox_id": "2026-01-01",
-        "ingestion_mode": "2026-01-01",
-        "kind": "2026-01-01",
-        "external_account_id": "2026-01-01",
-        "adapter_config": {"a": ["2026-01-01"]},
-        "poll_interval_seconds": "61",
-        "store_as": "2026-01-01_{data_source_id}",
-        "copass_conn_id": "2026-01-01",
-    }
-
-
-def test_what_was_rendered_to_text_is_read(account: Emulator) -> None:
-    """A number and an object as text reach the API as a number and an object."""
-    register_once(ingestion_mode="polling", poll_interval_seconds="61", adapter_config='{"a": 1}')
-    body = account.requests(operation="register")[0]["body"]
-    assert (body["poll_interval_seconds"], body["adapter_config"]) == (61, {"a": 1})
-
-
-def test_the_operator_can_be_mapped() -> None:
-    """``partial`` and ``expand_kwargs`` take its parameters."""
-    with DAG("mapped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
-        RegisterSourceOperator.partial(task_id="register", provider="slack", if_exists="fail").expand_kwargs(
-            [{"name": "a", "ingestion_mode": "realtime"}, {"name": "b", "poll_interval_seconds": 60}]
-        )
-    assert dag.task_ids == ["register"]
-
-
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
-        ({"name": ""}, "name"),
         ({"name": "x" * 256}, "name"),
-        ({"provider": ""}, "provider"),
         ({"ingestion_mode": "sometimes"}, "ingestion_mode"),
         ({"kind": "forever"}, "kind"),
         ({"poll_interval_seconds": 59}, "poll_interval_seconds"),
         ({"adapter_config": "no object canary"}, "adapter_config"),
         ({"sandbox_id": "a/b"}, "sandbox_id"),
-        ({"sandbox_id": ""}, "sandbox_id"),
-        ({"if_exists": "perhaps"}, "if_exists"),
-        ({"on_missing_secret": "perhaps"}, "on_missing_secret"),
-        ({"secret_store": "vault"}, "secret_store"),
         ({"store_as": "{id}"}, "store_as"),
         ({"store_as": "a/b", "ingestion_mode": "realtime"}, "store_as"),
     ],
@@ -158,6 +102,8 @@ def test_bad_input_fails_at_once_and_before_any_request(account: Emulator, field
         ({"password": "olk_canary\n"}, "token"),
         ({"host": "http://copass.example"}, "host"),
         ({"extra": {}}, "sandbox_id"),
+        # What is found when the client is opened.
+        ({"extra": {"sandbox_id": "sb_demo", "ca_bundle": __file__}}, "ca_bundle"),
     ],
 )
 def test_a_bad_connection_fails_at_once_and_before_any_request(
@@ -170,6 +116,7 @@ def test_a_bad_connection_fails_at_once_and_before_any_request(
         register_once()
     assert account.requests() == []
     assert "canary" not in str(failed.value)
+    assert failed.value.__context__ is None
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])

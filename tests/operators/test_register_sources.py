@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
@@ -350,13 +351,8 @@ def test_a_manifest_that_cannot_be_read_names_the_place(
 
 
 def test_an_empty_list_is_nothing_to_do(account: Emulator) -> None:
-    """As a task that makes the list may find; what comes after it finds empty lists, as it finds full ones."""
+    """As a task that makes the list may find; what comes after it finds empty lists. A plan of it pushes nothing."""
     assert run(sources=[]) == ([], {"sources": [], "stored_as": []})
-    assert account.requests() == []
-
-
-def test_a_plan_of_an_empty_list_pushes_nothing(account: Emulator) -> None:
-    """As any other plan: its return value says it all."""
     assert run(sources=[], plan_only=True) == ([], {})
     assert account.requests() == []
 
@@ -388,15 +384,10 @@ def test_airflow_sees_only_json(field: str, given: object) -> None:
     assert json.loads(str(operator.sources)) == [shown]
 
 
-def test_any_kind_of_list_is_one(account: Emulator) -> None:
-    """A task that was not rendered has it as it was given."""
-    ids, _ = run(sources=deque(entries(2, ingestion_mode="manual")))
-    assert len(ids) == 2
-
-
-def test_a_list_out_of_a_template_is_read(account: Emulator) -> None:
-    """JSON text, as an XCom in a template comes."""
-    ids, _ = run(sources=json.dumps(entries(2, ingestion_mode="manual")))
+@pytest.mark.parametrize("given", [deque, json.dumps])
+def test_any_kind_of_list_is_one(account: Emulator, given: Callable[[list[Any]], Any]) -> None:
+    """A task that was not rendered has it as it was given; JSON text is what an XCom in a template is."""
+    ids, _ = run(sources=given(entries(2, ingestion_mode="manual")))
     assert len(ids) == 2
 
 

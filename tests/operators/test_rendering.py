@@ -10,7 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 
 from airflow_provider_copass.errors import CopassInputError, UnrenderedFieldError
-from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator
+from airflow_provider_copass.operators import RegisterSourceOperator, RegisterSourcesOperator, UpdateSourceOperator
 from airflow_provider_copass.operators._redaction import value_of
 from tests.hooks.connections import ENVIRONMENT, as_json
 from tests.operators.in_memory import execute_once
@@ -68,12 +68,16 @@ def test_a_field_is_hidden_whichever_field_fails(name: str) -> None:
     assert repr(failed.adapter_config) == '{"key": "***"}'
 
 
-def test_a_field_that_can_be_called_is_called() -> None:
-    """With the context, as Airflow calls each templated field."""
-    called = operator(lambda context, jinja_env: {"key": context["ds"]})
-    called.render_template_fields({"ds": "canary"})  # type: ignore[typeddict-item]
-    assert value_of(called.adapter_config) == {"key": "canary"}
-    assert "canary" not in str(called.adapter_config)
+@pytest.mark.parametrize("kind", [RegisterSourceOperator, UpdateSourceOperator])
+@pytest.mark.parametrize(
+    "given", [{"key": ["{{ ds }}"]}, lambda context, jinja_env: {"key": [context["ds"]]}], ids=["template", "called"]
+)
+def test_a_field_is_rendered_or_called_and_hidden(kind: type[Any], given: Any) -> None:
+    """With the context, as Airflow does with each templated field; the fields beside it are Airflow's alone."""
+    rendered = kind(task_id="task", provider="slack", name="of {{ ds }}", adapter_config=given)
+    rendered.render_template_fields({"ds": "canary"})
+    assert (rendered.name, value_of(rendered.adapter_config)) == ("of canary", {"key": ["canary"]})
+    assert str(rendered.adapter_config) == '{"key": ["***"]}'
 
 
 def test_what_was_rendered_already_is_not_rendered_again() -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.errors import CopassServerError, EntryBusyError
-from airflow_provider_copass.operators import RegisterSourceOperator, RotateWebhookSecretOperator, UpdateSourceOperator
-from airflow_provider_copass.operators._redaction import value_of
+from airflow_provider_copass.operators import RegisterSourceOperator, UpdateSourceOperator
 from airflow_provider_copass.registration import Owner
 from airflow_provider_copass.registration.journal import Pending, entry_name, to_text
 from airflow_provider_copass.registration.spec import Identity
@@ -111,7 +109,6 @@ def test_a_name_that_is_taken_fails_at_once(account: Emulator) -> None:
         ({"adapter_config": {"a": "canary"}, "clear": ["adapter_config"]}, "adapter_config"),
         ({"clear": ["name"]}, "clear"),
         ({"adapter_config": {"a": 1}, "merge_adapter_config": "canary"}, "merge_adapter_config must be True or False"),
-        ({"new_name": ""}, "new_name"),
         ({"new_name": "n", "data_source_id": "x", "provider": "slack"}, "data_source_id"),
         ({"new_name": "n", "sandbox_id": "a/b"}, "sandbox_id"),
     ],
@@ -142,45 +139,3 @@ def test_a_passing_fault_is_left_to_airflow_s_retry(account: Emulator) -> None:
         update(poll_interval_seconds=90)
     assert update(try_number=2, poll_interval_seconds=90)[1]["changed"] == []
     assert operations(account).count("update") == 1
-
-
-def test_every_field_is_templated() -> None:
-    """Each of what is declared and cleared; the settings are hidden once they are rendered."""
-    operator = UpdateSourceOperator(
-        task_id="update",
-        data_source_id="{{ ds }}",
-        new_name="{{ ds }}",
-        ingestion_mode="{{ ds }}",
-        external_account_id="{{ ds }}",
-        adapter_config={"a": ["{{ ds }}"]},
-        poll_interval_seconds="{{ 60 + 1 }}",
-        merge_adapter_config="{{ 1 < 2 }}",
-        clear=["{{ ds }}"],
-    )
-    operator.render_template_fields({"ds": "canary"})  # type: ignore[typeddict-unknown-key]
-    rendered = {name: value_of(getattr(operator, name)) for name in operator.template_fields}
-    assert rendered == {
-        "data_source_id": "canary",
-        "provider": None,
-        "name": None,
-        "sandbox_id": None,
-        "copass_conn_id": "copass_default",
-        "new_name": "canary",
-        "ingestion_mode": "canary",
-        "external_account_id": "canary",
-        "adapter_config": {"a": ["canary"]},
-        "poll_interval_seconds": "61",
-        "merge_adapter_config": "True",
-        "clear": ["canary"],
-    }
-    assert "canary" not in str(operator.adapter_config)
-
-
-def test_the_operators_can_be_mapped() -> None:
-    """``partial`` with ``expand`` and ``expand_kwargs`` take their parameters."""
-    with DAG("mapped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
-        UpdateSourceOperator.partial(task_id="update", provider="slack", merge_adapter_config=True).expand_kwargs(
-            [{"name": "a", "adapter_config": {"a": 1}}, {"name": "b", "clear": ["poll_interval_seconds"]}]
-        )
-        RotateWebhookSecretOperator.partial(task_id="rotate", keep_previous=True).expand(data_source_id=["x", "y"])
-    assert sorted(dag.task_ids) == ["rotate", "update"]

@@ -66,7 +66,7 @@ def test_a_cut_list_after_a_killed_try_is_an_error_that_says_so(way: str) -> Non
 
 
 # What the client makes of other odd dates, and an inventory of one that is years off, is in their own tests.
-DATES = {"that is missing": "", "that stands still": "Tue, 14 Nov 2023 22:13:20"}
+DATES = {"that is missing": "", "that is always the same": "Tue, 14 Nov 2023 22:13:20"}
 each_date = pytest.mark.parametrize("date", DATES.values(), ids=DATES)
 SCRIPTS = {
     "undisturbed": {},

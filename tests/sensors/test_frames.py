@@ -16,7 +16,7 @@ from airflow_provider_copass.emulator import Emulator
 from airflow_provider_copass.sensors import IngestJobSensor, SourceStatusSensor, SourceSyncedSensor
 from airflow_provider_copass.triggers import SourceSyncedTrigger, WaitTrigger, source_synced
 from tests.harness.trackers import InterruptedAt, Recorded, frames_of, record, recorded
-from tests.hooks.connections import ENVIRONMENT, as_json
+from tests.hooks.connections import ENVIRONMENT, as_json, unusable
 from tests.operators.in_memory import TaskInstance
 
 SETTING = "adapter_value_canary"
@@ -67,16 +67,7 @@ def test_a_look_that_fails(emulator: Emulator, name: str, action: Any, *, deferr
     check(recorded(lambda: execute(SENSORS[name](deferrable=deferrable))), emulator)
 
 
-CONNECTIONS: dict[str, dict[str, Any]] = {
-    "no such ca_bundle": {"extra": {"sandbox_id": "sb", "ca_bundle": "/no/such/file"}},
-    "a proxy that is no URL": {
-        "host": "https://api.example",
-        "extra": {"sandbox_id": "sb", "proxy": f"user:{PASSWORD}@proxy"},
-    },
-    "plain http": {"host": "http://api.example"},
-    "no sandbox": {"extra": {}},
-}
-"""Connections that cannot work, as JSON; a member that is not given is as it should be."""
+CONNECTIONS = {**unusable(password=PASSWORD), "no sandbox": {"extra": {}}}
 
 
 @pytest.mark.parametrize("case", CONNECTIONS)

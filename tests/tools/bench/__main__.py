@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from pathlib import Path
 
 from tests.harness.environment import clean_environment
 from tests.tools.bench import aims, calls, imports, lists, table, waits
-
-CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 def main() -> int:
@@ -40,7 +37,7 @@ def main() -> int:
             f"measured; median of all calls,\n{call_rounds} round(s) in which each client had its turn",
             flush=True,
         )
-        called = calls.measure(call_rounds, environment, CHECKOUT)
+        called = calls.measure(call_rounds, environment)
         print(table.of_calls(called))
         print(
             f"\nLists: {lists.AT_ONCE} calls at once, to a server that keeps what it is sent and tells the time from "
@@ -48,7 +45,7 @@ def main() -> int:
             f"{list_rounds} round(s), each client in a fresh interpreter that has imported airflow.sdk",
             flush=True,
         )
-        listed = lists.measure(list_rounds, sources, environment, CHECKOUT)
+        listed = lists.measure(list_rounds, sources, environment)
         print(table.of_lists(listed))
         count, interval, seconds = (50, 0.5, 3.0) if quick else (1000, 10.0, 31.0)
         print(
@@ -56,7 +53,7 @@ def main() -> int:
             "one process; the connections are plain http",
             flush=True,
         )
-        waited = waits.measure(count, interval, seconds, environment, CHECKOUT)
+        waited = waits.measure(count, interval, seconds, environment)
         print(table.of_waits(waited))
     judged = aims.judge(imported, called, listed)
     print(f"\nAims\n{table.of_aims(judged)}\n\n{table.last_line(judged)}")

@@ -10,7 +10,7 @@ from tests.tools.bench.calls import OPERATIONS
 from tests.tools.bench.imports import OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.tools.bench.calls import Called
     from tests.tools.bench.imports import Imported
@@ -48,47 +48,51 @@ def judge(imported: Sequence[Imported], called: Sequence[Called], listed: Sequen
     return [*_of_imports(imported), *_of_calls(called), *_of_lists(listed)]
 
 
+def _told(text: str, seen: float | None, figures: str, is_met: Callable[[float], bool]) -> Aim:
+    """Return an aim of a figure.
+
+    :param seen: the figure; None where there is none.
+    :param figures: how it is written.
+    :param is_met: tells of a figure whether it is good.
+    """
+    return Aim(text, "-", None) if seen is None else Aim(text, figures.format(seen), is_met(seen))
+
+
 def _of_imports(imported: Sequence[Imported]) -> Iterator[Aim]:
     ours = next(each for each in imported if each.package is OURS)
-    took, packages = f"importing the operators takes at most {MOST_IMPORT_MS:.0f} ms", "and no third-party package"
-    if not ours.seconds:
-        yield Aim(took, "-", None)
-        yield Aim(packages, "-", None)
-        return
-    milliseconds = ours.median * 1000
-    yield Aim(took, f"{milliseconds:.1f} ms", milliseconds <= MOST_IMPORT_MS)
-    yield Aim(packages, ", ".join(ours.third_party) or "none", not ours.third_party)
+    took = ours.median * 1000 if ours.seconds else None
+    text = f"importing the operators takes at most {MOST_IMPORT_MS:.0f} ms"
+    yield _told(text, took, "{:.1f} ms", lambda seen: seen <= MOST_IMPORT_MS)
+    packages = "and no third-party package"
+    yield (
+        Aim(packages, "-", None)
+        if took is None
+        else Aim(packages, ", ".join(ours.third_party) or "none", not ours.third_party)
+    )
 
 
 def _of_calls(called: Sequence[Called]) -> Iterator[Aim]:
     seen = {(each.operation, each.client): each.median for each in called if each.seconds}
+
+    def times(operation: str, more: str, less: str) -> float | None:
+        both = seen.get((operation, more)), seen.get((operation, less))
+        return None if both[0] is None or both[1] is None else both[0] / both[1]
+
     for operation in OPERATIONS:
-        ours = seen.get((operation, "hook"))
-        bare, vendor = seen.get((operation, "httpx")), seen.get((operation, "copass-core"))
         text = f"{operation} takes at most {MOST_TIMES_HTTPX} x a bare httpx call"
-        if ours is None or bare is None:
-            yield Aim(text, "-", None)
-        else:
-            yield Aim(text, f"{ours / bare:.2f} x", ours / bare <= MOST_TIMES_HTTPX)
+        yield _told(text, times(operation, "hook", "httpx"), "{:.2f} x", lambda seen: seen <= MOST_TIMES_HTTPX)
         text = f"{operation} is at least {LEAST_TIMES_COPASS_CORE:.0f} x as fast as copass-core"
-        if ours is None or vendor is None:
-            yield Aim(text, "-", None)
-        else:
-            yield Aim(text, f"{vendor / ours:.1f} x", vendor / ours >= LEAST_TIMES_COPASS_CORE)
+        yield _told(
+            text, times(operation, "copass-core", "hook"), "{:.1f} x", lambda seen: seen >= LEAST_TIMES_COPASS_CORE
+        )
 
 
 def _of_lists(listed: Sequence[Listed]) -> Iterator[Aim]:
     seen = {each.client: each for each in listed}
     ours, bare, alone = seen["operator"], seen["httpx"], seen["airflow"]
     text = f"a list takes at most {MOST_SECONDS_A_HUNDRED} s a hundred sources above a bare httpx in as many threads"
-    if ours.took is None or bare.took is None:
-        yield Aim(text, "-", None)
-    else:
-        more = (ours.took - bare.took) / math.ceil(ours.count / 100)
-        yield Aim(text, f"{more:.2f} s", more <= MOST_SECONDS_A_HUNDRED)
+    more = None if ours.took is None or bare.took is None else (ours.took - bare.took) / math.ceil(ours.count / 100)
+    yield _told(text, more, "{:.2f} s", lambda seen: seen <= MOST_SECONDS_A_HUNDRED)
     text = f"a list takes at most {MOST_MIB_ABOVE_AIRFLOW:.0f} MiB above Airflow's own"
-    if ours.peak is None or alone.peak is None:
-        yield Aim(text, "-", None)
-    else:
-        above = ours.peak - alone.peak
-        yield Aim(text, f"{above:.0f} MiB", above <= MOST_MIB_ABOVE_AIRFLOW)
+    above = None if ours.peak is None or alone.peak is None else ours.peak - alone.peak
+    yield _told(text, above, "{:.0f} MiB", lambda seen: seen <= MOST_MIB_ABOVE_AIRFLOW)

@@ -8,12 +8,13 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
+_CHECKOUT = Path(__file__).resolve().parents[3]
 TOKEN = "olk_bench_0123456789"
 OPERATIONS = ("get_source", "register_source")
 CLIENTS = {"hook": "hook (ours)", "httpx": "bare httpx.Client", "copass-core": "copass-core"}
@@ -39,48 +40,57 @@ class Called:
         return statistics.median(self.seconds)
 
 
-def measure(rounds: int, environment: Mapping[str, str], checkout: Path) -> list[Called]:
+def measure(rounds: int, environment: Mapping[str, str]) -> list[Called]:
     """Have every client make its calls.
 
     :param rounds: of small batches; one more, which warms up, does not count.
     :param environment: of the processes.
-    :param checkout: where they find ``tests``.
     """
-    with serving("server", environment, checkout) as port:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.tools.bench.call_each", str(rounds)],
-            # The simplest way to a connection outside a task, and one of those that the documentation names.
-            env={**environment, "AIRFLOW_CONN_COPASS_DEFAULT": json.dumps(connection_to(port))},
-            cwd=checkout,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-    if done.returncode:
-        failure = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        return [Called(operation, client, failure=failure) for operation in OPERATIONS for client in CLIENTS]
-    seen: dict[str, dict[str, list[float]]] = json.loads(done.stdout.splitlines()[-1])
+    with serving("server", environment) as port:
+        seen, failure = measured("call_each", rounds, port=port, environment=environment)
     return [
-        Called(operation, client, tuple(seen[operation].get(client, ())))
+        Called(operation, client, tuple(seen.get(operation, {}).get(client, ())), failure)
         for operation in OPERATIONS
         for client in CLIENTS
     ]
 
 
-def connection_to(port: int) -> dict[str, Any]:
-    """Return an Airflow connection to a server on this machine."""
-    return {
+def measured(
+    module: str, *arguments: object, port: int, environment: Mapping[str, str], seconds: float = 300
+) -> tuple[dict[str, Any], str | None]:
+    """Measure something in an interpreter of its own, with a connection to a server on this machine.
+
+    :param module: its name in this package.
+    :param arguments: what it is given.
+    :param port: of the server.
+    :param environment: of the process.
+    :param seconds: how long it may take.
+    :return: what its last line, which is JSON, says, and None; or nothing, and why it could not be measured.
+    """
+    connection = {
         "conn_type": "copass",
         "host": f"http://127.0.0.1:{port}",
         "password": TOKEN,
         "extra": {"sandbox_id": "sb_bench"},
     }
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.tools.bench.{module}", *map(str, arguments)],
+        # The simplest way to a connection outside a task, and one of those that the documentation names.
+        env={**environment, "AIRFLOW_CONN_COPASS_DEFAULT": json.dumps(connection)},
+        cwd=_CHECKOUT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    if done.returncode:
+        return {}, (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    return json.loads(done.stdout.splitlines()[-1]), None
 
 
 @contextmanager
-def serving(module: str, environment: Mapping[str, str], checkout: Path, *arguments: str) -> Iterator[int]:
+def serving(module: str, environment: Mapping[str, str], *arguments: str) -> Iterator[int]:
     """Run a server, and give its port.
 
     :param module: its name in this package.
@@ -89,7 +99,7 @@ def serving(module: str, environment: Mapping[str, str], checkout: Path, *argume
     with subprocess.Popen(
         [sys.executable, "-m", f"tests.tools.bench.{module}", *arguments],
         env=environment,
-        cwd=checkout,
+        cwd=_CHECKOUT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

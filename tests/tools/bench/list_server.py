@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
 from typing import Any
 
-from tests.tools.bench.server import SOURCE, Connection, whole_answer
+from tests.tools.bench.server import SOURCE, Connection, serve, whole_answer
 
 
 class Kept(Connection):
@@ -41,13 +40,5 @@ class Kept(Connection):
         return whole_answer({**made, "webhook_signing_secret": f"bench-secret-{number:032x}"})
 
 
-async def serve() -> None:
-    """Listen on a free loopback port, say which, and serve until the parent closes our standard input."""
-    server = await asyncio.get_running_loop().create_server(Kept, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    server.close()
-
-
 if __name__ == "__main__":
-    asyncio.run(serve())
+    asyncio.run(serve(Kept))

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import httpx
 
-from tests.tools.bench.calls import connection_to, serving
+from tests.tools.bench.calls import measured, serving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 AT_ONCE = 8
 CLIENTS = {"operator": "operator (ours)", "httpx": "bare httpx.Client", "airflow": "import of airflow.sdk"}
@@ -56,41 +52,28 @@ class Listed:
         return statistics.median(self.peaks) if self.peaks else None
 
 
-def measure(rounds: int, count: int, environment: Mapping[str, str], checkout: Path) -> list[Listed]:
+def measure(rounds: int, count: int, environment: Mapping[str, str]) -> list[Listed]:
     """Have every client register the list once a round, each in a process of its own, by turns.
 
     :param rounds: how often.
     :param count: how many sources.
     :param environment: of the processes.
-    :param checkout: where they find ``tests``.
     """
     found = [Listed(client, count) for client in CLIENTS]
-    with serving("list_server", environment, checkout) as port:
-        connected = {**environment, "AIRFLOW_CONN_COPASS_DEFAULT": json.dumps(connection_to(port))}
+    with serving("list_server", environment) as port:
         for _ in range(rounds):
             for each in found:
                 if each.failure is None:
-                    _once(each, connected, checkout, f"http://127.0.0.1:{port}")
+                    _once(each, environment, port)
             found.append(found.pop(0))
     return sorted(found, key=lambda each: list(CLIENTS).index(each.client))
 
 
-def _once(each: Listed, environment: Mapping[str, str], checkout: Path, url: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.tools.bench.list_once", each.client, str(each.count), str(AT_ONCE)],
-        env=environment,
-        cwd=checkout,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    came = httpx.delete(url, trust_env=False).json()
-    if done.returncode:
-        each.failure = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+def _once(each: Listed, environment: Mapping[str, str], port: int) -> None:
+    seen, each.failure = measured("list_once", each.client, each.count, AT_ONCE, port=port, environment=environment)
+    came = httpx.delete(f"http://127.0.0.1:{port}", trust_env=False).json()
+    if each.failure is not None:
         return
-    seen = json.loads(done.stdout.splitlines()[-1])
     each.seconds.append(seen["seconds"])
     each.peaks.append(seen["peak"])
     if came["seconds"]:

@@ -81,9 +81,9 @@ def _length_of_request(received: bytes) -> int | None:
     return length if len(received) >= length else None
 
 
-async def serve() -> None:
+async def serve(connection: type[Connection] = Connection) -> None:
     """Listen on a free loopback port, say which, and serve until the parent closes our standard input."""
-    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)
     server.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tests.tools.bench.server import SOURCE, Connection, whole_answer
+from tests.tools.bench.server import SOURCE, Connection, serve, whole_answer
 
 
 class Counted(Connection):
@@ -30,15 +30,7 @@ class Counted(Connection):
         return whole_answer({**SOURCE, "data_source_id": source_id}) if source_id else self.listed
 
 
-async def serve(count: int) -> None:
-    """Listen on a free loopback port, say which, and serve until the parent closes our standard input."""
-    rows = [{**SOURCE, "data_source_id": f"ds_{number}"} for number in range(count)]
-    Counted.listed = whole_answer({"sources": rows, "count": count})
-    server = await asyncio.get_running_loop().create_server(Counted, "127.0.0.1", 0, backlog=4096)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    server.close()
-
-
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    rows = [{**SOURCE, "data_source_id": f"ds_{number}"} for number in range(int(sys.argv[1]))]
+    Counted.listed = whole_answer({"sources": rows, "count": len(rows)})
+    asyncio.run(serve(Counted))

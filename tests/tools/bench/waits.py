@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
 
-from tests.tools.bench.calls import connection_to, serving
+from tests.tools.bench.calls import measured, serving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 WAYS = {"watch": "one watch for all (ours)", "alone": "a client for each wait"}
 """The ways to wait, and what the table calls them."""
@@ -41,36 +37,21 @@ class Waited:
     failure: str | None = None
 
 
-def measure(
-    count: int, interval: float, seconds: float, environment: Mapping[str, str], checkout: Path
-) -> list[Waited]:
+def measure(count: int, interval: float, seconds: float, environment: Mapping[str, str]) -> list[Waited]:
     """Wait in each way, in a process of its own.
 
     :param count: how many waits.
     :param interval: seconds between two looks.
     :param seconds: for how long.
     :param environment: of the processes.
-    :param checkout: where they find ``tests``.
     """
     found = [Waited(way, count, seconds) for way in WAYS]
-    with serving("wait_server", environment, checkout, str(count)) as port:
-        connected = {**environment, "AIRFLOW_CONN_COPASS_DEFAULT": json.dumps(connection_to(port))}
+    with serving("wait_server", environment, str(count)) as port:
         for each in found:
-            numbers = (str(port), str(count), str(interval), str(seconds))
-            done = subprocess.run(
-                [sys.executable, "-m", "tests.tools.bench.wait_once", each.way, *numbers],
-                env=connected,
-                cwd=checkout,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=seconds + 300,
-                check=False,
+            numbers = (port, count, interval, seconds)
+            seen, each.failure = measured(
+                "wait_once", each.way, *numbers, port=port, environment=environment, seconds=seconds + 300
             )
             each.requests = httpx.delete(f"http://127.0.0.1:{port}/", trust_env=False).json()["requests"]
-            if done.returncode:
-                each.failure = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-                continue
-            seen = json.loads(done.stdout.splitlines()[-1])
-            each.cpu, each.blocked = seen["cpu"], seen["blocked"]
+            each.cpu, each.blocked = seen.get("cpu", 0.0), seen.get("blocked", 0.0)
     return found

@@ -35,6 +35,7 @@ _QUICK = (
     "tests/hooks/test_copass.py",
     "tests/hooks/test_form.py",
     "tests/operators/test_base.py",
+    "tests/operators/test_frames.py",
     "tests/operators/test_redaction.py",
     "tests/operators/test_register_source.py",
     "tests/operators/test_rendering.py",
