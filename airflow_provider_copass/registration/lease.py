@@ -229,6 +229,9 @@ class Lease:
                 self._unsent = None
                 if getattr(error, "maybe_applied", True):
                     self.touched.add(source_id or self.identity.label)
+                    if noted.write is not None:
+                        # However long ago it was noted: until now it may have been sent.
+                        self._first_seen[noted.write] = self._rt.clock.monotonic()
                 raise
             self._unsent = None
             self.touched.add(source_id or getattr(result, "data_source_id", self.identity.label))

@@ -267,3 +267,17 @@ def test_a_deletion_that_was_late_leaves_what_is_known_of_a_newer_source() -> No
     entry = entry_of(world)
     assert isinstance(entry, Completed)
     assert entry.registered_by == acts.OTHER
+
+
+def test_a_rotation_that_was_sent_long_after_its_note_is_waited_for() -> None:
+    """Its answer is lost, and it takes effect late: the time to wait begins when it was sent."""
+    world = World()
+    faults = {("rotate", 0): Fault(late=12, error=timed_out)}
+    process = acts.start_register(world, freezes={("before rotate", 0): 40}, faults=faults)
+    assert run_to(world, process, "after register")
+    # Its lease is lost to a try that fails, so it goes on where another one would end.
+    acts.register(world, attempt=2, faults={("list", 0): Fault(applies=False, error=server_error)})
+    run_all(world, [process])
+    settle(world)
+    assert_green(process)
+    assert_true(world, process)
