@@ -228,14 +228,17 @@ class Lease:
                     continue
                 self._unsent = None
                 if getattr(error, "maybe_applied", True):
-                    self.touched.add(source_id or self.identity.label)
-                    if noted.write is not None:
-                        # However long ago it was noted: until now it may have been sent.
-                        self._first_seen[noted.write] = self._rt.clock.monotonic()
+                    self._note_lost(noted.write, source_id)
                 raise
             self._unsent = None
             self.touched.add(source_id or getattr(result, "data_source_id", self.identity.label))
             return result
+
+    def _note_lost(self, write: Write | None, source_id: str) -> None:
+        """Remember that no answer came to a write; however long ago it was noted, it may have been sent until now."""
+        self.touched.add(source_id or self.identity.label)
+        if write is not None:
+            self._first_seen[write] = self._rt.clock.monotonic()
 
     def complete(self, entry: Entry | None) -> None:
         """Write how the work ended; the lease ends with it.

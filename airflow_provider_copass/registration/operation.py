@@ -263,28 +263,28 @@ class Operation(Generic[T]):
         while lost_at is not None and self._rt.clock.monotonic() - lost_at <= self._rt.timing.settle_timeout:
             yield Wait(_LONGEST_POLL)
         yield from self.acquire([lease])
-
-        def look() -> Steps[Inventory]:
-            again: Source | None = yield GetSource(source.data_source_id)
-            if again is None or not again.is_live:
-                raise LookAgainError
-            return (yield from self.look_beside(again, lease))
-
-        yield from self.look_until_settled([lease], look)
         known = known_of(lease.held, source.data_source_id)
         is_stored = known is not None and known.key and self._rt.secrets and known.store == self._rt.secrets.name
         if known is None or not is_stored or not self._is_at_risk(known):
             lease.release()
             return
+        before = lease.held.rotating
+        # If a look fails now, or the mint is refused, the next try mints.
+        lease.amend(rotating=known.source_id)
+
+        def look() -> Steps[Inventory]:
+            again: Source | None = yield GetSource(known.source_id)
+            if again is None or not again.is_live:
+                raise LookAgainError
+            return (yield from self.look_beside(again, lease))
+
+        yield from self.look_until_settled([lease], look)
         self._rt.log.warning(
             "Minting the webhook secret of source %s once more: this process may have voided it while another task "
             "held the lease.",
             known.source_id,
         )
         minter = Minter(lease, StoreKey(known.key), self.at_risk, self._rt)
-        before = lease.held.rotating
-        # If it is refused now, the next try mints.
-        lease.amend(rotating=source.data_source_id)
         try:
             minted = yield from minter.mint(source, by=self.minted_by)
         except SourceChangedError:

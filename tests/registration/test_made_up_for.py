@@ -281,3 +281,17 @@ def test_a_rotation_that_was_sent_long_after_its_note_is_waited_for() -> None:
     settle(world)
     assert_green(process)
     assert_true(world, process)
+
+
+def test_the_next_try_mints_for_one_that_cannot_look_any_more() -> None:
+    """It has the lease for its second mint, and each of its looks fails: the entry says that the secret may be void."""
+    world = acts.seeded()
+    faults = {("get", nth): Fault(applies=False, error=server_error) for nth in range(1, 400)}
+    paused = acts.start_register(world, on_missing_secret="rotate", faults=faults)
+    assert run_to(world, paused, "before rotate")
+    assert_green(acts.register(world, on_missing_secret="rotate", attempt=2))
+    run_all(world, [paused])
+    again = acts.register(world, on_missing_secret="rotate", attempt=3)
+    settle(world)
+    assert_green(again)
+    assert_true(world, again)
