@@ -181,7 +181,7 @@ def read_conn_id(given: object) -> str:
     value = read_required("copass_conn_id", given)
     if isinstance(value, str):
         return value
-    raise refusal("copass_conn_id", "copass_conn_id must be a text: the id of an Airflow connection of type copass")
+    raise refusal("copass_conn_id", "copass_conn_id must be a string: the id of an Airflow connection of type copass")
 
 
 def read_hook(copass_conn_id: object, sandbox_id: object) -> CopassHook:

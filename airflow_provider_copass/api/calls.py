@@ -299,7 +299,7 @@ def check_path_part(name: str, value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < _MOST_BITS:
         part = str(int(value))
     if not isinstance(part, str):
-        raise CopassInputError(f"{name} must be a text: give the id as Copass shows it, in quotes.", fields=(name,))
+        raise CopassInputError(f"{name} must be a string: give the id as Copass shows it, in quotes.", fields=(name,))
     if _UNSAFE_IN_PATH.search(part) or part != part.strip() or part == "." or not part.isprintable():
         raise CopassInputError(
             f"{name} holds '/', '\\', '..', '?', '#', a character that cannot be seen or outer white space, which no "
@@ -323,7 +323,9 @@ def _filter(name: str, value: object) -> str | None:
         return None
     if isinstance(value, str) and 0 < len(value) <= _LONGEST_FILTER and _is_unicode(value):
         return value
-    raise CopassInputError(f"{name} must be a text of 1 to {_LONGEST_FILTER} characters, or left out.", fields=(name,))
+    raise CopassInputError(
+        f"{name} must be a string of 1 to {_LONGEST_FILTER} characters, or left out.", fields=(name,)
+    )
 
 
 def _flag(name: str, value: object) -> bool:

@@ -28,28 +28,28 @@ _MOST_SETTINGS = 10_000
 
 RULES = {
     "provider": "provider must be a non-empty text such as 'slack', 'github' or 'linear'",
-    "name": "name must be a text of 1 to 255 characters that is not blank",
+    "name": "name must be a string of 1 to 255 characters that is not blank",
     "ingestion_mode": "ingestion_mode must be one of 'realtime', 'polling', 'batch', 'manual'",
     "kind": "kind must be 'durable' (lives until deleted) or 'ephemeral' (archived by the server when unused)",
-    "external_account_id": "external_account_id must be a text, or left out",
+    "external_account_id": "external_account_id must be a string, or left out",
     "adapter_config": (
-        "adapter_config must be a JSON object: a dict of JSON values whose keys are texts, or such an object as text, "
-        "of at most 100 levels and 10,000 values"
+        "adapter_config must be a JSON object: a dict of JSON values whose keys are strings, or such an object as a "
+        "string, of at most 100 levels and 10,000 values"
     ),
     "poll_interval_seconds": "poll_interval_seconds must be a whole number of at least 60 seconds, or left out",
     "since": (
         "since must be a date and time with its offset from UTC, such as '2026-01-01T00:00:00+00:00' or what {{ ts }} "
         "gives ({{ ds }} is a date alone), or left out"
     ),
-    "text": "text must be a text of at least one character that can be seen",
-    "source_type": "source_type must be a text, or left out",
+    "text": "text must be a string of at least one character that can be seen",
+    "source_type": "source_type must be a string, or left out",
     "occurred_at": (
         "occurred_at must be a date and time with its offset from UTC, such as '2026-01-01T00:00:00+00:00' or what "
         "{{ ts }} gives ({{ ds }} is a date alone), or left out"
     ),
-    "speaker": "speaker must be a text, or left out",
+    "speaker": "speaker must be a string, or left out",
     "participants": "participants must be a list of texts, or left out",
-    "project_id": "project_id must be a text, or left out",
+    "project_id": "project_id must be a string, or left out",
     "storage_only": "storage_only must be True or False",
 }
 """The rule of each field, in words that also say what to do."""

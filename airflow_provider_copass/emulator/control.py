@@ -138,7 +138,7 @@ class Control:
         if (secret is None) == (sha256 is None):
             raise ControlError("give either secret or sha256")
         if secret is not None and not isinstance(secret, str):
-            raise ControlError("secret is a text")
+            raise ControlError("secret is a string")
         digest = fingerprint(secret) if secret is not None else _check_sha256(sha256)
         valid = source.accepts(digest, now=self._state.monotonic())
         return {"valid": valid, "current": valid and digest.lower() == source.secret_sha256}

@@ -144,7 +144,7 @@ _KINDS: dict[str, tuple[Callable[[object], bool], str, tuple[str, ...]]] = {
     "html": (_is_status, "a status from 200 to 599", ()),
     "delay": (_is_duration, "seconds, 0 or more", ()),
     "truncate": (_is_count, "a count of bytes", ()),
-    "raw": (_is_text, "a text", ("content_type",)),
+    "raw": (_is_text, "a string", ("content_type",)),
 }
 
 
@@ -170,5 +170,5 @@ def parse_action(script: object) -> Action:
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
         raise ControlError("headers is an object of texts")
     if not isinstance(options.get("content_type", ""), str):
-        raise ControlError("content_type is a text")
+        raise ControlError("content_type is a string")
     return Action(kind, script[kind], options)

@@ -196,5 +196,5 @@ def _number(value: object, name: str, kind: type[float]) -> float:
 def _text(value: object, name: str) -> str:
     """Refuse anything but a text."""
     if not isinstance(value, str):
-        raise CopassInputError(f"{name} in extra must be a text.", fields=(name,))
+        raise CopassInputError(f"{name} in extra must be a string.", fields=(name,))
     return value

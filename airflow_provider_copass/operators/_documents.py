@@ -78,7 +78,7 @@ def load_yaml(text: str) -> Any:
 
     :param text: the text.
     :raises DocumentError: if an object has a key twice, if a value is written in a way that YAML reads as another one,
-        or if aliases stand for far more than is written.
+        or if aliases expand to far more than is written.
     :raises yaml.YAMLError: if it is no YAML.
     :raises RecursionError: if it is nested too deeply.
     """
@@ -181,7 +181,7 @@ def _problems_of_keys(node: Any, field: str) -> Iterator[tuple[int, str]]:
             continue
         line = key.start_mark.line + 1
         if key.tag not in {f"{_TAG}str", f"{_TAG}merge", f"{_TAG}value"}:
-            yield line, "a key is no text: quote it"
+            yield line, "a key is not a string: quote it"
         elif key.value in keys:
             yield line, _repeated(key.value, is_shown=field != _FREE)
         keys.add(key.value)

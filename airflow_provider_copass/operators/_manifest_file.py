@@ -47,7 +47,7 @@ class Manifest:
         from airflow_provider_copass.airflow_compat import ObjectStoragePath
         from airflow_provider_copass.errors import CopassInputError
 
-        refusal = "must be the path of a file: a text, a Path, or an ObjectStoragePath"
+        refusal = "must be the path of a file: a string, a Path, or an ObjectStoragePath"
         # First, since on Airflow 2 it is a Path as well.
         if isinstance(given, ObjectStoragePath) or (isinstance(given, str) and "://" in given):
             try:

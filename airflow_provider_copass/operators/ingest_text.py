@@ -396,5 +396,5 @@ def _read_texts(given: Any) -> list[Any]:
     named = {f"text (number {n})": each for n, each in enumerate(given, 1)} if is_list(given) else {"text": given}
     for name, each in named.items():
         if not isinstance(plain(read_required(name, each)), str):
-            raise refusal("text", f"{name} must be a text, or text a list of them")
+            raise refusal("text", f"{name} must be a string, or text a list of them")
     return list(named.values())

@@ -1,4 +1,4 @@
-"""Rotating a source's webhook secret because a task asks for it: once a task instance, however often it is tried."""
+"""Rotating a source's webhook secret because a task asks for it: once per task instance, however often it is tried."""
 
 from __future__ import annotations
 

@@ -46,8 +46,8 @@ class SourceStatusSensor(SourceSensor):
         given = read_optional("fail_on", self.fail_on)
         fail_on = read_list("fail_on", _FAIL_ON if given is None else given)
         if not isinstance(status, str):
-            raise refusal("status", "status must be a text, such as active")
+            raise refusal("status", "status must be a string, such as active")
         if not all(isinstance(each, str) for each in fail_on):
-            raise refusal("fail_on", "fail_on must be a list of statuses, each a text")
+            raise refusal("fail_on", "fail_on must be a list of statuses, each a string")
         warn_of_padding(self.log, status=status, **{f"fail_on (number {n})": each for n, each in enumerate(fail_on, 1)})
         return HasStatus(status, tuple(fail_on))

@@ -87,7 +87,7 @@ class SourceSyncedTrigger(EventTrigger):
             raise CopassInputError("poll_interval must be seconds, at least 1.", fields=("poll_interval",))
         text = plain(key)
         if not isinstance(text, str):
-            raise CopassInputError("key must be a text.", fields=("key",))
+            raise CopassInputError("key must be a string.", fields=("key",))
         self.data_source_id, self.provider, self.name = named
         self.sandbox_id = read_id("sandbox_id", sandbox_id)
         self.copass_conn_id = read_conn_id(copass_conn_id)

@@ -36,7 +36,7 @@ def test_the_demo_shows_sources_xcoms_and_checks(tmp_path: Path) -> None:
             "Every source exists once",
             "Each secret is stored encrypted in Airflow, and is the one that Copass accepts",
             "The webhook takes an event with that secret, and the source has synced",
-            "Neither a secret nor the token is in a log, the database or an output",
+            "No secret and no token is in a log or an output, or unencrypted in the database",
         ):
             assert re.search(rf"^ +[0-9.]+ s  ok  {checked}", shown, re.MULTILINE)
         assert "FAILED" not in shown

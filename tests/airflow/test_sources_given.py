@@ -59,4 +59,4 @@ def test_the_output_of_a_mapped_task_may_be_within_a_field(ran: Ran) -> None:
 def test_what_is_no_json_is_refused_in_our_words(ran: Ran) -> None:
     """A date out of a database, say: Airflow, which stores the rendered list, does not break on it before."""
     assert ran.run.tasks["no_json"] == "failed"
-    assert "sources[0] ('slack'): name must be a text" in ran.run.printed
+    assert "sources[0] ('slack'): name must be a string" in ran.run.printed

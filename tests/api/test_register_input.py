@@ -149,5 +149,5 @@ def test_a_switch_of_a_call_is_true_or_false(given: Any) -> None:
 @pytest.mark.parametrize("given", ["", 1, ["slack"], "\ud800"])
 def test_a_filter_of_a_list_is_a_text(given: Any) -> None:
     """Nothing else is sent."""
-    with pytest.raises(CopassInputError, match="provider must be a text"):
+    with pytest.raises(CopassInputError, match="provider must be a string"):
         calls.list_sources("sb", provider=given)

@@ -83,7 +83,7 @@ def test_an_id_that_is_a_number_is_its_digits(client_of: ClientOf) -> None:
 def test_an_id_of_another_type_is_not_called_missing(field: str, bad: object) -> None:
     """It was given; the message says what it must be."""
     ids: dict[str, Any] = {"sandbox_id": "sb_1", "data_source_id": "ds_1", field: bad}
-    with pytest.raises(CopassInputError, match=rf"{field} must be a text") as refused:
+    with pytest.raises(CopassInputError, match=rf"{field} must be a string") as refused:
         calls.get_source(**ids)
     assert refused.value.fields == (field,)
 

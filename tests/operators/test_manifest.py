@@ -217,8 +217,8 @@ def test_a_table_with_blank_cells_names_each_one() -> None:
     """As a list of pandas' records has them."""
     rows = [{"provider": "slack", "name": "a", "external_account_id": value} for value in (float("nan"), 12345678.0)]
     said = refusal(LIST, sources=rows)
-    assert "sources[0] ('slack' 'a'): external_account_id must be a text" in said
-    assert "sources[1] ('slack' 'a'): external_account_id must be a text" in said
+    assert "sources[0] ('slack' 'a'): external_account_id must be a string" in said
+    assert "sources[1] ('slack' 'a'): external_account_id must be a string" in said
 
 
 @pytest.mark.parametrize("name", ["None", "", "  ", None, "nan"])

@@ -46,7 +46,7 @@ REFUSED: list[tuple[type[Any], dict[str, Any], str]] = [
     (SourceSyncedSensor, {**BY_ID, "sandbox_id": "None", "max_age": 60}, "sandbox_id rendered to None"),
     (SourceSyncedSensor, {**BY_ID, "copass_conn_id": "", "max_age": 60}, "copass_conn_id rendered to an empty text"),
     (SourceStatusSensor, {**BY_ID, "status": ""}, "status rendered to an empty text"),
-    (SourceStatusSensor, {**BY_ID, "status": 1}, "status must be a text"),
+    (SourceStatusSensor, {**BY_ID, "status": 1}, "status must be a string"),
     (SourceStatusSensor, {**BY_ID, "fail_on": [1]}, "fail_on must be a list of statuses"),
     (SourceStatusSensor, {**BY_ID, "fail_on": "['error', 'paused']"}, "fail_on is a list that is not JSON"),
     (IngestJobSensor, {"job_id": "None"}, "job_id rendered to None"),

@@ -131,7 +131,9 @@ class Demo:
             step.tell("its SHA-256 is the one that Copass has")
         with self.progress.step("The webhook takes an event with that secret, and the source has synced") as step:
             step.tell(check_delivered(emulator, second))
-        with self.progress.step("Neither a secret nor the token is in a log, the database or an output") as step:
+        with self.progress.step(
+            "No secret and no token is in a log or an output, or unencrypted in the database"
+        ) as step:
             # What is printed here is an output too.
             transcript = "\n".join(self.progress.transcript)
             (home.outputs / "demo.out").write_text(transcript, encoding="utf-8")
