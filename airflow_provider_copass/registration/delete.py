@@ -16,7 +16,7 @@ from airflow_provider_copass.registration.journal import (
     known_of,
 )
 from airflow_provider_copass.registration.lease import read_entry
-from airflow_provider_copass.registration.location import location_of, put_note
+from airflow_provider_copass.registration.location import location_of, may_be_of_another, put_note
 from airflow_provider_copass.registration.operation import Operation, look_up_steps, only_one
 from airflow_provider_copass.registration.ports import Moment
 from airflow_provider_copass.registration.secret_writer import SecretWriter
@@ -148,13 +148,14 @@ class Deletion(Operation["str | None"]):
         is_noted = known is not None and bool(known.location)
         places = {key: location_of(secrets, key) for key in keys}
         for key, place in places.items():
-            if is_noted and self._rt.journal.read((place,))[place] not in {None, lease.name}:
+            if is_noted and may_be_of_another(place, lease.name, self._rt):
                 # Since an attempt of this task was late, another source may have stored its secret there.
                 self._rt.log.warning("The %s %r is left there: it may be another source's by now.", secrets.name, key)
                 continue
             lease.verify()
             self.at_risk.keys[key] = source_id
             lease.touched.add(source_id)
+            lease.sent += 1
             # If another source has claimed the location of the key since, it is its secret that is removed.
             self._locations.add(place)
             secrets.remove(key)

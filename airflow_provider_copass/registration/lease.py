@@ -80,6 +80,7 @@ class Lease:
         answer told.
     :ivar lost_write: a POST of this process without an answer. Another process may have taken the lease meanwhile, and
         then no entry tells of it.
+    :ivar sent: how often this process has changed something on the server or in the store.
     :ivar late_at: when a write of the entry took so long that it may have replaced what another process wrote, by the
         monotonic clock; None if none has.
     """
@@ -92,6 +93,7 @@ class Lease:
         self.touched: set[str] = set()
         self.lost_write: Write | None = None
         self.late_at: float | None = None
+        self.sent = 0
         self._rt = runtime
         self._looked = Moment(0.0, 0.0)
         self._first_seen: dict[Write, float] = {}
@@ -215,6 +217,7 @@ class Lease:
                 self._noted = Moment.of(self._rt.clock)
                 self.note(noted)
             self.verify()
+            self.sent += 1
             try:
                 result: T = yield SendWrite(call, look)
             except LookAgainError:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_copass.errors import JournalError, SecretKeyTakenError
 from airflow_provider_copass.registration.driver import Read
-from airflow_provider_copass.registration.journal import Pending, location_name, settled_part
+from airflow_provider_copass.registration.journal import Pending, from_text, location_name, settled_part
 from airflow_provider_copass.registration.lease import FRESH, HeldError, LookAgainError, LostLeaseError, read_entry
 from airflow_provider_copass.registration.ports import Moment
+from airflow_provider_copass.registration.spec import previous_key
 
 if TYPE_CHECKING:
     from airflow_provider_copass.registration.driver import Steps
@@ -45,15 +46,20 @@ class LocationClaim:
         :raises SecretKeyTakenError: if the location holds the secret of another identity.
         :raises HeldError: if another identity is being registered there.
         """
-        texts, looked = yield Read((self.name,))
-        other = texts[self.name]
-        if other == self._lease.name:
-            return
-        if other not in {None, self.name}:
-            entry, _ = yield from read_entry(str(other))
-            self._check_free(str(other), entry)
-        if other is not None:
+        seen = None
+        while True:
+            texts, looked = yield Read((self.name,))
+            other = texts[self.name]
+            if other == self._lease.name:
+                return
+            if other not in {None, self.name}:
+                entry, _ = yield from read_entry(str(other))
+                self._check_free(str(other), entry)
+            if other == seen:
+                break
+            # The store may be slow to tell: the note is read once more after it.
             self._check_unknown()
+            seen = other
         put_note(self.name, self._lease.name, looked, self._rt)
 
     def _check_free(self, other: str, entry: Entry | None) -> None:
@@ -65,7 +71,7 @@ class LocationClaim:
         is_its = known is not None and known.location == self.name
         if isinstance(entry, Pending) and (entry.lease_token or not is_its):
             age = self._rt.clock.now() - entry.since
-            if entry.has_facts or is_its or age <= self._rt.timing.takeover_after:
+            if entry.has_facts or age <= self._rt.timing.takeover_after:
                 raise HeldError(other, f"a source with the key {self.key!r}")
         if is_its:
             raise SecretKeyTakenError(
@@ -81,6 +87,9 @@ class LocationClaim:
         held, secrets = self._lease.held, self._rt.secrets
         known = settled_part(held)
         is_own = self.is_written or (known is not None and known.location == self.name)
+        if known is not None and held.secret_generation > 0:
+            # Only a rotation of this source's, maybe under another name, has written to the key beside its own.
+            is_own |= self.key == previous_key(known.key)
         if is_own or secrets is None or secrets.read(self.key) is None:
             return
         # Who was interrupted before its entry was completed may have stored its secret; some stores tell.
@@ -136,6 +145,20 @@ def put_note(name: str, owner: str | None, looked: Moment, runtime: Runtime) -> 
         raise LookAgainError from failure
     if failure is not None:
         raise failure
+
+
+def may_be_of_another(name: str, own: str, runtime: Runtime) -> bool:
+    """Tell whether a location may be another identity's, as its note and the entry that this names say.
+
+    :param name: the note's name.
+    :param own: the name of the identity's own entry.
+    """
+    other = runtime.journal.read((name,))[name]
+    if other in {None, own, name}:
+        return other == name
+    entry = from_text(runtime.journal.read((str(other),))[str(other)], name=str(other))
+    known = settled_part(entry)
+    return isinstance(entry, Pending) or (known is not None and known.location == name)
 
 
 def location_of(secrets: Secrets, key: str) -> str:

@@ -106,6 +106,7 @@ class Operation(Generic[T]):
         pause, jitter = timing.poll_interval, Random(self._rt.token)  # noqa: S311 - nothing secret
         self._began = clock.now()
         while True:
+            sent = self._sent()
             try:
                 try:
                     if self.at_risk:
@@ -116,7 +117,7 @@ class Operation(Generic[T]):
                     raise
             except (CopassError, LookAgainError) as error:
                 failure = error
-            if isinstance(failure, LostLeaseError):
+            if isinstance(failure, LostLeaseError) and self._sent() > sent:
                 # Another process has worked on the source since: what is owed now is another debt.
                 is_debtor = False
             if self.owes and not is_debtor:
@@ -134,6 +135,10 @@ class Operation(Generic[T]):
             # A process that was paused for long looks once more before it gives up.
             limit = 2 * timing.takeover_after if self.owes else timing.wait_timeout
             is_last = clock.monotonic() - since > limit
+
+    def _sent(self) -> int:
+        """Return how often this process has changed anything but the journal."""
+        return sum(lease.sent for lease in self._leases.values())
 
     def _is_untold(self) -> bool:
         """Tell whether no entry tells what this process owes, or that a write which it has noted was not sent."""

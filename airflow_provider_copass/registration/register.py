@@ -263,6 +263,8 @@ class Registration(Operation[Registered]):
         self.check_create(held.previous)
 
         def note(pending: Pending) -> Pending:
+            # Until the entry tells of the POST, a process that was paused for long counts as dead.
+            self._minter.verify_locations()
             sent_at = self._rt.clock.now() + inventory.server_ahead
             # A list that took long tells the server's time less exactly.
             took = inventory.took if inventory.took > DATE_SLACK else 0.0
@@ -317,6 +319,7 @@ class Registration(Operation[Registered]):
         if isinstance(failure, CopassConflictError):
             # The server may refuse a name that this very POST has taken.
             self._lease.expect_effect(write)
+            write = self._lease.held.write or write
             inventory: Inventory = yield ListSources(self.spec.identity.provider)
             self._lease.lost_write = None
             if may_still_act(write, self.spec.identity, self._lease.held, inventory, self._rt.timing):

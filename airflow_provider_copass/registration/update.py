@@ -193,13 +193,13 @@ class Rename(Operation[Updated]):
             self._note(to, away, source, kept)
         if unsent:
             source, kept = yield from self._send(leases, unsent, source, kept)
-        self._move(to, away, kept)
+        self._move(to, away, source, kept)
         return Updated(source, tuple(dict.fromkeys((*names, *unsent))))
 
     def _note(self, to: Lease, away: Lease, source: Source, kept: Completed) -> None:
         """Note the rename on both sides; the new name's entry knows all that is known of the source by then."""
         source_id, sent_at, by = source.data_source_id, self._rt.clock.now(), self._rt.owner.instance
-        facts = away.held
+        facts = _unfinished(away.held, source)
         if not self._is_unfinished(away, source_id):
             facts = replace(
                 to.held, created_ids=(), rotating="", rotated_by="", secret_generation=kept.secret_generation
@@ -254,7 +254,7 @@ class Rename(Operation[Updated]):
             )
         return changed, kept
 
-    def _move(self, to: Lease, away: Lease, kept: Completed) -> None:
+    def _move(self, to: Lease, away: Lease, source: Source, kept: Completed) -> None:
         """Let the new name's entry say what the old one's said, and the old one be gone."""
         if kept.location:
             looked = Moment.of(self._rt.clock)
@@ -263,7 +263,8 @@ class Rename(Operation[Updated]):
         if to is not away:
             is_unfinished = self._is_unfinished(away, kept.source_id)
             # Its write stays until the old one is gone: it tells the next try the old name.
-            facts, previous = away.held if is_unfinished else to.held, _known_or_before(to, kept)
+            facts = _unfinished(away.held, source) if is_unfinished else to.held
+            previous = _known_or_before(to, kept)
             to.note(replace(facts, write=to.held.write, previous=previous))
             away.pending = _without(away.held, kept.source_id)
             away.release()
@@ -330,6 +331,14 @@ def _known_or_before(lease: Lease, known: Completed) -> Completed | Tombstone | 
     return lease.held.previous if known == Completed(known.source_id) else known
 
 
+def _unfinished(held: Pending, source: Source) -> Pending:
+    """Return what is to be told of a source under another name than the one whose key was looked at before its POST.
+
+    What the new name's key holds, if anything, is not its secret.
+    """
+    return replace(held, rotating=source.data_source_id) if source.may_be_realtime else held
+
+
 def _without(held: Pending, source_id: str) -> Pending:
     """Return what the old name's entry says once a source has another name."""
     return replace(
@@ -344,6 +353,7 @@ def _without(held: Pending, source_id: str) -> Pending:
 def _without_rename(lease: Lease, source: Source) -> Pending:
     """Return what an entry says once a rename is known not to have been done."""
     held = lease.held
-    if known_of(held, source.data_source_id) is not None and lease.identity.name != source.name:
-        return replace(held, write=None, previous=None, rotating="", created_ids=())
-    return replace(held, write=None)
+    if lease.identity.name == source.name:
+        return replace(held, write=None)
+    previous = None if known_of(held, source.data_source_id) is not None else held.previous
+    return replace(held, write=None, previous=previous, rotating="", created_ids=())

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from airflow_provider_copass.errors import CopassValidationError, EntryBusyError, JournalError, SecretKeyTakenError
+from airflow_provider_copass.registration.spec import previous_key
 from tests.registration import acts
 from tests.registration.checks import assert_green, assert_true, live_of
 from tests.registration.simulation import Fault, Process, World, run_all, run_to
@@ -183,3 +184,49 @@ def test_a_deletion_that_is_late_at_its_note_leaves_the_next_secret() -> None:
     run_all(world, [late])
     assert_green(owner, late)
     assert_true(world, owner)
+
+
+def test_the_note_of_the_secret_before_goes_with_a_rename() -> None:
+    """It still names the entry of the old name: the next rotation keeps the secret there, and a deletion removes it."""
+    world = acts.registered(name="a", store_as=KEY)
+    assert_green(acts.rotate(world, "a", keep_previous=True, store_as=KEY))
+    assert_green(acts.rename(world, "a", "c"))
+    assert_green(acts.rotate(world, "c", keep_previous=True, store_as=KEY, task=acts.THIRD))
+    assert_green(acts.rename(world, "c", "d", task=acts.OTHER))
+    assert_green(acts.delete(world, "d", remove_secret=True, store_as=KEY))
+    assert world.store == {}
+
+
+def test_a_deletion_leaves_the_key_that_another_source_has_taken() -> None:
+    """It is that of the secret before, under the old name; by now it is the key of another source."""
+    world = acts.registered(name="a", store_as=KEY)
+    assert_green(acts.rotate(world, "a", keep_previous=True, store_as=KEY))
+    assert_green(acts.rename(world, "a", "c"))
+    world.store.pop(previous_key(KEY))
+    other = acts.register(world, "d", store_as=previous_key(KEY), task=acts.THIRD)
+    assert_green(acts.delete(world, "c", remove_secret=True, store_as=KEY))
+    assert_green(other)
+    assert_true(world, other)
+
+
+def test_who_was_paused_for_long_before_its_post_does_not_send_it_without_the_key() -> None:
+    """Its claim tells nothing and counts no more by then; another source has taken the key."""
+    world = World()
+    paused = acts.start_register(world, "a", store_as=KEY, freezes={("after read secret", 0): 400})
+    other = acts.start_register(world, "b", store_as=KEY, task=acts.OTHER)
+    other.sleep_until(world.now + acts.TAKEOVER_AFTER + 30)
+    run_all(world, [paused, other])
+    assert _is_refused(paused)
+    assert live_of(world, "a") == []
+    assert_true(world, other)
+
+
+def test_a_slow_store_does_not_make_a_claim_late() -> None:
+    """Whether the key holds anything is asked before the note is read for the last time."""
+    world = acts.registered(name="a", store_as=KEY)
+    assert_green(acts.delete(world, data_source_id="ds-1"))
+    world.store.clear()
+    freezes = {("before read secret", nth): 2.5 for nth in range(60)}
+    process = acts.register(world, "b", store_as=KEY, task=acts.OTHER, freezes=freezes)
+    assert_green(process)
+    assert_true(world, process)

@@ -11,6 +11,7 @@ from airflow_provider_copass.errors import (
     CopassConnectError,
     CopassRateLimitError,
     DuplicateSourcesError,
+    EntryBusyError,
 )
 from airflow_provider_copass.registration.journal import Completed, Pending
 from tests.registration import acts
@@ -295,3 +296,26 @@ def test_the_next_try_mints_for_one_that_cannot_look_any_more() -> None:
     settle(world)
     assert_green(again)
     assert_true(world, again)
+
+
+def test_who_owes_gives_up_where_nothing_is_written_any_more() -> None:
+    """Another one has taken its lease and died; from then on what it writes is not what it reads."""
+    world = World()
+    process = acts.start_register(world)
+    assert run_to(world, process, "after register")
+    world.advance(world.now + 5)
+    acts.register(world, attempt=2, kill_at=("after sleep", 0))
+    process.journal.write = lambda *_, **__: None
+    run_all(world, [process])
+    assert isinstance(acts.error_of(process), EntryBusyError)
+    assert process.elapsed < 3 * acts.TAKEOVER_AFTER
+
+
+@pytest.mark.parametrize("pause", [0, 45, 200])
+def test_a_409_that_was_carried_out_long_after_its_note_is_found(pause: float) -> None:
+    """The source was created later than the note says."""
+    world = World()
+    conflict = Fault(error=lambda: CopassConflictError("409", status=409))
+    process = acts.register(world, faults={("register", 0): conflict}, freezes={("before register", 0): pause})
+    assert_green(process)
+    assert_true(world, process)

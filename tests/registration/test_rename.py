@@ -16,7 +16,7 @@ from airflow_provider_copass.errors import (
     SourceExistsError,
 )
 from tests.registration import acts
-from tests.registration.checks import assert_green, assert_once, assert_retryable, assert_true, live_of
+from tests.registration.checks import assert_green, assert_once, assert_retryable, assert_true, entry_of, live_of
 from tests.registration.each_boundary import killed_at_each, paused_at_each
 from tests.registration.simulation import Fault, Process, World, run_all
 
@@ -272,3 +272,27 @@ def test_several_sources_of_the_new_name_are_named_by_that() -> None:
     acts.seed(world, "b")
     process = acts.rename(world, "a", "b")
     assert "2 live sources are slack source 'b'" in str(acts.error_of(process))
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_unfinished_source_that_is_renamed_does_not_take_what_the_new_key_holds(is_known: bool) -> None:
+    """Its secret was never stored; that of a source that is gone is under the key of the new name."""
+    world = acts.registered(name="b", store_as="key_{name}")
+    assert_green(acts.delete(world, "b") if is_known else acts.delete(world, data_source_id="ds-1"))
+    acts.register(world, "a", store_as="key_{name}", kill_at=("before write secret", 0), task=acts.OTHER)
+    world.advance(world.now + acts.LONG)
+    assert_green(acts.rename(world, "a", "b"))
+    process = acts.register(world, "b", store_as="key_{name}", task=acts.THIRD)
+    assert_green(process)
+    assert_true(world, process)
+
+
+def test_a_rename_that_is_refused_leaves_nothing_under_the_new_name() -> None:
+    """The source is unfinished: what is known of it stays with its own name."""
+    world = World()
+    acts.register(world, "a", kill_at=("before write secret", 0), task=acts.OTHER)
+    world.advance(world.now + acts.LONG)
+    refusal = Fault(applies=False, error=lambda: CopassValidationError("422", status=422))
+    acts.rename(world, "a", "b", faults={"update": refusal})
+    assert entry_of(world, "b") is None
+    assert entry_of(world, "a") is not None
