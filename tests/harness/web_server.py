@@ -33,6 +33,9 @@ class WebServer:
                     "WEBSERVER__WEB_SERVER_HOST": LOOPBACK,
                     "WEBSERVER__WEB_SERVER_PORT": str(self._port),
                     "WEBSERVER__WORKERS": "1",
+                    # On a busy machine a worker may be silent for longer than the usual two minutes.
+                    "WEBSERVER__WEB_SERVER_MASTER_TIMEOUT": "900",
+                    "WEBSERVER__WEB_SERVER_WORKER_TIMEOUT": "900",
                 }
             )
             # Anyone who comes is an administrator: it listens on this machine alone.
