@@ -193,8 +193,13 @@ def test_a_server_behind_a_proxy_of_tls_that_drips_is_cut_at_the_deadline(
                     time.sleep(0.3)
 
     with talking(tunnel) as port:
+        # Long enough for both handshakes on a busy machine.
         error, took = ask(
-            flavour, f"https://{LOOPBACK}:9", proxy=f"https://{LOOPBACK}:{port}", ca_bundle=str(certificate)
+            flavour,
+            f"https://{LOOPBACK}:9",
+            proxy=f"https://{LOOPBACK}:{port}",
+            ca_bundle=str(certificate),
+            timeout=3.0,
         )
     assert took < CUT
     assert isinstance(error, CopassConnectError if place == "handshake" else CopassTimeoutError)

@@ -505,7 +505,8 @@ def test_a_timeout_while_the_task_waits_is_final(account: Emulator, timed_out_af
     """Airflow would retry it, and ingest the text again."""
     account.settings(job_states=["queued"])
     with timed_out_after(lambda: account.requests("get_job", wait=20)):
-        message, _ = failed("a", wait_for_completion=True, poll_interval=0.2)
+        # Longer than until the signal: it comes between two looks, and cuts no connection off.
+        message, _ = failed("a", wait_for_completion=True, poll_interval=1.5)
     assert "All texts were taken" in message
 
 
