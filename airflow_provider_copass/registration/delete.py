@@ -146,9 +146,9 @@ class Deletion(Operation["str | None"]):
         """Remove the secrets of a source, and then the notes on their locations."""
         known = known_of(lease.held, source_id)
         is_noted = known is not None and bool(known.location)
-        places = {key: location_of(secrets, key) for key in keys}
-        for key, place in places.items():
-            if is_noted and may_be_of_another(place, lease.name, self._rt):
+        locations = {key: location_of(secrets, key) for key in keys}
+        for key, location in locations.items():
+            if is_noted and may_be_of_another(location, lease.name, self._rt):
                 # Since an attempt of this task was late, another source may have stored its secret there.
                 self._rt.log.warning("The %s %r is left there: it may be another source's by now.", secrets.name, key)
                 continue
@@ -157,16 +157,16 @@ class Deletion(Operation["str | None"]):
             lease.touched.add(source_id)
             lease.sent += 1
             # If another source has claimed the location of the key since, it is its secret that is removed.
-            self._locations.add(place)
+            self._locations.add(location)
             secrets.remove(key)
             lease.verify()
             self._rt.log.info("The %s %r holds no secret of source %s any more.", secrets.name, key, source_id)
         self.at_risk.discard(source_id)
         # Before the source is gone: a retry by the source's id cannot tell the identity any more.
-        for place in places.values() if is_noted else ():
+        for location in locations.values() if is_noted else ():
             looked = Moment.of(self._rt.clock)
-            if self._rt.journal.read((place,))[place] == lease.name:
-                put_note(place, None, looked, self._rt)
+            if self._rt.journal.read((location,))[location] == lease.name:
+                put_note(location, None, looked, self._rt)
 
     def _purge_source(self, source_id: str, lease: Lease) -> Steps[None]:
         """Remove what came in through the source; if it is gone already, there is nothing to remove."""

@@ -66,6 +66,8 @@ class LocationClaim:
         """Refuse a location that belongs to another identity.
 
         :param other: the name of its entry.
+        :raises SecretKeyTakenError: if its entry names the location.
+        :raises HeldError: if its entry is pending, and may be about to.
         """
         known = settled_part(entry)
         is_its = known is not None and known.location == self.name
